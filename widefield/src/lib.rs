@@ -1,1 +1,4 @@
-//! Placeholder.
+//! Image operators of widefield calcium imaging: arrays in, arrays out.
+
+#[cfg(feature = "simulate")]
+pub mod simulate;
