@@ -1,1 +1,57 @@
-//! Placeholder.
+//! Named bytes and arrays in folders and object stores, whole or not at all.
+//!
+//! A [`Place`] is a folder or store opened by URL. Objects in it are read and written
+//! whole; movies are written as HDF5 or MAT files frame by frame, compressed on all threads,
+//! and appear under their name only when they are complete.
+//!
+//! # Write a movie and read it back
+//!
+//! ```
+//! use ndarray::Array3;
+//! use widefield_storage::{Dataset, Orientation, Place};
+//!
+//! let place = Place::open("memory://")?;
+//! let movie = Array3::from_shape_fn((20, 48, 64), |(t, y, x)| (t + y + x) as f32);
+//!
+//! let dataset = Dataset::new("dff", [20, 48, 64]).orientation(Orientation::Camera);
+//! let mut file = place.create_hdf5("dff_out/trial.h5", dataset)?;
+//! for block in movie.axis_chunks_iter(ndarray::Axis(0), 7) {
+//!     file.push(block)?;
+//! }
+//! let written = file.finish()?;
+//! assert_eq!(written.bytes, place.head("dff_out/trial.h5")?.unwrap().bytes);
+//!
+//! let back = place.read_hdf5("dff_out/trial.h5", "dff")?;
+//! assert_eq!(back.values[[47, 63, 19]], 19.0 + 47.0 + 63.0);
+//! # Ok::<(), widefield_storage::Error>(())
+//! ```
+//!
+//! # Features
+//!
+//! `hdf5` (default) reads and writes HDF5 by the system's library; `static-hdf5`
+//! compiles that in. MAT files need neither.
+
+mod error;
+mod folder;
+#[cfg(feature = "hdf5")]
+mod hdf5;
+mod limits;
+mod location;
+pub mod mat;
+mod name;
+mod objects;
+mod orientation;
+mod place;
+mod runtime;
+mod scratch;
+mod store;
+mod temporary;
+
+pub use error::{Cause, Error, ErrorKind};
+#[cfg(feature = "hdf5")]
+pub use hdf5::{Attribute, Dataset, Hdf5Array, Hdf5Writer};
+pub use limits::ReadLimits;
+pub use mat::{MatFile, MatMovie, MatWriter};
+pub use objects::{Entry, Written};
+pub use orientation::{Orientation, Precision};
+pub use place::Place;

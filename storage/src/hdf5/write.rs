@@ -1,0 +1,356 @@
+//! Movies as chunked datasets.
+
+use hdf5::file::{FileCloseDegree, LibraryVersion};
+use ndarray::{Array3, ArrayView3, Axis, s};
+use rayon::prelude::*;
+
+use super::chunk::{Encoder, Grid};
+use super::{Attribute, failure, raw};
+use crate::objects::Written;
+use crate::scratch::Scratch;
+use crate::{Error, Orientation, Place, Precision};
+
+/// Chunks compressed at once before they are written, which bounds the memory they take.
+const BATCH: usize = 64;
+
+/// A movie to be written: name of the dataset, shape, axes, numbers, attributes.
+///
+/// Chunked (at most 64 x 64 pixels x 16 frames), with the standard filters shuffle and
+/// deflate, so that any HDF5 reader opens it.
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    name: String,
+    shape: [usize; 3],
+    orientation: Orientation,
+    precision: Precision,
+    compression: u8,
+    attributes: Vec<(String, Attribute)>,
+}
+
+impl Dataset {
+    /// A dataset `name` for a movie of `shape` = `[t, y, x]` (frames, rows, columns).
+    ///
+    /// Defaults: [`Orientation::Notebook`], [`Precision::F32`], compression 1.
+    #[must_use]
+    pub fn new(name: impl Into<String>, shape: [usize; 3]) -> Self {
+        Dataset {
+            name: name.into(),
+            shape,
+            orientation: Orientation::default(),
+            precision: Precision::default(),
+            compression: 1,
+            attributes: Vec::new(),
+        }
+    }
+
+    /// Order of the axes in the file.
+    #[must_use]
+    pub fn orientation(mut self, orientation: Orientation) -> Self {
+        self.orientation = orientation;
+        self
+    }
+
+    /// Type of the numbers in the file.
+    #[must_use]
+    pub fn precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
+    }
+
+    /// Deflate level, 1 (fast) to 9 (small); 0 stores without filters.
+    #[must_use]
+    pub fn compression(mut self, level: u8) -> Self {
+        self.compression = level;
+        self
+    }
+
+    /// Adds an attribute; a later one of the same name replaces an earlier one.
+    #[must_use]
+    pub fn attribute(mut self, name: impl Into<String>, value: impl Into<Attribute>) -> Self {
+        let (name, value) = (name.into(), value.into());
+        match self.attributes.iter_mut().find(|(known, _)| *known == name) {
+            Some(known) => known.1 = value,
+            None => self.attributes.push((name, value)),
+        }
+        self
+    }
+
+    fn check(&self, object: &str) -> Result<(), Error> {
+        let wrong = |reason: String| Err(Error::usage(object, reason));
+        let Dataset {
+            name,
+            shape,
+            compression,
+            ..
+        } = self;
+        if name.is_empty() || name.contains(['/', '\0']) || name == "." {
+            return wrong(format!("{name:?} cannot name a dataset"));
+        }
+        if shape.contains(&0) {
+            let [t, y, x] = shape;
+            return wrong(format!(
+                "a movie of {t} frames of {x} x {y} px has no pixel"
+            ));
+        }
+        if *compression > 9 {
+            return wrong(format!("compression {compression} is not within 0 to 9"));
+        }
+        for (name, value) in &self.attributes {
+            let text = matches!(value, Attribute::Text(text) if text.contains('\0'));
+            if name.is_empty() || name.contains('\0') || text {
+                return wrong(format!(
+                    "attribute {name:?}: names and texts hold no NUL, names are not empty"
+                ));
+            }
+        }
+        let bytes = shape
+            .iter()
+            .try_fold(self.precision.bytes() as u64, |product, &size| {
+                product.checked_mul(size as u64)
+            });
+        match bytes {
+            Some(bytes) if i64::try_from(bytes).is_ok() => Ok(()),
+            bytes => Err(Error::TooLarge {
+                object: object.to_owned(),
+                what: "the movie",
+                bytes: bytes.unwrap_or(u64::MAX),
+                limit: i64::MAX.unsigned_abs(),
+            }),
+        }
+    }
+}
+
+/// Writes one movie, block by block. Made by [`Place::create_hdf5`].
+///
+/// The file depends on the movie alone: not on the sizes of blocks, the number of
+/// threads or the time. Blocks are compressed on the current rayon pool. Until
+/// [`Hdf5Writer::finish`] nothing is visible; dropped before, it leaves nothing.
+#[derive(Debug)]
+pub struct Hdf5Writer {
+    // Closed in this order: dataset, file, then the temporary file is removed.
+    dataset: Option<hdf5::Dataset>,
+    file: Option<hdf5::File>,
+    scratch: Scratch,
+    shape: [usize; 3],
+    grid: Grid,
+    compression: u8,
+    /// Frames already in chunks.
+    encoded: usize,
+    /// Frames that wait for the rest of their chunks, the first `waiting` of them in use.
+    buffer: Array3<f32>,
+    waiting: usize,
+    failed: bool,
+}
+
+impl Place {
+    /// Starts an HDF5 file `name` with one dataset.
+    ///
+    /// On file systems it grows in a temporary file beside the target, for stores in the
+    /// system's temporary folder.
+    ///
+    /// ```
+    /// use ndarray::Array3;
+    /// use widefield_storage::{Dataset, Orientation, Place};
+    ///
+    /// let place = Place::open("memory://")?;
+    /// let movie = Array3::<f32>::zeros((10, 4, 6));
+    /// let dataset = Dataset::new("mov", [10, 4, 6])
+    ///     .orientation(Orientation::Notebook)
+    ///     .attribute("unit", "counts");
+    /// let mut file = place.create_hdf5("mov_out/trial.h5", dataset)?;
+    /// file.push(movie.view())?;
+    /// file.finish()?;
+    /// let back = place.read_hdf5("mov_out/trial.h5", "mov")?;
+    /// assert_eq!(back.values.shape(), [6, 4, 10]);
+    /// # Ok::<(), widefield_storage::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a shape, name, attribute or level that cannot be written, and what
+    /// the system reports on making the file.
+    pub fn create_hdf5(&self, name: &str, dataset: Dataset) -> Result<Hdf5Writer, Error> {
+        self.check(name)?;
+        dataset.check(&self.object(name))?;
+        let scratch = self.scratch(name)?;
+        let grid = Grid::new(dataset.shape, dataset.orientation, dataset.precision);
+        let (file, created) = create(&scratch, &grid, &dataset)
+            .map_err(|error| failure::translate(scratch.object(), "making the dataset", &error))?;
+        let [_, height, width] = dataset.shape;
+        Ok(Hdf5Writer {
+            dataset: Some(created),
+            file: Some(file),
+            shape: dataset.shape,
+            buffer: Array3::zeros((0, height, width)),
+            scratch,
+            grid,
+            compression: dataset.compression,
+            encoded: 0,
+            waiting: 0,
+            failed: false,
+        })
+    }
+}
+
+/// Makes file, dataset and attributes, with everything left out that differs between
+/// two runs or two versions of the library.
+fn create(
+    scratch: &Scratch,
+    grid: &Grid,
+    dataset: &Dataset,
+) -> Result<(hdf5::File, hdf5::Dataset), hdf5::Error> {
+    let file = hdf5::File::with_options()
+        .with_fapl(|access| {
+            access
+                // Nobody else knows the temporary file, and some file systems have no locks.
+                .file_locking(false)
+                .fclose_degree(FileCloseDegree::Strong)
+                .libver_bounds(LibraryVersion::V18, LibraryVersion::V18)
+        })
+        .with_fcpl(|create| create.obj_track_times(false))
+        .create(scratch.path())?;
+    let builder = match dataset.precision {
+        Precision::F32 => file.new_dataset::<f32>(),
+        Precision::F64 => file.new_dataset::<f64>(),
+    };
+    let mut builder = builder
+        .shape(grid.shape())
+        .chunk(grid.chunk)
+        .obj_track_times(false);
+    if dataset.compression > 0 {
+        builder = builder.shuffle().deflate(dataset.compression);
+    }
+    let created = builder.create(dataset.name.as_str())?;
+    for (name, value) in &dataset.attributes {
+        value.write(&created, name)?;
+    }
+    Ok((file, created))
+}
+
+impl Hdf5Writer {
+    /// Appends frames, a block of (t, y, x) with any number of them.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if the frames have another size or are more than the dataset holds;
+    /// [`Error::Full`] and what else the system reports. After an error
+    /// only dropping is left.
+    pub fn push(&mut self, block: ArrayView3<'_, f32>) -> Result<(), Error> {
+        self.check(block)?;
+        let result = self.take(block);
+        self.failed = result.is_err();
+        result
+    }
+
+    /// Puts the finished file in its place.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if frames are missing; [`Error::Full`] and what else the system
+    /// reports. Then nothing is left.
+    pub fn finish(mut self) -> Result<Written, Error> {
+        let [frames, ..] = self.shape;
+        let done = self.encoded + self.waiting;
+        if self.failed || done < frames {
+            let reason = if self.failed {
+                "an earlier block could not be written".to_owned()
+            } else {
+                format!("{done} of {frames} frames were pushed")
+            };
+            return Err(Error::usage(self.scratch.object(), reason));
+        }
+        self.close()?;
+        self.scratch.commit()
+    }
+
+    fn check(&self, block: ArrayView3<'_, f32>) -> Result<(), Error> {
+        let wrong = |reason: String| Err(Error::usage(self.scratch.object(), reason));
+        let [frames, height, width] = self.shape;
+        let (more, y, x) = block.dim();
+        let done = self.encoded + self.waiting;
+        if self.failed {
+            return wrong("an earlier block could not be written".to_owned());
+        }
+        if (y, x) != (height, width) {
+            return wrong(format!(
+                "frames of {x} x {y} px pushed, {width} x {height} announced"
+            ));
+        }
+        if more > frames - done {
+            return wrong(format!("frame {} pushed, {frames} announced", done + more));
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, mut block: ArrayView3<'_, f32>) -> Result<(), Error> {
+        while !block.is_empty() {
+            let slab = self.grid.slab(self.encoded).len();
+            let missing = slab - self.waiting;
+            if self.waiting == 0 && block.dim().0 >= slab {
+                // A whole slab at once is taken from where it lies.
+                let (whole, rest) = block.split_at(Axis(0), slab);
+                self.write_slab(whole)?;
+                block = rest;
+                continue;
+            }
+            let (now, rest) = block.split_at(Axis(0), missing.min(block.dim().0));
+            self.keep(now);
+            block = rest;
+            if self.waiting == slab {
+                let buffer = std::mem::take(&mut self.buffer);
+                self.waiting = 0;
+                let result = self.write_slab(buffer.slice(s![..slab, .., ..]));
+                self.buffer = buffer;
+                result?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies frames behind those that wait.
+    fn keep(&mut self, frames: ArrayView3<'_, f32>) {
+        if self.buffer.is_empty() {
+            let [_, height, width] = self.shape;
+            self.buffer = Array3::zeros((self.grid.chunk[2], height, width));
+        }
+        let end = self.waiting + frames.dim().0;
+        self.buffer
+            .slice_mut(s![self.waiting..end, .., ..])
+            .assign(&frames);
+        self.waiting = end;
+    }
+
+    /// Compresses and writes all chunks of the next slab.
+    fn write_slab(&mut self, frames: ArrayView3<'_, f32>) -> Result<(), Error> {
+        let object = self.scratch.object();
+        let failed = |error| failure::translate(object, "writing", &error);
+        let Some(dataset) = &self.dataset else {
+            return Err(Error::usage(object, "the file is closed"));
+        };
+        let (grid, level) = (&self.grid, self.compression);
+        for tiles in grid.tiles().chunks(BATCH) {
+            let encoded: Vec<Vec<u8>> = tiles
+                .par_iter()
+                .map_init(
+                    || Encoder::new(level),
+                    |encoder, &tile| encoder.encode(grid, tile, frames),
+                )
+                .collect();
+            for (&tile, bytes) in tiles.iter().zip(&encoded) {
+                raw::write_chunk(dataset, grid.offset(tile, self.encoded), bytes)
+                    .map_err(failed)?;
+            }
+        }
+        self.encoded += frames.dim().0;
+        Ok(())
+    }
+
+    /// Closes dataset and file; what the library still held back is written here.
+    fn close(&mut self) -> Result<(), Error> {
+        let object = self.scratch.object();
+        let failed = |error| failure::translate(object, "closing", &error);
+        drop(self.dataset.take());
+        if let Some(file) = self.file.take() {
+            file.flush().map_err(failed)?;
+            file.close().map_err(failed)?;
+        }
+        Ok(())
+    }
+}

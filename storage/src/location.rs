@@ -1,0 +1,184 @@
+//! URLs of places: what they name, without credentials.
+
+use std::path::{Path, PathBuf};
+
+use crate::Error;
+
+/// Schemes that belong to the project's contract and that a later version opens.
+const LATER: [&str; 10] = [
+    "swift", "s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "http", "https",
+];
+
+/// Where a place is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Location {
+    /// A folder of the file system, absolute.
+    Folder(PathBuf),
+    /// Objects in memory: the name shared within the process (empty: private), and the folder.
+    Memory { name: String, folder: String },
+}
+
+impl Location {
+    /// Understands a URL or a path; relative paths start at `base`.
+    ///
+    /// Only `scheme://` makes a URL, so that paths with a colon stay paths.
+    pub(crate) fn parse(base: &Path, url: &str) -> Result<Self, Error> {
+        let wrong = |reason: &str| Error::Url {
+            url: without_secrets(url),
+            reason: reason.into(),
+        };
+        if url.is_empty() {
+            return Err(wrong("empty path; \".\" is the current folder"));
+        }
+        if url.contains('\0') {
+            return Err(wrong("a NUL byte cannot be part of a path"));
+        }
+        let Some((scheme, rest)) = split_scheme(url) else {
+            return absolute(&base.join(url), url).map(Location::Folder);
+        };
+        let scheme = scheme.to_ascii_lowercase();
+        match scheme.as_str() {
+            "file" => {
+                let parsed = url::Url::parse(url).map_err(|error| wrong(&error.to_string()))?;
+                if parsed.query().is_some() || parsed.fragment().is_some() {
+                    return Err(wrong("write ? as %3F and # as %23 in a file URL"));
+                }
+                let path = parsed
+                    .to_file_path()
+                    .map_err(|()| wrong("a file URL is file:///path on this machine"))?;
+                absolute(&path, url).map(Location::Folder)
+            }
+            "memory" => {
+                let (name, folder) = rest.split_once('/').unwrap_or((rest, ""));
+                let folder = folder.trim_end_matches('/');
+                if !folder.is_empty() {
+                    if let Err(reason) = crate::name::check(folder) {
+                        return Err(wrong(&format!("the folder {reason}")));
+                    }
+                }
+                Ok(Location::Memory {
+                    name: name.to_owned(),
+                    folder: folder.to_owned(),
+                })
+            }
+            known if LATER.contains(&known) => Err(Error::NotAvailable {
+                url: without_secrets(url),
+                scheme,
+            }),
+            _ => Err(wrong(&format!(
+                "unknown kind of place {scheme}://; known are paths, file://, memory://, swift://, \
+                 s3://, gs://, az://, http:// and https://"
+            ))),
+        }
+    }
+}
+
+fn absolute(path: &Path, url: &str) -> Result<PathBuf, Error> {
+    std::path::absolute(path).map_err(|error| Error::Url {
+        url: url.to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+/// `scheme` and what follows `://`, if `url` starts like a URL.
+fn split_scheme(url: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = url.split_once("://")?;
+    let mut letters = scheme.bytes();
+    let first = letters.next()?;
+    let valid = first.is_ascii_alphabetic()
+        && letters.all(|c| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'-' | b'.'));
+    valid.then_some((scheme, rest))
+}
+
+/// `url` without user, password, query and fragment, for messages.
+fn without_secrets(url: &str) -> String {
+    let Some((scheme, rest)) = split_scheme(url) else {
+        return url.to_owned();
+    };
+    // A password may hold any of / ? #, so what precedes the last @ goes as a whole.
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, after)| after);
+    let end = rest.find(['?', '#']).unwrap_or(rest.len());
+    format!("{scheme}://{}", &rest[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    fn parse(url: &str) -> Result<Location, Error> {
+        Location::parse(Path::new("/base"), url)
+    }
+
+    fn folder(path: &str) -> Location {
+        Location::Folder(PathBuf::from(path))
+    }
+
+    #[test]
+    fn paths_are_taken_literally() {
+        assert_eq!(parse("/a/b%20c").unwrap(), folder("/a/b%20c"));
+        assert_eq!(parse("x:y").unwrap(), folder("/base/x:y"));
+        assert_eq!(parse(".").unwrap(), folder("/base"));
+        assert_eq!(parse("a b/é").unwrap(), folder("/base/a b/é"));
+    }
+
+    #[test]
+    fn file_urls_are_decoded() {
+        assert_eq!(parse("file:///a/b%20c").unwrap(), folder("/a/b c"));
+        assert_eq!(parse("FILE://localhost/a").unwrap(), folder("/a"));
+        for bad in ["file://elsewhere/a", "file:///a?b", "file:///a#b"] {
+            assert_eq!(parse(bad).unwrap_err().kind(), ErrorKind::Invalid, "{bad}");
+        }
+    }
+
+    #[test]
+    fn memory_has_a_name_and_a_folder() {
+        let memory = |name: &str, folder: &str| Location::Memory {
+            name: name.to_owned(),
+            folder: folder.to_owned(),
+        };
+        assert_eq!(parse("memory://").unwrap(), memory("", ""));
+        assert_eq!(parse("memory:///a/b/").unwrap(), memory("", "a/b"));
+        assert_eq!(parse("memory://n/a").unwrap(), memory("n", "a"));
+        assert_eq!(
+            parse("memory://n/../a").unwrap_err().kind(),
+            ErrorKind::Invalid
+        );
+    }
+
+    #[test]
+    fn later_schemes_say_which() {
+        for url in [
+            "swift://c/p",
+            "s3://b/p",
+            "gs://b",
+            "az://c/x",
+            "http://h/x",
+            "https://h/",
+        ] {
+            let error = parse(url).unwrap_err();
+            let scheme = url.split(':').next().unwrap();
+            assert!(matches!(&error, Error::NotAvailable { scheme: s, .. } if s == scheme));
+            assert!(error.to_string().contains(scheme), "{error}");
+        }
+        assert_eq!(parse("ftp://h/x").unwrap_err().kind(), ErrorKind::Invalid);
+        assert_eq!(parse("").unwrap_err().kind(), ErrorKind::Invalid);
+    }
+
+    #[test]
+    fn credentials_never_show() {
+        for url in [
+            "s3://user:marker@bucket/x",
+            "https://host/x?sig=marker",
+            "https://host/x#marker",
+            "odd://user:mar/marker@host/x",
+            "swift://user:p?marker@c/x",
+        ] {
+            let error = parse(url).unwrap_err();
+            assert!(
+                !format!("{error} {error:?}").contains("marker"),
+                "{error:?}"
+            );
+        }
+    }
+}

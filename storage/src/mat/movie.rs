@@ -1,0 +1,338 @@
+//! Movies as one three-dimensional variable.
+
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom, Write};
+
+use ndarray::{ArrayView2, ArrayView3};
+
+use super::deflate::ZlibStream;
+use super::element::{self, Frame};
+use crate::objects::Written;
+use crate::scratch::Scratch;
+use crate::{Error, Orientation, Place, Precision};
+
+/// Bytes of an uncompressed variable gathered before they are written.
+const BUFFER: usize = 1 << 22;
+
+/// A movie to be written as the one variable of a MAT file.
+#[derive(Clone, Debug)]
+pub struct MatMovie {
+    name: String,
+    shape: [usize; 3],
+    orientation: Orientation,
+    precision: Precision,
+    compression: u8,
+    add: f64,
+}
+
+impl MatMovie {
+    /// A variable `name` for a movie of `shape` = `[t, y, x]` (frames, rows, columns).
+    ///
+    /// In MATLAB it has the three dimensions of [`Orientation`], frames last; MATLAB shows a single
+    /// frame as a matrix. Defaults: [`Orientation::Notebook`], [`Precision::F32`]
+    /// (class `single`), compression 1, nothing added.
+    #[must_use]
+    pub fn new(name: impl Into<String>, shape: [usize; 3]) -> Self {
+        MatMovie {
+            name: name.into(),
+            shape,
+            orientation: Orientation::default(),
+            precision: Precision::default(),
+            compression: 1,
+            add: 0.0,
+        }
+    }
+
+    /// Order of the axes in the file.
+    #[must_use]
+    pub fn orientation(mut self, orientation: Orientation) -> Self {
+        self.orientation = orientation;
+        self
+    }
+
+    /// Type of the numbers in the file: class `single` or `double`.
+    #[must_use]
+    pub fn precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
+    }
+
+    /// Deflate level, 1 (fast) to 9 (small); 0 stores a plain element.
+    #[must_use]
+    pub fn compression(mut self, level: u8) -> Self {
+        self.compression = level;
+        self
+    }
+
+    /// A constant added to every value before it is written, in f64 and rounded once: 1 turns
+    /// (F - F0) / F0 into F / F0.
+    #[must_use]
+    pub fn add(mut self, constant: f64) -> Self {
+        self.add = constant;
+        self
+    }
+}
+
+/// Writes one movie, block by block. Made by [`Place::create_mat`].
+///
+/// The file depends on the movie alone: not on the sizes of blocks, the number of
+/// threads or the time. Until [`MatWriter::finish`] nothing is visible; dropped
+/// before, it leaves nothing.
+#[derive(Debug)]
+pub struct MatWriter {
+    scratch: Scratch,
+    movie: MatMovie,
+    frame: Frame,
+    sink: Sink,
+    done: usize,
+    failed: bool,
+}
+
+/// Where the bytes of the array go; `File`s are clones of the scratch file's handle.
+#[derive(Debug)]
+enum Sink {
+    Plain { out: File, waiting: Vec<u8> },
+    Deflate(ZlibStream<File>),
+}
+
+impl Place {
+    /// Starts a MAT file `name` (level 5) with one variable.
+    ///
+    /// ```
+    /// use ndarray::Array3;
+    /// use widefield_storage::{MatMovie, Place, mat};
+    ///
+    /// let place = Place::open("memory://")?;
+    /// let dff = Array3::<f32>::zeros((10, 4, 6));
+    /// let mut file = place.create_mat("cond_100_trial1.mat", MatMovie::new("tr", [10, 4, 6]).add(1.0))?;
+    /// file.push(dff.view())?;
+    /// file.finish()?;
+    /// let variables = mat::read(&place.read("cond_100_trial1.mat")?)?;
+    /// assert_eq!(variables[0].values.shape(), [6, 4, 10]);
+    /// assert_eq!(variables[0].values[[0, 0, 0]], 1.0);
+    /// # Ok::<(), widefield_storage::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`], before anything is written, if the variable reaches 2 GiB, which the
+    /// format cannot hold; [`Error::Usage`] for a shape, name or level that cannot be written;
+    /// and what the system reports on making the file.
+    pub fn create_mat(&self, name: &str, movie: MatMovie) -> Result<MatWriter, Error> {
+        self.check(name)?;
+        let object = self.object(name);
+        let [frames, height, width] = movie.shape;
+        if movie.shape.contains(&0) {
+            let reason =
+                format!("a movie of {frames} frames of {width} x {height} px has no pixel");
+            return Err(Error::usage(object, reason));
+        }
+        check_level(&object, movie.compression)?;
+        let [a, b] = movie.orientation.axes(height, width);
+        let frame = Frame::new(&movie.name, &[a, b, frames], movie.precision)
+            .map_err(|error| within(&object, error))?;
+
+        let scratch = self.scratch(name)?;
+        let failed = |error| Error::io(&object, "writing", error);
+        let mut out = scratch.file().try_clone().map_err(failed)?;
+        out.write_all(&element::header()).map_err(failed)?;
+        let mut sink = if movie.compression == 0 {
+            Sink::Plain {
+                out,
+                waiting: Vec::new(),
+            }
+        } else {
+            // The count is known at the end only.
+            out.write_all(&element::tag(element::COMPRESSED, 0))
+                .map_err(failed)?;
+            Sink::Deflate(ZlibStream::new(out, movie.compression))
+        };
+        sink.waiting().extend(&frame.before);
+        Ok(MatWriter {
+            scratch,
+            movie,
+            frame,
+            sink,
+            done: 0,
+            failed: false,
+        })
+    }
+}
+
+impl MatWriter {
+    /// Appends frames, a block of (t, y, x) with any number of them.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if the frames have another size or are more than the variable holds;
+    /// [`Error::Full`] and what else the system reports. After an error
+    /// only dropping is left.
+    pub fn push(&mut self, block: ArrayView3<'_, f32>) -> Result<(), Error> {
+        let object = self.scratch.object();
+        let wrong = |reason: String| Err(Error::usage(object, reason));
+        let [frames, height, width] = self.movie.shape;
+        let (more, y, x) = block.dim();
+        if self.failed {
+            return wrong("an earlier block could not be written".to_owned());
+        }
+        if (y, x) != (height, width) {
+            return wrong(format!(
+                "frames of {x} x {y} px pushed, {width} x {height} announced"
+            ));
+        }
+        if more > frames - self.done {
+            return wrong(format!(
+                "frame {} pushed, {frames} announced",
+                self.done + more
+            ));
+        }
+        for frame in block.outer_iter() {
+            append(self.sink.waiting(), frame, &self.movie);
+            if let Err(error) = self.sink.pump() {
+                self.failed = true;
+                return Err(Error::io(object, "writing", error));
+            }
+        }
+        self.done += more;
+        Ok(())
+    }
+
+    /// Puts the finished file in its place.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if frames are missing; [`Error::Full`] and what else the system
+    /// reports. Then nothing is left.
+    pub fn finish(self) -> Result<Written, Error> {
+        let MatWriter {
+            scratch,
+            movie,
+            frame,
+            mut sink,
+            done,
+            failed,
+        } = self;
+        let frames = movie.shape[0];
+        if failed || done < frames {
+            let reason = if failed {
+                "an earlier block could not be written".to_owned()
+            } else {
+                format!("{done} of {frames} frames were pushed")
+            };
+            return Err(Error::usage(scratch.object(), reason));
+        }
+        let end = sink.waiting().len() + frame.padding;
+        sink.waiting().resize(end, 0);
+        if let Err(error) = sink.finish() {
+            return Err(Error::io(scratch.object(), "writing", error));
+        }
+        scratch.commit()
+    }
+}
+
+impl Sink {
+    fn waiting(&mut self) -> &mut Vec<u8> {
+        match self {
+            Sink::Plain { waiting, .. } => waiting,
+            Sink::Deflate(stream) => stream.waiting(),
+        }
+    }
+
+    fn pump(&mut self) -> io::Result<()> {
+        match self {
+            Sink::Plain { out, waiting } if waiting.len() >= BUFFER => {
+                out.write_all(waiting)?;
+                waiting.clear();
+                Ok(())
+            }
+            Sink::Plain { .. } => Ok(()),
+            Sink::Deflate(stream) => stream.pump(),
+        }
+    }
+
+    /// Writes what waits, and the count of a compressed element into its tag.
+    fn finish(self) -> io::Result<()> {
+        match self {
+            Sink::Plain { mut out, waiting } => out.write_all(&waiting),
+            Sink::Deflate(stream) => {
+                let mut out = stream.finish()?;
+                let start = element::header().len() as u64;
+                let bytes = out.stream_position()? - start - 8;
+                let bytes = u32::try_from(bytes)
+                    .map_err(|_| io::Error::other("the compressed variable exceeds 4 GiB"))?;
+                out.seek(SeekFrom::Start(start))?;
+                out.write_all(&element::tag(element::COMPRESSED, bytes))
+            }
+        }
+    }
+}
+
+/// Appends a frame (y, x) in the order of the file, first axis fastest.
+fn append(bytes: &mut Vec<u8>, frame: ArrayView2<'_, f32>, movie: &MatMovie) {
+    match movie.precision {
+        Precision::F32 if movie.add == 0.0 => {
+            each(frame, movie.orientation, |v| bytes.extend(v.to_le_bytes()))
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "rounding to single is what was asked for"
+        )]
+        Precision::F32 => each(frame, movie.orientation, |v| {
+            bytes.extend(((f64::from(v) + movie.add) as f32).to_le_bytes());
+        }),
+        Precision::F64 => each(frame, movie.orientation, |v| {
+            bytes.extend((f64::from(v) + movie.add).to_le_bytes());
+        }),
+    }
+}
+
+/// Calls `put` with the values of a frame (y, x) in the order of the file.
+pub(super) fn each<T: Copy>(
+    frame: ArrayView2<'_, T>,
+    orientation: Orientation,
+    mut put: impl FnMut(T),
+) {
+    match orientation {
+        // Columns fastest, rows from the bottom.
+        Orientation::Notebook => {
+            for row in frame.rows().into_iter().rev() {
+                row.iter().for_each(|&value| put(value));
+            }
+        }
+        // Rows fastest.
+        Orientation::Camera => {
+            for column in frame.columns() {
+                column.iter().for_each(|&value| put(value));
+            }
+        }
+    }
+}
+
+pub(super) fn check_level(object: &str, level: u8) -> Result<(), Error> {
+    if level > 9 {
+        return Err(Error::usage(
+            object,
+            format!("compression {level} is not within 0 to 9"),
+        ));
+    }
+    Ok(())
+}
+
+/// Puts the file before the name of the variable.
+fn within(file: &str, error: Error) -> Error {
+    match error {
+        Error::TooLarge {
+            object,
+            what,
+            bytes,
+            limit,
+        } => Error::TooLarge {
+            object: format!("{file}: {object}"),
+            what,
+            bytes,
+            limit,
+        },
+        Error::Usage { object, reason } => Error::Usage {
+            object: format!("{file}: {object}"),
+            reason,
+        },
+        other => other,
+    }
+}

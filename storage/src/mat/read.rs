@@ -1,0 +1,337 @@
+//! Numeric arrays of MAT files, level 5.
+//!
+//! The crate `matfile` was weighed for this: it prints to standard error, stops silently at an
+//! array it does not take (int32 among them), multiplies dimensions unchecked and
+//! inflates without limit; files from outside need more care. The tests compare with it.
+
+use std::borrow::Cow;
+use std::io::Read;
+
+use flate2::read::ZlibDecoder;
+use ndarray::{ArrayD, IxDyn, ShapeBuilder};
+
+use super::element::{COMPRESSED, INT8, INT32, MATRIX, UINT32};
+use crate::limits::DEFLATE_EXPANSION;
+use crate::{Error, ReadLimits};
+
+/// Name of the file in messages; whoever knows its place puts that before it.
+const FILE: &str = "MAT file";
+
+/// A numeric array of a MAT file.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Variable {
+    /// Its name.
+    pub name: String,
+    /// Its class in MATLAB.
+    pub class: Class,
+    /// Its values, axes as in MATLAB. Integers beyond 2^53 are rounded.
+    pub values: ArrayD<f64>,
+}
+
+/// Class of a numeric array in MATLAB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Class {
+    /// 64-bit floating point.
+    Double,
+    /// 32-bit floating point.
+    Single,
+    /// Signed integer of so many bits.
+    Int(u8),
+    /// Unsigned integer of so many bits.
+    UInt(u8),
+    /// True (1) or false (0).
+    Logical,
+}
+
+/// The real numeric arrays of a MAT file, level 5 (v6, v7), in file order.
+///
+/// Texts, cells, structures, objects, and sparse or complex arrays are left out.
+///
+/// # Errors
+/// [`Error::Format`], naming the byte, if the file is cut or contradicts itself, or is of another
+/// level (version 7.3 is HDF5); [`Error::TooLarge`] above [`ReadLimits::default`].
+pub fn read(bytes: &[u8]) -> Result<Vec<Variable>, Error> {
+    read_with(bytes, ReadLimits::default())
+}
+
+/// Reads like [`read`], within `limits`.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_with(bytes: &[u8], limits: ReadLimits) -> Result<Vec<Variable>, Error> {
+    let order = order(bytes)?;
+    let mut variables = Vec::new();
+    let mut file = Reader {
+        bytes,
+        at: 128,
+        order,
+        origin: "byte",
+    };
+    while file.at < bytes.len() {
+        let start = file.at;
+        let (kind, data) = file.element(false)?;
+        let inflated = match kind {
+            MATRIX => Cow::Borrowed(data),
+            COMPRESSED => {
+                let inflated = inflate(data, start, limits)?;
+                let mut reader = Reader {
+                    bytes: &inflated,
+                    at: 0,
+                    order,
+                    origin: "inflated byte",
+                };
+                match reader.element(false)? {
+                    (MATRIX, data) => Cow::Owned(data.to_vec()),
+                    _ => continue,
+                }
+            }
+            _ => continue,
+        };
+        let mut array = Reader {
+            bytes: &inflated,
+            at: 0,
+            order,
+            origin: "byte of the array",
+        };
+        if let Some(variable) = array.variable(limits)? {
+            variables.push(variable);
+        }
+    }
+    Ok(variables)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Order {
+    Little,
+    Big,
+}
+
+/// Checks the header and tells the byte order.
+fn order(bytes: &[u8]) -> Result<Order, Error> {
+    let Some(header) = bytes.get(..128) else {
+        let reason = format!("{} bytes, the header alone has 128", bytes.len());
+        return Err(Error::format(FILE, reason));
+    };
+    let (order, version) = match header[126..] {
+        [b'I', b'M'] => (Order::Little, header[125]),
+        [b'M', b'I'] => (Order::Big, header[124]),
+        _ => return Err(Error::format(FILE, "byte 126: no level 5 header")),
+    };
+    match version {
+        1 => Ok(order),
+        2 => Err(Error::format(
+            FILE,
+            "version 7.3, which is HDF5: read it as such",
+        )),
+        other => Err(Error::format(
+            FILE,
+            format!("byte 124: version {other} is not known"),
+        )),
+    }
+}
+
+/// Undoes a compressed element, never making more than the limits and deflate permit.
+fn inflate(data: &[u8], start: usize, limits: ReadLimits) -> Result<Vec<u8>, Error> {
+    let possible = (data.len() as u64)
+        .saturating_mul(DEFLATE_EXPANSION)
+        .saturating_add(64);
+    // Room for flags, dimensions and name beside the numbers.
+    let limit = limits.bytes.saturating_add(1 << 12).min(possible);
+    let mut inflated = Vec::new();
+    ZlibDecoder::new(data)
+        .take(limit + 1)
+        .read_to_end(&mut inflated)
+        .map_err(|error| {
+            Error::format(FILE, format!("byte {start}: compressed element: {error}"))
+        })?;
+    if inflated.len() as u64 > limit {
+        return Err(too_large(u64::MAX, limit));
+    }
+    Ok(inflated)
+}
+
+fn too_large(bytes: u64, limit: u64) -> Error {
+    Error::TooLarge {
+        object: FILE.to_owned(),
+        what: "an array",
+        bytes,
+        limit,
+    }
+}
+
+/// Bounds-checked reading of elements.
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    order: Order,
+    /// What `at` counts, for messages.
+    origin: &'static str,
+}
+
+impl<'a> Reader<'a> {
+    fn wrong(&self, reason: &str) -> Error {
+        Error::format(FILE, format!("{} {}: {reason}", self.origin, self.at))
+    }
+
+    fn take(&mut self, count: usize, what: &str) -> Result<&'a [u8], Error> {
+        let rest = &self.bytes[self.at.min(self.bytes.len())..];
+        let Some(taken) = rest.get(..count) else {
+            let reason = format!("{what} needs {count} bytes, {} remain", rest.len());
+            return Err(self.wrong(&reason));
+        };
+        self.at += count;
+        Ok(taken)
+    }
+
+    fn u32(&self, bytes: [u8; 4]) -> u32 {
+        match self.order {
+            Order::Little => u32::from_le_bytes(bytes),
+            Order::Big => u32::from_be_bytes(bytes),
+        }
+    }
+
+    /// Type and data of the next element; `padded` to 8 bytes within arrays.
+    fn element(&mut self, padded: bool) -> Result<(u32, &'a [u8]), Error> {
+        let tag = self.take(8, "a tag")?;
+        let (first, second) = tag.split_at(4);
+        let word = |half: &[u8]| half.try_into().map_or(0, |half| self.u32(half));
+        let (first, count) = (word(first), word(second));
+        // Small elements keep type and count in the first four bytes, data in the others.
+        if first >> 16 != 0 {
+            let (kind, count) = (first & 0xffff, first >> 16);
+            let data = usize::try_from(count)
+                .ok()
+                .and_then(|count| tag[4..].get(..count));
+            return match data {
+                Some(data) => Ok((kind, data)),
+                None => Err(self.wrong(&format!("a small element of {count} bytes"))),
+            };
+        }
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        let data = self.take(count, "an element")?;
+        if padded {
+            // The last part of an array may come without its padding.
+            self.at = self.at.next_multiple_of(8).min(self.bytes.len());
+        }
+        Ok((first, data))
+    }
+
+    /// The variable of an array element; nothing if it is not numeric and real.
+    fn variable(&mut self, limits: ReadLimits) -> Result<Option<Variable>, Error> {
+        let (UINT32, flags) = self.element(true)? else {
+            return Err(self.wrong("array flags are missing"));
+        };
+        let Some(flags) = flags.first_chunk::<4>().map(|&flags| self.u32(flags)) else {
+            return Err(self.wrong("array flags are cut"));
+        };
+        let class = match flags & 0xff {
+            _ if flags & 0x200 != 0 => Class::Logical,
+            6 => Class::Double,
+            7 => Class::Single,
+            signed @ (8 | 10 | 12 | 14) => Class::Int(bits(signed - 8)),
+            unsigned @ (9 | 11 | 13 | 15) => Class::UInt(bits(unsigned - 9)),
+            _ => return Ok(None),
+        };
+        let complex = flags & 0x800 != 0;
+        if complex || !(6..=15).contains(&(flags & 0xff)) {
+            return Ok(None);
+        }
+
+        let (INT32, sizes) = self.element(true)? else {
+            return Err(self.wrong("array dimensions are missing"));
+        };
+        let mut shape = Vec::new();
+        for size in sizes.chunks(4) {
+            let size = size.try_into().ok().map(|size| self.u32(size));
+            // They are signed, so the upper half of what fits is negative.
+            let size = size.and_then(|size| i32::try_from(size).ok());
+            let size = size.and_then(|size| usize::try_from(size).ok());
+            shape.push(size.ok_or_else(|| self.wrong("an array dimension is negative or cut"))?);
+        }
+        let (INT8, name) = self.element(true)? else {
+            return Err(self.wrong("the name of the array is missing"));
+        };
+        let name = String::from_utf8_lossy(name)
+            .trim_end_matches('\0')
+            .to_owned();
+
+        let elements = shape
+            .iter()
+            .try_fold(1_usize, |product, &size| product.checked_mul(size));
+        let bytes = elements.map_or(u64::MAX, |elements| (elements as u64).saturating_mul(8));
+        if bytes > limits.bytes {
+            return Err(too_large(bytes, limits.bytes));
+        }
+        let (kind, data) = self.element(true)?;
+        let Some(width) = width(kind) else {
+            return Err(self.wrong(&format!("{name}: numbers of the unknown type {kind}")));
+        };
+        if elements.and_then(|elements| elements.checked_mul(width)) != Some(data.len()) {
+            let reason = format!(
+                "{name}: {} bytes of numbers do not fill {shape:?}",
+                data.len()
+            );
+            return Err(self.wrong(&reason));
+        }
+        let values = numbers(kind, data, self.order);
+        let values = ArrayD::from_shape_vec(IxDyn(&shape).f(), values)
+            .map_err(|error| self.wrong(&format!("{name}: {error}")))?;
+        Ok(Some(Variable {
+            name,
+            class,
+            values,
+        }))
+    }
+}
+
+/// Bits of the integer class that lies `step` above the one of 8 bits.
+fn bits(step: u32) -> u8 {
+    match step {
+        0 => 8,
+        2 => 16,
+        4 => 32,
+        _ => 64,
+    }
+}
+
+/// Bytes of a number of the element type `kind`.
+fn width(kind: u32) -> Option<usize> {
+    match kind {
+        1 | 2 => Some(1),
+        3 | 4 => Some(2),
+        5..=7 => Some(4),
+        9 | 12 | 13 => Some(8),
+        _ => None,
+    }
+}
+
+/// Numbers of a known type as doubles. MATLAB stores whole numbers of any class in the smallest type.
+fn numbers(kind: u32, data: &[u8], order: Order) -> Vec<f64> {
+    macro_rules! decode {
+        ($type:ty, $convert:expr) => {
+            data.chunks_exact(size_of::<$type>())
+                .map(|bytes| {
+                    let bytes = bytes.try_into().unwrap_or_default();
+                    $convert(match order {
+                        Order::Little => <$type>::from_le_bytes(bytes),
+                        Order::Big => <$type>::from_be_bytes(bytes),
+                    })
+                })
+                .collect()
+        };
+    }
+    match kind {
+        1 => decode!(i8, f64::from),
+        2 => decode!(u8, f64::from),
+        3 => decode!(i16, f64::from),
+        4 => decode!(u16, f64::from),
+        5 => decode!(i32, f64::from),
+        6 => decode!(u32, f64::from),
+        7 => decode!(f32, f64::from),
+        12 => decode!(i64, |value| value as f64),
+        13 => decode!(u64, |value| value as f64),
+        _ => decode!(f64, |value| value),
+    }
+}

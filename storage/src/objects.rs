@@ -1,0 +1,67 @@
+//! What every kind of place can do, and what it tells about objects.
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use object_store::ObjectStore;
+
+use crate::Error;
+use crate::scratch::Scratch;
+
+/// An object of a place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Entry {
+    /// Name; in listings relative to the folder that was listed.
+    pub name: String,
+    /// Length in bytes.
+    pub bytes: u64,
+    /// Time of the last change, RFC 3339 in UTC, where the place knows it.
+    pub modified: Option<String>,
+    /// A text that differs when the contents differ, where the place knows one.
+    pub etag: Option<String>,
+}
+
+/// An object that was written whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Written {
+    /// Name within the place.
+    pub name: String,
+    /// Length in bytes.
+    pub bytes: u64,
+    /// CRC-32C (Castagnoli) of the bytes.
+    pub crc32c: u32,
+}
+
+/// One kind of place. Names and folders arrive checked; `""` is the top folder.
+pub(crate) trait Objects: std::fmt::Debug + Send + Sync {
+    /// Files directly in `folder`, in any order, without our temporaries.
+    fn list(&self, folder: &str) -> Result<Vec<Entry>, Error>;
+    fn head(&self, name: &str) -> Result<Option<Entry>, Error>;
+    fn read(&self, name: &str) -> Result<Bytes, Error>;
+    /// Exactly the bytes of a range that is not empty.
+    fn read_range(&self, name: &str, range: Range<u64>) -> Result<Bytes, Error>;
+    fn put(&self, name: &str, bytes: Bytes) -> Result<Written, Error>;
+    /// Afterwards there is no such object, whether or not there was one.
+    fn remove(&self, name: &str) -> Result<(), Error>;
+    /// Tries a temporary object in `folder`, and leaves none.
+    fn check_writable(&self, folder: &str) -> Result<(), Error>;
+    /// Starts an object that is too large to be built in memory.
+    fn scratch(&self, name: &str) -> Result<Scratch, Error>;
+    /// Removes temporaries of dead processes; how many.
+    fn sweep(&self) -> Result<usize, Error>;
+    fn local_path(&self, name: &str) -> Option<PathBuf>;
+    /// The store, and the folder in it, for callers that are asynchronous.
+    fn object_store(&self) -> Result<(Arc<dyn ObjectStore>, object_store::path::Path), Error>;
+}
+
+/// RFC 3339 in UTC of a time since 1970.
+pub(crate) fn rfc3339(seconds: i64, nanoseconds: u32) -> Option<String> {
+    let nanoseconds = i32::try_from(nanoseconds).ok()?;
+    jiff::Timestamp::new(seconds, nanoseconds)
+        .ok()
+        .map(|time| time.to_string())
+}

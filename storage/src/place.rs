@@ -1,0 +1,229 @@
+//! Places: folders and stores opened by URL.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use object_store::ObjectStore;
+
+use crate::folder::Folder;
+use crate::location::Location;
+use crate::objects::{Entry, Objects, Written};
+use crate::store::Store;
+use crate::{Error, name};
+
+/// A folder or store that holds named objects.
+///
+/// Names are UTF-8 and may contain `/`, which on a file system makes folders:
+/// `"mov_out/x.h5"`. Names with empty parts, `.`, `..` or control characters
+/// are refused, and so are those that start with `.widefield-`, which are this
+/// library's temporary files and never listed.
+///
+/// Every object appears whole or not at all. On file systems it is written to a
+/// temporary file beside it, made durable (`fsync`) and renamed; in stores it is put in
+/// one request.
+///
+/// All calls block, and work inside and outside of an async runtime; clones are cheap
+/// and share the place. See [`Place::object_store`] for the asynchronous side.
+///
+/// ```
+/// use widefield_storage::Place;
+///
+/// let place = Place::open("memory://")?;
+/// let written = place.put("a/hello.txt", b"hello".to_vec())?;
+/// assert_eq!((written.bytes, written.crc32c), (5, 0x9a71_bb4c));
+/// assert_eq!(place.read("a/hello.txt")?, b"hello"[..]);
+/// assert_eq!(place.list("a")?[0].name, "hello.txt");
+/// # Ok::<(), widefield_storage::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Place {
+    url: String,
+    objects: Arc<dyn Objects>,
+}
+
+impl Place {
+    /// Opens a path, `file://` URL or `memory://` URL.
+    ///
+    /// Nothing is touched yet: a folder that is to be written need not exist. `memory://name/folder`
+    /// is shared within the process by all that name it; `memory://` without a
+    /// name belongs to this value and its clones.
+    ///
+    /// # Errors
+    /// [`Error::NotAvailable`] for the schemes that a later version opens (`swift`, `s3`, `gs`,
+    /// `az`, `http`, `https`), [`Error::Url`] for what is no place at all.
+    pub fn open(url: &str) -> Result<Self, Error> {
+        Self::open_in(Path::new(""), url)
+    }
+
+    /// Opens like [`Place::open`]; a relative path starts at `base` instead of the current folder.
+    ///
+    /// # Errors
+    /// As [`Place::open`].
+    pub fn open_in(base: &Path, url: &str) -> Result<Self, Error> {
+        Ok(match Location::parse(base, url)? {
+            Location::Folder(path) => Place {
+                url: path.display().to_string(),
+                objects: Arc::new(Folder::new(path)),
+            },
+            Location::Memory { name, folder } => {
+                let slash = if folder.is_empty() { "" } else { "/" };
+                let url = format!("memory://{name}{slash}{folder}");
+                let store = Store::memory(&name, url.clone(), folder);
+                Place {
+                    url,
+                    objects: Arc::new(store),
+                }
+            }
+        })
+    }
+
+    /// The absolute path or URL, without credentials. Equal places have equal URLs, except that
+    /// every unnamed `memory://` is one of its own.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The files directly in `folder` (`""` is the top), sorted by name.
+    ///
+    /// Links count as what they point to; folders, devices and our own temporaries
+    /// are left out, as are names that are not UTF-8. A folder below the top that
+    /// does not exist is empty, as in stores, which have no folders.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the top folder does not exist, and what the system or store reports.
+    pub fn list(&self, folder: &str) -> Result<Vec<Entry>, Error> {
+        self.check_folder(folder)?;
+        let mut entries = self.objects.list(folder)?;
+        entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Ok(entries)
+    }
+
+    /// Size, time and identity of an object; nothing if there is none.
+    ///
+    /// # Errors
+    /// What the system or store reports, a missing object excepted.
+    pub fn head(&self, name: &str) -> Result<Option<Entry>, Error> {
+        self.check(name)?;
+        self.objects.head(name)
+    }
+
+    /// All bytes of an object.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], and what the system or store reports.
+    pub fn read(&self, name: &str) -> Result<Bytes, Error> {
+        self.check(name)?;
+        self.objects.read(name)
+    }
+
+    /// Exactly the bytes `range` of an object.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Usage`] if the range does not lie within the object; and
+    /// what the system or store reports.
+    pub fn read_range(&self, name: &str, range: Range<u64>) -> Result<Bytes, Error> {
+        self.check(name)?;
+        if range.start > range.end {
+            let reason = format!("bytes {} to {} are no range", range.start, range.end);
+            return Err(Error::usage(self.object(name), reason));
+        }
+        self.objects.read_range(name, range)
+    }
+
+    /// Writes an object whole, in place of one that may be there.
+    ///
+    /// # Errors
+    /// [`Error::Full`], [`Error::Permission`], and what else the system or store reports;
+    /// then the object is what it was before.
+    pub fn put(&self, name: &str, bytes: impl Into<Bytes>) -> Result<Written, Error> {
+        self.check(name)?;
+        self.objects.put(name, bytes.into())
+    }
+
+    /// Removes an object; that there is none is no error.
+    ///
+    /// # Errors
+    /// What the system or store reports.
+    pub fn remove(&self, name: &str) -> Result<(), Error> {
+        self.check(name)?;
+        self.objects.remove(name)
+    }
+
+    /// Tries whether objects can be written into `folder` (`""` is the top), by a small temporary
+    /// one. On file systems the folder is made and stays; nothing else does.
+    ///
+    /// # Errors
+    /// What writing there reports.
+    pub fn check_writable(&self, folder: &str) -> Result<(), Error> {
+        self.check_folder(folder)?;
+        self.objects.check_writable(folder)
+    }
+
+    /// Removes temporary files that processes left which run no more, and says how many.
+    ///
+    /// On file systems it looks into the top folder and those directly in it; for
+    /// stores into the system's temporary folder, where their objects are built. Files of
+    /// living processes stay; those of other machines or containers, of which one
+    /// cannot know, stay until nobody has touched them for a week.
+    ///
+    /// # Errors
+    /// What the system reports; a folder that does not exist is swept.
+    pub fn sweep_temporary(&self) -> Result<usize, Error> {
+        self.objects.sweep()
+    }
+
+    /// Path of an object on the file system, whether it exists or not; nothing for other places.
+    #[must_use]
+    pub fn local_path(&self, name: &str) -> Option<PathBuf> {
+        self.check(name).ok()?;
+        self.objects.local_path(name)
+    }
+
+    /// The store and this place's folder in it, for asynchronous callers.
+    ///
+    /// For a folder this is `object_store`'s local file system: it hides names that end
+    /// in `#` and digits, and its unfinished files are not found by
+    /// [`Place::sweep_temporary`]. The methods of this type have neither limit.
+    ///
+    /// # Errors
+    /// On file systems if the folder does not exist.
+    pub fn object_store(&self) -> Result<(Arc<dyn ObjectStore>, object_store::path::Path), Error> {
+        self.objects.object_store()
+    }
+
+    /// What builds objects too large for memory.
+    pub(crate) fn scratch(&self, name: &str) -> Result<crate::scratch::Scratch, Error> {
+        self.check(name)?;
+        self.objects.scratch(name)
+    }
+
+    /// Place and name, for messages.
+    pub(crate) fn object(&self, name: &str) -> String {
+        format!("{}/{name}", self.url.trim_end_matches('/'))
+    }
+
+    pub(crate) fn check(&self, name: &str) -> Result<(), Error> {
+        name::check(name).map_err(|reason| Error::Name {
+            place: self.url.clone(),
+            name: name.to_owned(),
+            reason,
+        })
+    }
+
+    fn check_folder(&self, folder: &str) -> Result<(), Error> {
+        if folder.is_empty() {
+            Ok(())
+        } else {
+            self.check(folder)
+        }
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.url)
+    }
+}

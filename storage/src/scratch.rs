@@ -1,0 +1,125 @@
+//! One object while it is built: whole at the end, or never there.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use crate::objects::{Objects, Written};
+use crate::store::Store;
+use crate::temporary::Temporary;
+use crate::{Error, temporary};
+
+/// A temporary file that becomes one object; dropped, it leaves nothing.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    temporary: Temporary,
+    file: File,
+    name: String,
+    /// Place and name, for messages.
+    object: String,
+    goal: Goal,
+}
+
+#[derive(Debug)]
+enum Goal {
+    Rename(PathBuf),
+    Put(Store),
+}
+
+impl Scratch {
+    /// For the file `target`: the temporary lies beside it, so that renaming is atomic.
+    pub(crate) fn beside(target: PathBuf, name: &str, object: String) -> Result<Self, Error> {
+        let failed = |error| Error::io(&object, "making a temporary file", error);
+        let folder = target.parent().unwrap_or(Path::new("/"));
+        temporary::create_folders(folder).map_err(failed)?;
+        let (temporary, file) = Temporary::create_in(folder).map_err(failed)?;
+        Ok(Scratch {
+            temporary,
+            file,
+            name: name.to_owned(),
+            object,
+            goal: Goal::Rename(target),
+        })
+    }
+
+    /// For an object of `store`: the temporary lies in the system's temporary folder.
+    pub(crate) fn for_store(store: Store, name: &str, object: String) -> Result<Self, Error> {
+        let (temporary, file) = Temporary::create_in(&std::env::temp_dir())
+            .map_err(|error| Error::io(&object, "making a temporary file", error))?;
+        Ok(Scratch {
+            temporary,
+            file,
+            name: name.to_owned(),
+            object,
+            goal: Goal::Put(store),
+        })
+    }
+
+    /// Place and name of the object, for messages.
+    pub(crate) fn object(&self) -> &str {
+        &self.object
+    }
+
+    /// The temporary file, for writers that open it themselves.
+    pub(crate) fn path(&self) -> &Path {
+        self.temporary.path()
+    }
+
+    /// The temporary file, open for reading and writing.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Makes the temporary's contents the object.
+    pub(crate) fn commit(self) -> Result<Written, Error> {
+        let Scratch {
+            temporary,
+            mut file,
+            name,
+            object,
+            goal,
+        } = self;
+        let failed = |doing| {
+            let object = object.clone();
+            move |error| Error::io(object, doing, error)
+        };
+        file.seek(SeekFrom::Start(0))
+            .map_err(failed("reading back"))?;
+        match goal {
+            Goal::Rename(target) => {
+                let (bytes, crc32c) = checksum(&mut file).map_err(failed("reading back"))?;
+                temporary
+                    .rename(&file, &target)
+                    .map_err(failed("putting in place"))?;
+                Ok(Written {
+                    name,
+                    bytes,
+                    crc32c,
+                })
+            }
+            Goal::Put(store) => {
+                let mut bytes = Vec::new();
+                file.read_to_end(&mut bytes)
+                    .map_err(failed("reading back"))?;
+                store.put(&name, bytes.into())
+            }
+        }
+    }
+}
+
+/// Length and CRC-32C of what is left to read.
+fn checksum(file: &mut File) -> io::Result<(u64, u32)> {
+    let mut buffer = vec![0; 1 << 20];
+    let (mut bytes, mut crc) = (0, 0);
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok((bytes, crc)),
+            Ok(read) => {
+                crc = crc32c::crc32c_append(crc, &buffer[..read]);
+                bytes += read as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
