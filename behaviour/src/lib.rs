@@ -1,1 +1,54 @@
-//! Placeholder.
+//! Behaviour logs of Go / No-Go texture discrimination: log text to events, trials and scores.
+//!
+//! A log is a tab-separated text with one event per line, written by the behaviour program of the
+//! Helmchen lab (University of Zurich). No description of it is published; what is known comes from
+//! programs that read such logs. Where those differ, [`Rules`] names the choice, and
+//! [`Rules::notebook`] follows the notebook that this workspace stands in for.
+//!
+//! The crate takes text and returns values: it reads no files, prints nothing and knows no images.
+//!
+//! # Score a session
+//!
+//! ```
+//! use widefield_behaviour::Correct::{Go, NoGo};
+//! use widefield_behaviour::{Correction, Log, Score, text};
+//!
+//! # let text = include_str!("../tests/data/every_decision.txt");
+//! let log = Log::parse(text)?; // or Log::read(text), which keeps what is sound
+//! let stimuli = [("Texture 1 P100", Go), ("Texture 7 P1200", NoGo)];
+//! let score = Score::of(log.trials(), &stimuli)?;
+//! println!("{} hits, d' {:.2}", score.hits(), score.d_prime(Correction::LogLinear));
+//! print!("{}", text::performance(&score, &stimuli));
+//! # assert_eq!((score.hits(), score.misses(), score.early()), (1, 2, 2));
+//! # Ok::<(), widefield_behaviour::Error>(())
+//! ```
+
+mod assemble;
+mod date;
+mod error;
+mod event;
+mod line;
+mod log;
+mod outcome;
+mod problem;
+mod rules;
+mod score;
+pub mod sdt;
+mod stimulus;
+pub mod text;
+mod time;
+mod trial;
+pub mod write;
+
+pub use date::DateOrder;
+pub use error::Error;
+pub use event::{Decision, Event, Recording};
+pub use log::Log;
+pub use outcome::Outcome;
+pub use problem::{Done, Problem, What};
+pub use rules::Rules;
+pub use score::Score;
+pub use sdt::Correction;
+pub use stimulus::{Correct, Matching, Table, condition};
+pub use time::{format_date_time, parse_date_time};
+pub use trial::{OtherEvent, ReactionFrom, Reward, Trial};

@@ -1,0 +1,189 @@
+//! Signal detection theory: sensitivity, criterion and bias from counts.
+//!
+//! Signal trials are those with a Go stimulus, noise trials those with a No Go stimulus; a
+//! response is a lick. `Z` is the quantile function of the standard normal distribution.
+
+mod normal;
+
+pub use normal::quantile;
+
+use crate::error::Error;
+
+/// What is done about rates of 0 and 1, whose `Z` is infinite.
+///
+/// Without trials every rate is NaN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Correction {
+    /// Nothing: `n / N`. Indices may be infinite, or NaN where both rates are extreme.
+    None,
+    /// 0 becomes `1 / (2 N)`, 1 becomes `1 - 1 / (2 N)`; other rates stay.
+    ///
+    /// Source: Macmillan & Kaplan 1985, Psychological Bulletin 98:185, doi:10.1037/0033-2909.98.1.185.
+    HalfTrial,
+    /// `(n + 0.5) / (N + 1)`, for every rate.
+    ///
+    /// Source: Hautus 1995, doi:10.3758/BF03203619.
+    LogLinear,
+}
+
+impl Correction {
+    /// The corrected rate of `count` among `trials`; NaN if there are no trials.
+    ///
+    /// ```
+    /// use widefield_behaviour::Correction;
+    /// assert_eq!(Correction::HalfTrial.rate(0, 10), 0.05);
+    /// assert_eq!(Correction::LogLinear.rate(4, 9), 0.45);
+    /// ```
+    pub fn rate(self, count: u32, trials: u32) -> f64 {
+        let (n, of) = (f64::from(count), f64::from(trials));
+        match self {
+            _ if trials == 0 => f64::NAN,
+            Correction::HalfTrial if count == 0 => 0.5 / of,
+            Correction::HalfTrial if count == trials => 1.0 - 0.5 / of,
+            Correction::None | Correction::HalfTrial => n / of,
+            Correction::LogLinear => (n + 0.5) / (of + 1.0),
+        }
+    }
+}
+
+/// Responses of the trials of both kinds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// Responses in signal trials.
+    pub hits: u32,
+    /// Signal trials.
+    pub signal: u32,
+    /// Responses in noise trials.
+    pub false_alarms: u32,
+    /// Noise trials.
+    pub noise: u32,
+}
+
+impl Counts {
+    fn z(self, correction: Correction) -> Result<(f64, f64), Error> {
+        for (count, trials) in [(self.hits, self.signal), (self.false_alarms, self.noise)] {
+            if count > trials {
+                return Err(Error::Count { count, trials });
+            }
+        }
+        let z = |count, trials| quantile(correction.rate(count, trials));
+        Ok((z(self.hits, self.signal), z(self.false_alarms, self.noise)))
+    }
+}
+
+/// Sensitivity d' = Z(H) - Z(F): how far apart signal and noise are, in standard deviations.
+///
+/// Dimensionless; 0 is chance. Swapping signal and noise negates it.
+///
+/// ```
+/// use widefield_behaviour::sdt::{Correction, Counts, d_prime};
+/// let counts = Counts { hits: 84, signal: 100, false_alarms: 16, noise: 100 };
+/// assert!((d_prime(counts, Correction::None)? - 1.98891577).abs() < 1e-8);
+/// # Ok::<(), widefield_behaviour::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::Count`] if a count exceeds its trials.
+///
+/// # Source
+/// Green & Swets 1966, Signal Detection Theory and Psychophysics; Stanislaw & Todorov 1999,
+/// doi:10.3758/BF03207704, equation 1.
+pub fn d_prime(counts: Counts, correction: Correction) -> Result<f64, Error> {
+    counts
+        .z(correction)
+        .map(|(hit, false_alarm)| d_prime_of_z(hit, false_alarm))
+}
+
+/// Criterion c = -(Z(H) + Z(F)) / 2: negative where licking is favoured, in standard deviations.
+///
+/// # Errors
+/// [`Error::Count`] if a count exceeds its trials.
+///
+/// # Source
+/// Macmillan & Creelman 2005, Detection Theory, chapter 2; Stanislaw & Todorov 1999.
+pub fn criterion(counts: Counts, correction: Correction) -> Result<f64, Error> {
+    counts
+        .z(correction)
+        .map(|(hit, false_alarm)| criterion_of_z(hit, false_alarm))
+}
+
+/// Likelihood ratio beta = exp((Z(F)² - Z(H)²) / 2) = exp(d' c): 1 is unbiased, below 1 licking is
+/// favoured.
+///
+/// # Errors
+/// [`Error::Count`] if a count exceeds its trials.
+///
+/// # Source
+/// Green & Swets 1966; Stanislaw & Todorov 1999.
+pub fn beta(counts: Counts, correction: Correction) -> Result<f64, Error> {
+    counts
+        .z(correction)
+        .map(|(hit, false_alarm)| beta_of_z(hit, false_alarm))
+}
+
+pub(crate) fn d_prime_of_z(hit: f64, false_alarm: f64) -> f64 {
+    hit - false_alarm
+}
+
+pub(crate) fn criterion_of_z(hit: f64, false_alarm: f64) -> f64 {
+    -0.5 * (hit + false_alarm)
+}
+
+pub(crate) fn beta_of_z(hit: f64, false_alarm: f64) -> f64 {
+    (0.5 * (false_alarm * false_alarm - hit * hit)).exp()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extreme_rates() {
+        let counts = Counts {
+            hits: 10,
+            signal: 10,
+            false_alarms: 0,
+            noise: 20,
+        };
+        assert_eq!(d_prime(counts, Correction::None), Ok(f64::INFINITY));
+        assert!(criterion(counts, Correction::None).unwrap().is_nan());
+        assert_eq!(
+            d_prime(counts, Correction::HalfTrial),
+            Ok(quantile(0.95) - quantile(0.025))
+        );
+        assert_eq!(
+            d_prime(counts, Correction::LogLinear),
+            Ok(quantile(10.5 / 11.0) - quantile(0.5 / 21.0))
+        );
+    }
+
+    #[test]
+    fn counts_above_their_trials_are_refused() {
+        let counts = Counts {
+            hits: 3,
+            signal: 2,
+            false_alarms: 0,
+            noise: 1,
+        };
+        assert_eq!(
+            beta(counts, Correction::LogLinear),
+            Err(Error::Count {
+                count: 3,
+                trials: 2
+            })
+        );
+    }
+
+    #[test]
+    fn unbiased_means_zero_and_one() {
+        let counts = Counts {
+            hits: 7,
+            signal: 10,
+            false_alarms: 3,
+            noise: 10,
+        };
+        assert!(criterion(counts, Correction::None).unwrap().abs() < 1e-15);
+        assert!((beta(counts, Correction::None).unwrap() - 1.0).abs() < 1e-15);
+    }
+}
