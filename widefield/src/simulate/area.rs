@@ -24,7 +24,7 @@ pub struct Area {
     pub rise_s: f64,
     /// Time constant of the decay, in seconds.
     pub decay_s: f64,
-    /// 1 / largest value of the time course before scaling.
+    /// Amplitude / largest value of the unscaled time course.
     scale: f64,
     rows: Vec<f32>,
     columns: Vec<f32>,
@@ -58,12 +58,15 @@ impl Area {
             rows: profile(0),
             columns: profile(1),
         };
-        let peak_s = area.peak_s();
-        area.scale = 1.0 / (area.time_course(peak_s) / amplitude.abs().max(f64::MIN_POSITIVE)).abs();
-        if amplitude == 0.0 {
-            area.scale = 1.0;
-        }
+        area.scale = amplitude / area.shape(area.peak_s());
         area
+    }
+
+    /// The pixel (y, x) nearest to the centre; the nearest of the image if that lies outside.
+    #[must_use]
+    pub fn centre_pixel(&self) -> [usize; 2] {
+        let last = [&self.rows, &self.columns].map(|profile| profile.len() - 1);
+        [0, 1].map(|k| nearest(self.centre[k], last[k]))
     }
 
     /// Time of the largest response, in seconds after the stimulus.
@@ -77,12 +80,15 @@ impl Area {
     /// reach the amplitude.
     #[must_use]
     pub fn time_course(&self, time_s: f64) -> f64 {
+        self.scale * self.shape(time_s)
+    }
+
+    fn shape(&self, time_s: f64) -> f64 {
         let since = time_s - self.latency_s;
         if since <= 0.0 {
             return 0.0;
         }
-        let rise = -(-since / self.rise_s).exp_m1();
-        self.amplitude * self.scale * rise * (-since / self.decay_s).exp()
+        -(-since / self.rise_s).exp_m1() * (-since / self.decay_s).exp()
     }
 
     /// Share of the response that pixel (y, x) shows: exp(-d^2 / 2), d the distance from the
@@ -104,6 +110,15 @@ impl Area {
             }
         }
     }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "whole and within 0..=last after clamping"
+)]
+fn nearest(place: f64, last: usize) -> usize {
+    place.round().clamp(0.0, last as f64) as usize
 }
 
 fn profile(sds: f64) -> f64 {
@@ -169,15 +184,13 @@ mod tests {
     #[test]
     fn response_starts_at_the_latency_and_peaks_at_the_amplitude() {
         let config = Config::default();
-        for amplitude in [0.08, -0.03] {
-            let area = Area::new(&config, [0.0, 0.0], amplitude);
-            assert_eq!(area.time_course(-1.0), 0.0);
-            assert_eq!(area.time_course(config.latency_s), 0.0);
-            let peak = area.time_course(area.peak_s());
-            assert!((peak - amplitude).abs() < 1e-12, "{peak}");
-            for away in [-0.05, 0.05] {
-                assert!(area.time_course(area.peak_s() + away).abs() < amplitude.abs());
-            }
+        let area = Area::new(&config, [0.0, 0.0], 0.08);
+        assert_eq!(area.time_course(-1.0), 0.0);
+        assert_eq!(area.time_course(config.latency_s), 0.0);
+        let peak = area.time_course(area.peak_s());
+        assert!((peak - 0.08).abs() < 1e-12, "{peak}");
+        for away in [-0.05, 0.05] {
+            assert!(area.time_course(area.peak_s() + away) < 0.08);
         }
         assert_eq!(Area::new(&config, [0.0; 2], 0.0).time_course(0.5), 0.0);
     }
@@ -194,7 +207,10 @@ mod tests {
         for (y, x) in [(306, 204), (332, 204), (300, 250)] {
             assert!((area.weight(y, x) - at(y, x)).abs() < 1e-6);
         }
-        assert_eq!(area.weight(306 + 103, 204), 0.0);
+        assert_eq!(area.weight(306 + 104, 204), 0.0);
         assert_eq!(area.weight(0, 9999), 0.0);
+        assert_eq!(area.centre_pixel(), [307, 204]);
+        let outside = Area::new(&Config::default(), [0.6, -0.6], 0.08);
+        assert_eq!(outside.centre_pixel(), [511, 0]);
     }
 }

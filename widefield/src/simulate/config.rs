@@ -7,6 +7,8 @@ use crate::Size;
 
 /// Most pixels of one frame, 8192 x 8192: keeps a mistyped size from taking all memory.
 const MAX_PIXELS: usize = 1 << 26;
+/// Last frame of the baseline: every trial visits all frames of it.
+const MAX_BASELINE: usize = 1_000_000;
 /// Most vessels, and most areas over all conditions together.
 const MAX_PARTS: usize = 10_000;
 
@@ -199,7 +201,7 @@ impl Config {
         if self.baseline.is_empty() {
             return Err(Error::Empty { field: "baseline" });
         }
-        whole("baseline.end", self.baseline.end, 1, (u32::MAX - 1) as usize)?;
+        whole("baseline.end", self.baseline.end, 1, MAX_BASELINE)?;
 
         let counts = f64::from(u16::MAX);
         within("offset_counts", self.offset_counts, 0.0, counts)?;
@@ -229,7 +231,7 @@ impl Config {
             per_condition,
         )?;
         within("area_sd", self.area_sd, 1e-3, 10.0)?;
-        within("response_amplitude", self.response_amplitude, -0.5, 10.0)?;
+        within("response_amplitude", self.response_amplitude, 0.0, 10.0)?;
         within("response_jitter", self.response_jitter, 0.0, 0.2)?;
         within("latency_s", self.latency_s, -1e6, 1e6)?;
         within("rise_s", self.rise_s, 1e-6, 1e6)?;

@@ -40,7 +40,12 @@ struct Vessel {
 }
 
 impl Anatomy {
-    pub(super) fn new(config: &Config, conditions: usize, random: &mut Random, normal: &Normal) -> Self {
+    pub(super) fn new(
+        config: &Config,
+        conditions: usize,
+        random: &mut Random,
+        normal: &Normal,
+    ) -> Self {
         let mut near = || [random.uniform(-0.01, 0.01), random.uniform(-0.01, 0.01)];
         let (window, light) = (near(), near());
         let mut vessels = Vec::new();
@@ -48,15 +53,18 @@ impl Anatomy {
             vessel(config, random, normal, &mut vessels);
         }
         let areas = area::place_all(config, conditions, random);
-        Self { window, light, vessels, areas }
+        Self {
+            window,
+            light,
+            vessels,
+            areas,
+        }
     }
 
     /// Draws the scene with the head moved by `shift` (down, right; shares of the image).
     pub(super) fn draw(&self, config: &Config, shift: [f64; 2]) -> Truth {
         let Size { width, height } = config.size;
-        let head = |place: [f64; 2]| {
-            [0, 1].map(|k| self.window[k] + shift[k] + place[k])
-        };
+        let head = |place: [f64; 2]| [0, 1].map(|k| self.window[k] + shift[k] + place[k]);
         let mut vessels = Array2::ones((height, width));
         for vessel in &self.vessels {
             for &place in &vessel.path {
@@ -64,7 +72,8 @@ impl Anatomy {
             }
         }
 
-        let axis = |n: usize| Array1::from_iter((0..n).map(move |i| (i as f64 + 0.5) / n as f64 - 0.5));
+        let axis =
+            |n: usize| Array1::from_iter((0..n).map(move |i| (i as f64 + 0.5) / n as f64 - 0.5));
         let (rows, columns) = (axis(height), axis(width));
         let centre = head([0.0; 2]);
         let open = Array2::from_shape_fn((height, width), |(y, x)| {
@@ -72,7 +81,8 @@ impl Anatomy {
             1.0 / (1.0 + ((from_centre - config.window_radius) / config.window_edge).exp())
         });
         let rest = Array2::from_shape_fn((height, width), |(y, x)| {
-            let d = [rows[y] - self.light[0], columns[x] - self.light[1]].map(|d| d / config.light_sd);
+            let d =
+                [rows[y] - self.light[0], columns[x] - self.light[1]].map(|d| d / config.light_sd);
             let gaussian = (-0.5 * (d[0] * d[0] + d[1] * d[1])).exp();
             let light = match config.light {
                 Light::Gaussian => gaussian,
@@ -87,10 +97,35 @@ impl Anatomy {
         Truth {
             brain: open.mapv(|open| open > 0.5),
             vessels,
-            areas: self.areas.iter().map(|areas| areas.iter().map(area).collect()).collect(),
+            areas: self
+                .areas
+                .iter()
+                .map(|areas| areas.iter().map(area).collect())
+                .collect(),
             rest,
         }
     }
+}
+
+/// The share of the pixels that glare saturates: those nearest to a place in the window.
+pub(super) fn disc(config: &Config) -> Vec<[usize; 2]> {
+    let share = config.faults.saturated_share;
+    if share == 0.0 {
+        return Vec::new();
+    }
+    let Size { width, height } = config.size;
+    let place = 0.4 * config.window_radius;
+    let distance = |&[y, x]: &[usize; 2]| {
+        let d = [(y, height), (x, width)].map(|(i, n)| (i as f64 + 0.5) / n as f64 - 0.5 + place);
+        d[0] * d[0] + d[1] * d[1]
+    };
+    let mut pixels: Vec<[usize; 2]> = (0..height)
+        .flat_map(|y| (0..width).map(move |x| [y, x]))
+        .collect();
+    pixels.sort_by(|a, b| distance(a).total_cmp(&distance(b)));
+    let n = pixels.len();
+    pixels.truncate(index((share * n as f64).ceil(), n));
+    pixels
 }
 
 /// A wandering path from the window's edge to its other side, with one branch at most.
@@ -102,14 +137,26 @@ fn vessel(config: &Config, random: &mut Random, normal: &Normal, vessels: &mut V
     let depth = config.vessel_depth * random.uniform(0.6, 1.2);
     let trunk = path(config, start, inward, random, normal);
     let fork = random.uniform(0.2, 1.5);
-    let turn = if random.uniform(0.0, 1.0) < 0.5 { -0.7 } else { 0.7 };
+    let turn = if random.uniform(0.0, 1.0) < 0.5 {
+        -0.7
+    } else {
+        0.7
+    };
     let index = (0..trunk.len()).find(|&k| k as f64 >= fork * trunk.len() as f64);
     if let Some([a, b]) = index.and_then(|k| trunk.get(k..k + 2)) {
         let heading = (b[0] - a[0]).atan2(b[1] - a[1]) + turn;
         let path = path(config, *a, heading, random, normal);
-        vessels.push(Vessel { sd: 0.7 * sd, depth: 0.9 * depth, path });
+        vessels.push(Vessel {
+            sd: 0.7 * sd,
+            depth: 0.9 * depth,
+            path,
+        });
     }
-    vessels.push(Vessel { sd, depth, path: trunk });
+    vessels.push(Vessel {
+        sd,
+        depth,
+        path: trunk,
+    });
 }
 
 /// Places from `start` on, one [`STEP`] apart, until the path leaves the window.
@@ -126,7 +173,10 @@ fn path(
     while path.len() < 700 && place[0].hypot(place[1]) <= 1.02 * config.window_radius {
         path.push(place);
         heading += 0.05 * random.normal(normal);
-        place = [place[0] + STEP * heading.sin(), place[1] + STEP * heading.cos()];
+        place = [
+            place[0] + STEP * heading.sin(),
+            place[1] + STEP * heading.cos(),
+        ];
     }
     path
 }
@@ -136,7 +186,10 @@ fn stamp(map: &mut Array2<f32>, place: [f64; 2], sd: f64, depth: f64) {
     let (height, width) = map.dim();
     let span = |k: usize, n: usize| {
         let pixel = |share: f64| (share + 0.5) * n as f64 - 0.5;
-        (index(pixel(place[k] - 4.0 * sd).ceil(), n), index(pixel(place[k] + 4.0 * sd).floor() + 1.0, n))
+        (
+            index(pixel(place[k] - 4.0 * sd).ceil(), n),
+            index(pixel(place[k] + 4.0 * sd).floor() + 1.0, n),
+        )
     };
     let share = |i: usize, n: usize| (i as f64 + 0.5) / n as f64 - 0.5;
     let (rows, columns) = (span(0, height), span(1, width));
@@ -151,7 +204,11 @@ fn stamp(map: &mut Array2<f32>, place: [f64; 2], sd: f64, depth: f64) {
 }
 
 /// `value`, a whole number, as an index between 0 and `n`.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=n before")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "clamped to 0..=n before"
+)]
 fn index(value: f64, n: usize) -> usize {
     value.clamp(0.0, n as f64) as usize
 }
