@@ -29,7 +29,7 @@ fn frame(trial: &Trial<'_>, t: usize) -> Array2<u16> {
 
 fn expected(trial: &Trial<'_>, t: usize) -> Array2<f32> {
     let mut frame = Array2::zeros(trial.truth().scene.rest.dim());
-    trial.expected_into(t, frame.view_mut());
+    trial.expected_frame_into(t, frame.view_mut());
     frame
 }
 
@@ -251,7 +251,7 @@ fn dff_of_a_noiseless_movie_is_the_truth() {
     let mut largest = 0.0_f64;
     for (t, movie) in movie.outer_iter().enumerate() {
         let mut dff = Array2::<f32>::zeros((40, 56));
-        trial.dff_into(t, dff.view_mut());
+        trial.dff_frame_into(t, dff.view_mut());
         for ((y, x), &f) in movie
             .indexed_iter()
             .filter(|(at, _)| truth.scene.brain[*at])
@@ -286,7 +286,7 @@ fn response_shows_through_the_noise() {
     let f0 = (9..12).map(mean).sum::<f64>() / 3.0;
     let mut dff = Array2::<f32>::zeros((512, 512));
     for t in [20, 61, 68, 80, 120] {
-        trial.dff_into(t, dff.view_mut());
+        trial.dff_frame_into(t, dff.view_mut());
         let want = f64::from(dff.slice(area).mean().expect("pixels"));
         let got = mean(t) / f0 - 1.0;
         // Shot noise of 1500 counts or more at 2 electrons per count is 1.8 % of a pixel, 0.09 % of 400
@@ -322,7 +322,7 @@ fn only_areas_of_the_condition_respond_and_only_if_the_trial_does() {
         let unknown = session.trial(0, 2, true);
         for trial in [silent, unknown] {
             let mut dff = Array2::<f32>::ones((512, 512));
-            trial.dff_into(68, dff.view_mut());
+            trial.dff_frame_into(68, dff.view_mut());
             assert!(dff.iter().all(|&v| v == 0.0));
         }
     }

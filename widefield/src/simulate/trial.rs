@@ -149,7 +149,7 @@ impl<'a> Trial<'a> {
     ///
     /// # Panics
     /// If `out` has not the session's size.
-    pub fn dff_into(&self, t: usize, mut out: ArrayViewMut2<'_, f32>) {
+    pub fn dff_frame_into(&self, t: usize, mut out: ArrayViewMut2<'_, f32>) {
         self.check(out.dim());
         let (light, responses) = (self.light(t), self.peaks(t));
         for ((y, x), value) in out.indexed_iter_mut() {
@@ -162,7 +162,7 @@ impl<'a> Trial<'a> {
     ///
     /// # Panics
     /// If `out` has not the session's size.
-    pub fn expected_into(&self, t: usize, mut out: ArrayViewMut2<'_, f32>) {
+    pub fn expected_frame_into(&self, t: usize, mut out: ArrayViewMut2<'_, f32>) {
         self.check(out.dim());
         let offset = single(self.truth.background_counts);
         let frame = self.frame(t);
@@ -177,7 +177,7 @@ impl<'a> Trial<'a> {
 
     /// Writes frame `t` as the camera gives it into `out`, (y, x).
     ///
-    /// Each pixel is normal with the [expected](Self::expected_into) mean and the variance of
+    /// Each pixel is normal with the [expected](Self::expected_frame_into) mean and the variance of
     /// light / electrons per count + read noise squared, rounded and clamped to 0..=full well. The
     /// pixels depend on the configuration, the numbers of trial and frame, the condition and on
     /// whether the trial responds, never on what was asked for before. Frames beyond
