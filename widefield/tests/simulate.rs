@@ -3,7 +3,7 @@
 
 use ndarray::{Array2, Array3, Axis, s};
 use widefield::{
-    Size,
+    Background, Baseline, Segmentation, Size, Subtract,
     simulate::{Config, Error, Faults, Light, Session, Trial},
 };
 
@@ -635,4 +635,53 @@ fn every_unusable_field_is_named() {
     let error = Session::new(small(), 10_001).expect_err("too many");
     assert_eq!(error.field(), "conditions");
     assert!(matches!(error, Error::OutOfRange { max: 10_000.0, .. }));
+}
+
+/// What the defaults are chosen for: the notebook's steps, with its smoothing scaled from 256 px,
+/// find offset and window. scipy finds offsets of 70 to 82 over 60 seeds.
+#[test]
+fn the_default_analysis_finds_the_default_window() {
+    for (n, seed) in [(64, 1), (64, 5), (128, 2)] {
+        let size = Size {
+            width: n,
+            height: n,
+        };
+        let session = session(Config {
+            size,
+            seed,
+            ..Config::default()
+        });
+        let trial = session.trial(0, 0, true);
+        let mut movie = Array3::<f32>::zeros((40, n, n));
+        for (t, mut out) in movie.outer_iter_mut().enumerate() {
+            out.assign(&frame(&trial, t).mapv(f32::from));
+        }
+        let smoothing_sd_px = 30.0 * n as f64 / 256.0;
+        let level = Background::GaussianFit { smoothing_sd_px }
+            .estimate(movie.index_axis(Axis(0), 0))
+            .expect("the fit converges");
+        assert!((60.0..100.0).contains(&level.value), "{}", level.value);
+        assert!(!level.implausible);
+
+        let subtract = Subtract {
+            background: level.value,
+            clamp_negative: true,
+        };
+        let mean = subtract.mean(movie.view()).expect("frames");
+        let mask = Segmentation::DensityCutoff(0.0002)
+            .mask(mean.view())
+            .expect("a density below the cutoff");
+        let truth = &session.truth().brain;
+        let pairs = || mask.kept().into_iter().zip(truth);
+        let both = pairs().filter(|(kept, brain)| **kept && **brain).count();
+        let either = pairs().filter(|(kept, brain)| **kept || **brain).count();
+        let overlap = both as f64 / either as f64;
+        assert!(overlap > 0.96, "{n}, seed {seed}: {overlap}");
+
+        let f0 = Baseline::frames(9..12)
+            .f0(movie.view(), &subtract)
+            .expect("frames 9 to 11");
+        let kept = f0.iter().zip(mask.kept()).filter(|(_, kept)| **kept);
+        assert!(kept.map(|(f0, _)| *f0).fold(f64::INFINITY, f64::min) > 200.0);
+    }
 }
