@@ -1,1 +1,98 @@
-//! Placeholder.
+//! Hamamatsu DCIMG movies: pixels and clock, every known layout.
+//!
+//! DCIMG is what Hamamatsu's recording software (HCImage, DCAM) writes for scientific cameras:
+//! one file per recording, unsigned 8- or 16-bit frames, and with each frame a counter of the
+//! camera (framestamp) and a time of the computer (timestamp). The layout is not published;
+//! [`format`](mod@format) lists every field this crate reads, and how each is known. Two things
+//! make naive readers fail: rows, frames and headers have sizes that must be taken from the file,
+//! and many cameras overwrite 8 bytes of one row of every frame and store the true values
+//! elsewhere. Whatever this crate calls `read` has these pixels restored; the stored bytes are
+//! called `raw`.
+//!
+//! # Reading frames and clock
+//!
+//! ```no_run
+//! let file = dcimg::Mapped::open("20170214_102233_1")?;
+//! let movie = file.movie();
+//! let clock = movie.clock()?;
+//! println!(
+//!     "{} frames of {} x {} px, {:.2} Hz, {} dropped",
+//!     movie.len(), movie.width(), movie.height(), clock.rate_hz(), clock.dropped(),
+//! );
+//! let mut buffer = ndarray::Array2::<f32>::zeros((movie.height(), movie.width()));
+//! for frame in movie.frames() {
+//!     frame.read_into(buffer.view_mut())?;
+//!     println!("{} mean {:?}", frame.index(), buffer.mean());
+//! }
+//! for warning in file.warnings() {
+//!     eprintln!("warning: {warning}");
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Tasks
+//!
+//! | to | use |
+//! | --- | --- |
+//! | recognise a file (recordings often have no extension) | [`is_dcimg`] |
+//! | open a file on disk / in memory | [`Mapped::open`] / [`Dcimg::parse`], [`Dcimg::from_vec`] |
+//! | read a frame, a part of it, many frames | [`Frame::read_into`], [`Frame::read_region_into`], [`Movie::read_into`], [`Movie::to_array`] |
+//! | read on all cores (feature `rayon`) | `Movie::par_read_into`, `Movie::par_frames` |
+//! | look at stored pixels without copying | [`Frame::raw_u16`], [`Frame::raw_u8`], and [`Frame::relocated`] for what they hide |
+//! | know times, rate, dropped frames | [`Movie::clock`] |
+//! | know the camera, sub-array, binning | [`Header::camera`] |
+//! | rescue a cut recording | [`Options::salvage`] |
+//! | read parts of a file in an object store | [`Layout::from_pieces`] |
+//! | write a file | [`write`](mod@write) |
+//!
+//! Arrays have the axes `(t, y, x)` or `(y, x)`; row 0 is the first stored row, which is the top
+//! of the camera's picture. Pixels are camera counts, unchanged: reading as `f32` only converts.
+//!
+//! # Trust
+//!
+//! Parsing is pure, bounded by the size of the file, and meant for files from anywhere: numbers
+//! of the file meet checked arithmetic and [`Limits`] before anything is allocated. What cannot
+//! be right is an [`Error`] with the byte offset it is about; what is merely odd is a
+//! [`Warning`]. Nothing is guessed silently: a cut file, several sessions, or padding at the
+//! other end of rows are choices in [`Options`].
+//!
+//! # Features
+//!
+//! `mmap` (default): [`Mapped`]. `rayon`: decoding on all cores.
+
+mod bytes;
+mod camera;
+mod clock;
+mod error;
+mod file;
+pub mod format;
+mod frame;
+mod header;
+mod layout;
+mod limits;
+#[cfg(feature = "mmap")]
+mod mapped;
+mod movie;
+mod pixel;
+mod relocation;
+mod session;
+mod time;
+mod warning;
+pub mod write;
+
+pub use bytes::Pieces;
+pub use camera::{Camera, SubArray};
+pub use clock::{Clock, Gap};
+pub use error::Error;
+pub use file::Dcimg;
+pub use frame::Frame;
+pub use header::{Footer, Header, PixelType, Version, is_dcimg};
+pub use layout::{Layout, Step};
+pub use limits::{Limits, Options, Padding, Sessions};
+#[cfg(feature = "mmap")]
+pub use mapped::{Mapped, OpenError};
+pub use movie::Movie;
+pub use pixel::Pixel;
+pub use relocation::{Basis, Relocated, Relocation, Site};
+pub use time::{Stamp, Timestamp};
+pub use warning::Warning;

@@ -1,0 +1,204 @@
+//! Bytes of a file at an offset: all of them, or only the ranges somebody fetched.
+
+use std::ops::Range;
+
+use nom::Parser;
+
+use crate::Error;
+
+/// Ranges of a file that were fetched separately, for instance from an object store.
+///
+/// A range that [`crate::Layout`] asks for must be given in one piece; pieces may overlap and
+/// come in any order.
+///
+/// ```
+/// let mut pieces = dcimg::Pieces::new(5_000_000);
+/// pieces.add(0, b"DCIMG\0\0\0");
+/// assert_eq!(pieces.file_bytes(), 5_000_000);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Pieces<'a> {
+    file_bytes: u64,
+    pieces: Vec<(u64, &'a [u8])>,
+}
+
+impl<'a> Pieces<'a> {
+    /// No piece yet of a file of `file_bytes` bytes.
+    #[must_use]
+    pub fn new(file_bytes: u64) -> Self {
+        Self {
+            file_bytes,
+            pieces: Vec::new(),
+        }
+    }
+
+    /// Adds the bytes that start at `offset` of the file. Bytes beyond the stated size of the
+    /// file are ignored.
+    pub fn add(&mut self, offset: u64, bytes: &'a [u8]) {
+        let room = usize::try_from(self.file_bytes.saturating_sub(offset)).unwrap_or(usize::MAX);
+        self.pieces.push((offset, &bytes[..bytes.len().min(room)]));
+    }
+
+    /// Size of the whole file.
+    #[must_use]
+    pub fn file_bytes(&self) -> u64 {
+        self.file_bytes
+    }
+
+    fn get(&self, offset: u64, bytes: u64) -> Option<&'a [u8]> {
+        self.pieces.iter().find_map(|&(start, piece)| {
+            let from = usize::try_from(offset.checked_sub(start)?).ok()?;
+            piece.get(from..from.checked_add(usize::try_from(bytes).ok()?)?)
+        })
+    }
+}
+
+/// Where bytes come from; cheap to copy.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Source<'a> {
+    Whole(&'a [u8]),
+    Pieces(&'a Pieces<'a>),
+}
+
+/// Why bytes could not be had: not fetched yet, or an error for good.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    Missing(Range<u64>),
+    Failed(Error),
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Missing(range) => Self::NotFetched {
+                offset: range.start,
+                bytes: range.end - range.start,
+            },
+            Fault::Failed(error) => error,
+        }
+    }
+}
+
+impl<'a> Source<'a> {
+    pub(crate) fn len(self) -> u64 {
+        match self {
+            Self::Whole(bytes) => bytes.len() as u64,
+            Self::Pieces(pieces) => pieces.file_bytes,
+        }
+    }
+
+    /// The `bytes` bytes at `offset`; `what` names them in errors.
+    pub(crate) fn get(
+        self,
+        offset: u64,
+        bytes: u64,
+        what: &'static str,
+    ) -> Result<&'a [u8], Fault> {
+        let found = match self {
+            Self::Whole(all) => slice(all, offset, bytes),
+            Self::Pieces(pieces) => pieces.get(offset, bytes),
+        };
+        if let Some(found) = found {
+            return Ok(found);
+        }
+        match offset.checked_add(bytes) {
+            Some(end) if end <= self.len() => Err(Fault::Missing(offset..end)),
+            _ => Err(Fault::Failed(Error::Truncated {
+                offset,
+                what,
+                needed: bytes,
+                available: self.len().saturating_sub(offset),
+                complete_frames: 0,
+            })),
+        }
+    }
+
+    /// Makes sure that the part of `range` inside the file is at hand, so that many small reads
+    /// become one fetch.
+    pub(crate) fn want(self, range: Range<u64>) -> Result<(), Fault> {
+        let end = range.end.min(self.len());
+        if range.start < end {
+            self.get(range.start, end - range.start, "range")?;
+        }
+        Ok(())
+    }
+}
+
+fn slice(all: &[u8], offset: u64, bytes: u64) -> Option<&[u8]> {
+    let start = usize::try_from(offset).ok()?;
+    let end = start.checked_add(usize::try_from(bytes).ok()?)?;
+    all.get(start..end)
+}
+
+/// A value of the file and where it stands, for errors that say so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct At<T> {
+    pub(crate) value: T,
+    pub(crate) offset: u64,
+}
+
+/// Runs a nom parser over the structure at `offset`, which has `bytes` bytes.
+pub(crate) fn structure<'a, T>(
+    source: Source<'a>,
+    offset: u64,
+    bytes: u64,
+    what: &'static str,
+    mut parser: impl Parser<&'a [u8], Output = T, Error = nom::error::Error<&'a [u8]>>,
+) -> Result<T, Fault> {
+    let input = source.get(offset, bytes, what)?;
+    match parser.parse(input) {
+        Ok((_, value)) => Ok(value),
+        // The parsers read fixed fields without conditions, so this means `bytes` is too small.
+        Err(_) => Err(Fault::Failed(Error::Truncated {
+            offset,
+            what,
+            needed: bytes + 1,
+            available: bytes,
+            complete_frames: 0,
+        })),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_source_ends_where_the_bytes_end() {
+        let source = Source::Whole(&[1, 2, 3, 4]);
+        assert_eq!(source.get(1, 3, "x").unwrap(), [2, 3, 4]);
+        for (offset, bytes) in [(1, 4), (5, 0), (u64::MAX, 1), (1, u64::MAX)] {
+            let fault = source.get(offset, bytes, "x").unwrap_err();
+            assert!(matches!(fault, Fault::Failed(Error::Truncated { .. })));
+        }
+    }
+
+    #[test]
+    fn pieces_tell_missing_from_truncated() {
+        let mut pieces = Pieces::new(100);
+        pieces.add(10, &[1, 2, 3]);
+        pieces.add(90, &[0; 20]);
+        let source = Source::Pieces(&pieces);
+        assert_eq!(source.get(11, 2, "x").unwrap(), [2, 3]);
+        assert!(matches!(source.get(11, 3, "x"), Err(Fault::Missing(range)) if range == (11..14)));
+        assert!(source.get(99, 1, "x").is_ok());
+        assert!(matches!(
+            source.get(99, 2, "x"),
+            Err(Fault::Failed(Error::Truncated { available: 1, .. }))
+        ));
+    }
+
+    #[test]
+    fn wanted_range_is_clipped_to_the_file() {
+        let pieces = Pieces::new(50);
+        let fault = Source::Pieces(&pieces).want(40..4096).unwrap_err();
+        assert!(matches!(fault, Fault::Missing(range) if range == (40..50)));
+        assert!(Source::Pieces(&pieces).want(60..70).is_ok());
+    }
+}

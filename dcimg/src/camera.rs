@@ -1,0 +1,231 @@
+//! Header blocks of framed files: the camera's own words, and announced relocated pixels.
+
+use nom::Parser;
+use nom::bytes::complete::take;
+use nom::number::complete::{le_u16, le_u32, le_u64};
+
+use crate::Warning;
+use crate::bytes::{At, Fault, Source, structure};
+use crate::session::Geometry;
+
+/// Where the table of blocks starts, from the session header.
+const TABLE: u64 = 0xF0;
+/// What the offsets in the table count from, from the session header.
+const BASE: u64 = 0xA0;
+const ENTRY_BYTES: u64 = 16;
+/// Known files have 13 slots.
+const MOST_ENTRIES: u64 = 256;
+const RELOCATION_KIND: u32 = 4;
+const CAMERA_BYTES: u32 = 248;
+
+/// The camera block of a framed file. What it leaves empty is `None`.
+///
+/// Texts are as the camera gives them, NUL padding removed and control characters replaced by
+/// `U+FFFD`. Confidence: model, serial and sub-array are known from two families of real files;
+/// the place of the stored binning is inferred (see [`crate::format`]).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Camera {
+    /// Model, for instance `C11440-22C`.
+    pub model: Option<String>,
+    /// Serial number, for instance `S/N: 001634`.
+    pub serial: Option<String>,
+    /// The version texts that are not empty, in the order of the file (at most three).
+    pub versions: Vec<String>,
+    /// The part of the sensor that was read out; `None` if its width or height is 0.
+    pub sub_array: Option<SubArray>,
+    /// Sensor pixels per image pixel along either axis: the ratio of sub-array to image.
+    /// `None` if that is no whole number, or not the same along both axes.
+    pub binning: Option<u32>,
+    /// The binning the block states; `None` if 0. Inferred field: trust [`Camera::binning`].
+    pub stated_binning: Option<u16>,
+}
+
+/// The part of the sensor that was read out, in unbinned sensor pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SubArray {
+    /// First column.
+    pub x0: u16,
+    /// Columns.
+    pub width: u16,
+    /// First row.
+    pub y0: u16,
+    /// Rows.
+    pub height: u16,
+}
+
+/// What the block table leads to.
+#[derive(Debug, Default)]
+pub(crate) struct Blocks {
+    pub(crate) camera: Option<Camera>,
+    /// Announced relocated pixels: bytes per frame, and byte offset inside a frame.
+    pub(crate) relocated: Option<(At<u32>, At<u32>)>,
+}
+
+/// Reads the block table of the session header at `hs`.
+pub(crate) fn blocks(
+    source: Source<'_>,
+    hs: u64,
+    geometry: &Geometry,
+    warnings: &mut Vec<Warning>,
+) -> Result<Blocks, Fault> {
+    let mut blocks = Blocks::default();
+    let data_start = geometry.data_start.min(source.len());
+    let mut table_end = data_start;
+    for entry in 0..MOST_ENTRIES {
+        let at = hs + TABLE + entry * ENTRY_BYTES;
+        // The table ends where the first block begins.
+        if at + ENTRY_BYTES > table_end {
+            break;
+        }
+        let (kind, bytes, offset) = structure(source, at, ENTRY_BYTES, "block table", |input| {
+            (le_u32, le_u32, le_u64).parse(input)
+        })?;
+        if kind == 0 {
+            continue;
+        }
+        let start = (hs + BASE).checked_add(offset);
+        let end = start.and_then(|start| start.checked_add(bytes.into()));
+        let (Some(start), Some(end)) = (start, end) else {
+            warnings.push(outside(at, offset, bytes));
+            continue;
+        };
+        if start < at + ENTRY_BYTES || end > data_start {
+            warnings.push(outside(at, start, bytes));
+            continue;
+        }
+        table_end = table_end.min(start);
+        if kind == RELOCATION_KIND && bytes >= 20 {
+            let (each, place) = structure(source, start, 20, "relocation block", |input| {
+                let (input, _) = take(12usize).parse(input)?;
+                (le_u32, le_u32).parse(input)
+            })?;
+            blocks.relocated = Some((
+                At {
+                    value: each,
+                    offset: start + 12,
+                },
+                At {
+                    value: place,
+                    offset: start + 16,
+                },
+            ));
+        } else if bytes == CAMERA_BYTES {
+            blocks.camera = Some(camera(source, start, geometry, warnings)?);
+        }
+    }
+    Ok(blocks)
+}
+
+fn outside(offset: u64, start: u64, bytes: u32) -> Warning {
+    Warning::Block {
+        offset,
+        start,
+        bytes,
+    }
+}
+
+fn camera(
+    source: Source<'_>,
+    start: u64,
+    geometry: &Geometry,
+    warnings: &mut Vec<Warning>,
+) -> Result<Camera, Fault> {
+    let camera = structure(
+        source,
+        start,
+        CAMERA_BYTES.into(),
+        "camera block",
+        |input| {
+            let (input, first) = take(32usize).parse(input)?; // 0x00
+            let (input, second) = take(32usize).parse(input)?; // 0x20
+            let (input, model) = take(64usize).parse(input)?; // 0x40
+            let (input, third) = take(16usize).parse(input)?; // 0x80
+            let (input, serial) = take(32usize).parse(input)?; // 0x90
+            let (input, stated) = le_u16(input)?; // 0xB0
+            let (input, _) = take(22usize).parse(input)?;
+            let (input, (x0, width, y0, height)) = (le_u16, le_u16, le_u16, le_u16).parse(input)?; // 0xC8
+            let sub_array = (width > 0 && height > 0).then_some(SubArray {
+                x0,
+                width,
+                y0,
+                height,
+            });
+            let camera = Camera {
+                model: text(model),
+                serial: text(serial),
+                versions: [first, second, third]
+                    .into_iter()
+                    .filter_map(text)
+                    .collect(),
+                sub_array,
+                binning: sub_array.and_then(|sub| binning(sub, geometry.width, geometry.height)),
+                stated_binning: (stated > 0).then_some(stated),
+            };
+            Ok((input, camera))
+        },
+    )?;
+    if let (Some(stored), Some(computed)) = (camera.stated_binning, camera.binning)
+        && u32::from(stored) != computed
+    {
+        warnings.push(Warning::Binning {
+            offset: start + 0xB0,
+            stored,
+            computed,
+        });
+    }
+    Ok(camera)
+}
+
+/// Sub-array over image, if the same whole number along both axes.
+pub(crate) fn binning(sub: SubArray, width: u32, height: u32) -> Option<u32> {
+    let ratio = |sensor: u16, image: u32| {
+        let sensor = u32::from(sensor);
+        let whole = image > 0 && sensor >= image && sensor.is_multiple_of(image);
+        whole.then(|| sensor / image)
+    };
+    let horizontal = ratio(sub.width, width)?;
+    (ratio(sub.height, height)? == horizontal).then_some(horizontal)
+}
+
+/// The text before the first NUL; `None` if empty.
+fn text(field: &[u8]) -> Option<String> {
+    let end = field
+        .iter()
+        .position(|&byte| byte == 0)
+        .unwrap_or(field.len());
+    let text: String = String::from_utf8_lossy(&field[..end])
+        .trim()
+        .chars()
+        .map(|c| if c.is_control() { '\u{FFFD}' } else { c })
+        .collect();
+    (!text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_ends_at_the_first_nul() {
+        assert_eq!(text(b"C11440-22C\0\0junk").as_deref(), Some("C11440-22C"));
+        assert_eq!(text(b"\0\0\0"), None);
+        assert_eq!(text(b"a\x1b[2J").as_deref(), Some("a\u{FFFD}[2J"));
+        assert_eq!(text(b"full").as_deref(), Some("full"));
+    }
+
+    #[test]
+    fn binning_is_the_common_whole_ratio() {
+        let sub = |width, height| SubArray {
+            x0: 0,
+            width,
+            y0: 0,
+            height,
+        };
+        assert_eq!(binning(sub(2048, 1024), 512, 256), Some(4));
+        assert_eq!(binning(sub(512, 256), 512, 256), Some(1));
+        assert_eq!(binning(sub(1024, 256), 512, 256), None);
+        assert_eq!(binning(sub(700, 350), 512, 256), None);
+        assert_eq!(binning(sub(100, 100), 512, 256), None);
+    }
+}
