@@ -1,1 +1,57 @@
-//! Placeholder.
+//! From DCIMG movies and a behaviour log to dF/F: the whole job, in order.
+//!
+//! Widefield (one-photon, mesoscale) calcium imaging films the cortex through the skull, one movie a trial. This
+//! crate composes the libraries [`dcimg`], [`widefield`], [`widefield_behaviour`] and [`widefield_storage`] into the
+//! job a lab runs on a session: read, repair and resize each movie, estimate the background, mask the dark
+//! surround, compute dF/F, write HDF5 and MAT files, score the task, and report. It holds the order of steps, the
+//! configuration and the command line; every formula is in a library.
+//!
+//! # Run a session
+//!
+//! ```no_run
+//! use widefield_pipeline::{Engine, Event, Experiment};
+//!
+//! let plan = Experiment::load("experiment.toml")?.plan()?;
+//! let record = plan.run(Engine::local(), |event| {
+//!     if let Event::Ended { record } = event {
+//!         println!("{}: {:?}", record.file, record.status);
+//!     }
+//! })?;
+//! println!("{} of {} trials", record.totals.ok, record.totals.trials);
+//! # Ok::<(), widefield_pipeline::Error>(())
+//! ```
+//!
+//! # Simulate one first
+//!
+//! ```
+//! use widefield_pipeline::{Engine, Experiment, simulate};
+//!
+//! let dir = tempfile::tempdir()?;
+//! let session = simulate::Session { trials: 2, size: 64, frames: 20, ..Default::default() };
+//! let experiment = session.write(dir.path(), |_file| {})?;
+//! let record = Experiment::load(&experiment)?.plan()?.run(Engine::local(), |_| {})?;
+//! assert!(record.all_done());
+//! assert_eq!(record.totals.ok, 2);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod config;
+mod engine;
+mod error;
+pub mod inspect;
+mod label;
+mod plan;
+pub mod record;
+mod report;
+mod run;
+pub mod simulate;
+mod trial;
+
+pub use engine::Engine;
+pub use error::Error;
+pub use label::Label;
+pub use plan::{Experiment, Outputs, Plan, TrialPlan, Work};
+pub use run::Event;
+
+/// Version of the software, as it stands in every output.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

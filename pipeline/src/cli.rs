@@ -1,0 +1,101 @@
+//! What was typed, and what the shell is told.
+
+mod behaviour;
+mod demo;
+mod init;
+mod inspect;
+mod output;
+mod progress;
+mod run;
+mod simulate;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Preprocess widefield calcium imaging: DCIMG movies and a behaviour log to dF/F.
+#[derive(Debug, Parser)]
+#[command(name = "widefield", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Simulate a small session, run it, and say where the report is
+    Demo(demo::Args),
+    /// Write a simulated session: movies, behaviour log, experiment.toml
+    Simulate(simulate::Args),
+    /// Write a commented experiment.toml with every key; never over an existing file
+    Init(init::Args),
+    /// Preprocess the sessions that experiment files describe
+    Run(run::Args),
+    /// Header, geometry, clock, gaps and problems of DCIMG files
+    Inspect(inspect::Args),
+    /// Score a behaviour log
+    Behaviour(behaviour::Args),
+}
+
+/// How a command ended, when it did not break.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Outcome {
+    /// Everything done.
+    Done,
+    /// Some of it failed and is named; the rest is done and saved.
+    Partly,
+    /// Nothing could be done with the request.
+    Unusable,
+    /// Stopped by the user.
+    Interrupted,
+}
+
+impl Outcome {
+    fn code(self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Done => 0,
+            Self::Partly => 1,
+            Self::Unusable => 2,
+            Self::Interrupted => 130,
+        })
+    }
+}
+
+pub(crate) fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
+        Command::Init(args) => init::run(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Behaviour(args) => behaviour::run(&args),
+    };
+    match result {
+        Ok(outcome) => outcome.code(),
+        Err(report) if output::is_closed_pipe(&report) => ExitCode::SUCCESS,
+        Err(report) => {
+            output::complain(&report);
+            unusable_or_partly(&report).code()
+        }
+    }
+}
+
+/// A run whose trials ended but which could not be recorded is partly done; every other error means that the
+/// request could not be carried out.
+fn unusable_or_partly(report: &miette::Report) -> Outcome {
+    match report.downcast_ref::<widefield_pipeline::Error>() {
+        Some(widefield_pipeline::Error::Finish { .. }) => Outcome::Partly,
+        _ => Outcome::Unusable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+}

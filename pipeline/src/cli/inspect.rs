@@ -1,0 +1,55 @@
+//! `widefield inspect`
+
+use super::{Outcome, output};
+use std::path::Path;
+use widefield_pipeline::{Error, inspect};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// DCIMG files
+    #[arg(required = true, value_name = "FILE|URL")]
+    files: Vec<String>,
+    /// Print one JSON object a file, one line each
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
+    let mut bad = 0;
+    for name in &args.files {
+        match one(args, name) {
+            Ok(sound) => bad += usize::from(!sound),
+            Err(report) if output::is_closed_pipe(&report) => return Err(report),
+            Err(report) => {
+                bad += 1;
+                output::complain(&report);
+            }
+        }
+    }
+    Ok(if bad == 0 {
+        Outcome::Done
+    } else {
+        Outcome::Partly
+    })
+}
+
+/// Shows one file and says whether it is whole.
+fn one(args: &Args, name: &str) -> miette::Result<bool> {
+    let path = match name.split_once("://") {
+        None => Path::new(name),
+        Some(("file", path)) => Path::new(path),
+        Some((scheme, _)) => {
+            return Err(Error::NotAvailable {
+                what: format!("inspecting {scheme}:// files"),
+            }
+            .into());
+        }
+    };
+    let found = inspect::file(path).map_err(|e| miette::miette!("{e}"))?;
+    if args.json {
+        output::result(found.json())?;
+    } else {
+        output::result(&found)?;
+    }
+    Ok(!found.is_cut())
+}

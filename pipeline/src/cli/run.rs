@@ -1,0 +1,239 @@
+//! `widefield run`
+
+use super::progress::Progress;
+use super::{Outcome, output};
+use miette::IntoDiagnostic;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use widefield_pipeline::config::{Existing, Override};
+use widefield_pipeline::{Engine, Error, Experiment, Plan, Work};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Experiment files; `widefield init` writes one
+    #[arg(required = true)]
+    experiments: Vec<PathBuf>,
+    /// Where trials run: local, spark or slurm
+    #[arg(long, default_value = "local")]
+    engine: String,
+    /// Trials at a time [default: the cores]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    jobs: Option<u32>,
+    /// Memory for all trials at a time, as in 4GiB [default: half of the machine's]
+    #[arg(long, value_parser = bytes)]
+    memory: Option<u64>,
+    /// What happens to results that are there: resume, replace, clean or error
+    #[arg(long, value_parser = existing)]
+    existing: Option<Existing>,
+    /// Replace a value of the experiment files, as in --set analysis.resolution=[256,256]
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Say what would be read and written, and touch nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Print run.json of each session, one line each
+    #[arg(long)]
+    json: bool,
+}
+
+impl Args {
+    /// One experiment, everything else by default.
+    pub(super) fn of(experiment: PathBuf) -> Self {
+        Self {
+            experiments: vec![experiment],
+            engine: "local".into(),
+            jobs: None,
+            memory: None,
+            existing: None,
+            set: Vec::new(),
+            dry_run: false,
+            json: false,
+        }
+    }
+}
+
+fn bytes(text: &str) -> Result<u64, String> {
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kib" => 1 << 10,
+        "m" | "mib" => 1 << 20,
+        "g" | "gib" => 1 << 30,
+        "t" | "tib" => 1 << 40,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        _ => return Err("is no size such as 512MiB or 4GiB".into()),
+    };
+    let size = number
+        .parse::<u64>()
+        .ok()
+        .and_then(|n| n.checked_mul(factor));
+    size.filter(|&n| n > 0)
+        .ok_or_else(|| "is no size such as 512MiB or 4GiB".into())
+}
+
+fn existing(text: &str) -> Result<Existing, String> {
+    Ok(match text {
+        "resume" => Existing::Resume,
+        "replace" => Existing::Replace,
+        "clean" => Existing::Clean,
+        "error" => Existing::Error,
+        _ => return Err("is none of resume, replace, clean, error".into()),
+    })
+}
+
+pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
+    match args.engine.as_str() {
+        "local" => {}
+        "spark" | "slurm" => {
+            return Err(Error::NotAvailable {
+                what: format!("--engine {}", args.engine),
+            }
+            .into());
+        }
+        other => miette::bail!("--engine {other}: is none of local, spark, slurm"),
+    }
+    let mut overrides = Vec::new();
+    for given in &args.set {
+        overrides.push(given.parse::<Override>().map_err(Error::from)?);
+    }
+    if let Some(existing) = args.existing {
+        let value = serde_json::to_string(&existing).into_diagnostic()?;
+        overrides.push(
+            format!("output.existing={value}")
+                .parse::<Override>()
+                .map_err(Error::from)?,
+        );
+    }
+    let interrupted = interrupt_flag()?;
+    let mut worst = Outcome::Done;
+    for path in &args.experiments {
+        if interrupted.load(Ordering::Relaxed) {
+            return Ok(Outcome::Interrupted);
+        }
+        let outcome = match one(args, path, &overrides, &interrupted) {
+            Ok(outcome) => outcome,
+            // One unusable session must not stop the ones after it.
+            Err(report) if args.experiments.len() > 1 && !output::is_closed_pipe(&report) => {
+                output::complain(&report);
+                super::unusable_or_partly(&report)
+            }
+            Err(report) => return Err(report),
+        };
+        worst = worst.max(outcome);
+    }
+    Ok(worst)
+}
+
+/// The first Ctrl-C ends the run in order, a second one at once.
+fn interrupt_flag() -> miette::Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let set = Arc::clone(&flag);
+    ctrlc::set_handler(move || {
+        if set.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        output::message("interrupted: abandoning the trials under way; once more to stop at once");
+    })
+    .into_diagnostic()?;
+    Ok(flag)
+}
+
+fn one(
+    args: &Args,
+    path: &Path,
+    overrides: &[Override],
+    interrupted: &Arc<AtomicBool>,
+) -> miette::Result<Outcome> {
+    let plan = Experiment::load_with(path, overrides)?.plan()?;
+    for ignored in plan.ignored() {
+        output::message(format_args!("ignored: {ignored}"));
+    }
+    if args.dry_run {
+        show(&plan)?;
+        return Ok(Outcome::Done);
+    }
+    let mut engine = Engine::local().cancelled_by(Arc::clone(interrupted));
+    if let Some(jobs) = args.jobs {
+        engine = engine.jobs(jobs as usize);
+    }
+    if let Some(memory) = args.memory {
+        engine = engine.memory(memory);
+    }
+    let place = plan.output_url().to_owned();
+    let mut progress = Progress::new();
+    let record = plan.run(engine, |event| progress.show(&event))?;
+    progress.end();
+    let t = &record.totals;
+    output::message(format_args!(
+        "{} done, {} failed, {} kept of {} trials in {:.1} s; results and report.html in {place}",
+        t.ok, t.failed, t.skipped, t.trials, t.seconds
+    ));
+    if args.json {
+        output::result(serde_json::to_string(&record).into_diagnostic()?)?;
+    }
+    Ok(if t.interrupted {
+        Outcome::Interrupted
+    } else if record.all_done() {
+        Outcome::Done
+    } else {
+        Outcome::Partly
+    })
+}
+
+fn show(plan: &Plan) -> miette::Result<()> {
+    output::result(format_args!("output place: {}", plan.output_url()))?;
+    for trial in plan.trials() {
+        let names: Vec<&str> = trial.outputs.names().collect();
+        let names = if names.is_empty() {
+            "nothing".to_owned()
+        } else {
+            names.join(", ")
+        };
+        match &trial.work {
+            Work::Do(why) => {
+                output::result(format_args!("do    {} ({why}) -> {names}", trial.file))?
+            }
+            Work::Keep(_) => output::result(format_args!(
+                "keep  {} (finished and unchanged)",
+                trial.file
+            ))?,
+        }
+        for check in &trial.checks {
+            output::result(format_args!("      {}: {}", check.name, check.message))?;
+        }
+    }
+    for check in plan.checks() {
+        output::result(format_args!("{}: {}", check.name, check.message))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bytes;
+
+    #[test]
+    fn sizes_of_memory() {
+        assert_eq!(bytes("4GiB"), Ok(4 << 30));
+        assert_eq!(bytes("512 MiB"), Ok(512 << 20));
+        assert_eq!(bytes("1000"), Ok(1000));
+        assert_eq!(bytes("2GB"), Ok(2_000_000_000));
+        for wrong in [
+            "",
+            "GiB",
+            "0",
+            "-1",
+            "4 apples",
+            "99999999999999999999",
+            "17179869184GiB",
+        ] {
+            assert!(bytes(wrong).is_err(), "{wrong}");
+        }
+    }
+}

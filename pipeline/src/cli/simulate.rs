@@ -1,0 +1,106 @@
+//! `widefield simulate`
+
+use super::{Outcome, output};
+use clap::ValueEnum;
+use std::path::{Path, PathBuf};
+use widefield_pipeline::simulate::{Layout, Light, Session};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Folder to write to; must not exist, or be empty
+    dir: PathBuf,
+    #[command(flatten)]
+    session: SessionArgs,
+}
+
+/// The session to make up.
+#[derive(Debug, clap::Args)]
+pub(super) struct SessionArgs {
+    /// Movies
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    trials: u32,
+    /// Width and height of a frame in pixels
+    #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u32).range(8..=16_384))]
+    size: u32,
+    /// Frames of a movie
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    frames: u32,
+    /// DCIMG layout: 7 (packed), 1 or 2 (framed)
+    #[arg(long, default_value = "7")]
+    layout: LayoutArg,
+    /// Light over the window
+    #[arg(long, default_value = "gaussian")]
+    light: LightArg,
+    /// The same seed gives the same session
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LayoutArg {
+    #[value(name = "7")]
+    Seven,
+    #[value(name = "1")]
+    One,
+    #[value(name = "2")]
+    Two,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LightArg {
+    Gaussian,
+    Flat,
+}
+
+impl SessionArgs {
+    pub(super) fn session(&self) -> Session {
+        Session {
+            trials: self.trials,
+            size: self.size as usize,
+            frames: self.frames as usize,
+            layout: match self.layout {
+                LayoutArg::Seven => Layout::Packed,
+                LayoutArg::One => Layout::Framed,
+                LayoutArg::Two => Layout::Framed2,
+            },
+            light: match self.light {
+                LightArg::Gaussian => Light::Gaussian,
+                LightArg::Flat => Light::Flat,
+            },
+            seed: self.seed,
+            ..Session::default()
+        }
+    }
+}
+
+pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
+    refuse_used(&args.dir)?;
+    let experiment = write(&args.session.session(), &args.dir)?;
+    output::message(format_args!(
+        "run it with: widefield run {}",
+        experiment.display()
+    ));
+    output::result(experiment.display())?;
+    Ok(Outcome::Done)
+}
+
+/// Simulating must not bury recordings.
+pub(super) fn refuse_used(dir: &Path) -> miette::Result<()> {
+    let used = std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
+    if used {
+        miette::bail!("{} is not empty; name a new folder", dir.display());
+    }
+    Ok(())
+}
+
+pub(super) fn write(session: &Session, dir: &Path) -> miette::Result<PathBuf> {
+    output::message(format_args!(
+        "simulating {} trials of {} x {} px x {} frames into {}",
+        session.trials,
+        session.size,
+        session.size,
+        session.frames,
+        dir.display()
+    ));
+    Ok(session.write(dir, |file| output::message(format_args!("  {file}")))?)
+}

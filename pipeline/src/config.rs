@@ -1,0 +1,631 @@
+//! What `experiment.toml` says: keys, defaults, and the rules between them.
+
+mod read;
+mod template;
+
+pub use read::{ConfigError, Override};
+pub use template::TEMPLATE;
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+use widefield::{Background, Baseline, Resize, Segmentation, Size, TimeAxis};
+use widefield_behaviour::Correct;
+use widefield_storage::{Orientation, Precision};
+
+/// A whole experiment description. Every key but `data.prefix` has a default.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where the raw files are.
+    pub data: Data,
+    /// Where results go, and in which form.
+    #[serde(default)]
+    pub output: Output,
+    /// Timing and stimuli.
+    #[serde(default)]
+    pub experiment: Timing,
+    /// Arithmetic.
+    #[serde(default)]
+    pub analysis: Analysis,
+}
+
+/// Where the raw files are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    /// Folder or store of the raw files; not searched recursively.
+    #[serde(default = "here")]
+    pub url: String,
+    /// Files whose name starts so are taken.
+    pub prefix: String,
+    /// Name of the behaviour log below `url`; `None`: no log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behaviour_log: Option<String>,
+}
+
+fn here() -> String {
+    ".".into()
+}
+
+/// Where results go, and in which form.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Output {
+    /// Folder or store of the results; `None` means the one of the data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Folder of the resized movies; empty writes none.
+    pub movie: String,
+    /// Folder of the dF/F movies; empty writes none.
+    pub dff: String,
+    /// Folder of the MAT files; empty writes none.
+    pub mat: String,
+    /// Width of the numbers in HDF5 and MAT movies.
+    pub precision: NumberWidth,
+    /// Order of axes in HDF5, MAT and the reference image.
+    pub orientation: Axes,
+    /// What `tr` of the MAT files holds.
+    pub mat_scale: MatScale,
+    /// Deflate level, 0 to 9.
+    pub compression: u8,
+    /// What happens to results that are there already.
+    pub existing: Existing,
+}
+
+impl Default for Output {
+    fn default() -> Self {
+        Self {
+            url: None,
+            movie: "mov_out".into(),
+            dff: "dff_out".into(),
+            mat: "mat_out".into(),
+            precision: NumberWidth::F32,
+            orientation: Axes::Notebook,
+            mat_scale: MatScale::Dff,
+            compression: 1,
+            existing: Existing::Resume,
+        }
+    }
+}
+
+/// Width of the numbers in files; `f64` is `f32` widened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NumberWidth {
+    /// 4 bytes.
+    F32,
+    /// 8 bytes.
+    F64,
+}
+
+impl From<NumberWidth> for Precision {
+    fn from(width: NumberWidth) -> Self {
+        match width {
+            NumberWidth::F32 => Precision::F32,
+            NumberWidth::F64 => Precision::F64,
+        }
+    }
+}
+
+/// Order of axes in files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Axes {
+    /// (x, reversed y, t), as the lab's notebook wrote them.
+    Notebook,
+    /// (y, x, t), as OCIA's own files have them.
+    Camera,
+}
+
+impl From<Axes> for Orientation {
+    fn from(axes: Axes) -> Self {
+        match axes {
+            Axes::Notebook => Orientation::Notebook,
+            Axes::Camera => Orientation::Camera,
+        }
+    }
+}
+
+/// What `tr` of the MAT files holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MatScale {
+    /// (F - F0) / F0: 0 at rest.
+    Dff,
+    /// F / F0: 1 at rest, what OCIA subtracts 1 from.
+    FOverF0,
+}
+
+/// What happens to results that are there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Existing {
+    /// Keep what is finished and unchanged, do the rest.
+    Resume,
+    /// Do all trials again.
+    Replace,
+    /// Do all trials again, then remove every other file of the result folders.
+    Clean,
+    /// Refuse before any work.
+    Error,
+}
+
+/// Timing and stimuli of the experiment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Timing {
+    /// Frames per second.
+    pub sample_rate_hz: f64,
+    /// Time of frame 0 in seconds from stimulus onset.
+    pub first_frame_s: f64,
+    /// Size of a resized pixel at the brain in micrometres.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pixel_um: Option<f64>,
+    /// Named moments in seconds; drawn and checked, never computed with.
+    pub events: BTreeMap<String, f64>,
+    /// What is shown and what is right.
+    pub stimulus: Vec<Stimulus>,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            sample_rate_hz: 20.0,
+            first_frame_s: -3.0,
+            pixel_um: None,
+            events: BTreeMap::new(),
+            stimulus: Vec::new(),
+        }
+    }
+}
+
+impl Timing {
+    /// Frame number to seconds.
+    #[must_use]
+    pub fn axis(&self) -> TimeAxis {
+        TimeAxis {
+            sample_rate_hz: self.sample_rate_hz,
+            first_frame_s: self.first_frame_s,
+        }
+    }
+
+    /// The table stimulus -> correct decision that scoring takes.
+    #[must_use]
+    pub fn rules(&self) -> Vec<(String, Correct)> {
+        let rule = |s: &Stimulus| (s.name.clone(), s.decision.into());
+        self.stimulus.iter().map(rule).collect()
+    }
+
+    /// The stimulus of that name.
+    #[must_use]
+    pub fn stimulus(&self, name: &str) -> Option<&Stimulus> {
+        self.stimulus.iter().find(|s| s.name == name)
+    }
+}
+
+/// One stimulus and its correct decision.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stimulus {
+    /// As the log spells it, e.g. `Texture 1 P100`.
+    pub name: String,
+    /// What the animal should do.
+    pub decision: Answer,
+    /// Name of the condition in files; default: what follows the last blank of the name, first letter dropped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
+}
+
+impl Stimulus {
+    /// Name of the condition in files, e.g. `100`. Empty only in a configuration that has not been checked.
+    #[must_use]
+    pub fn condition(&self) -> &str {
+        match &self.condition {
+            Some(given) => given,
+            None => widefield_behaviour::condition(&self.name).unwrap_or_default(),
+        }
+    }
+}
+
+/// What the animal should do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answer {
+    /// Lick.
+    Go,
+    /// Withhold.
+    #[serde(rename = "No Go")]
+    NoGo,
+}
+
+impl From<Answer> for Correct {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::Go => Correct::Go,
+            Answer::NoGo => Correct::NoGo,
+        }
+    }
+}
+
+/// Arithmetic of a trial.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Analysis {
+    /// `[width, height]` in camera terms; `None`: the camera's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<[usize; 2]>,
+    /// How frames are resized.
+    pub resize: ResizeMethod,
+    /// Pixels above become 0.
+    pub invalid_above: u16,
+    /// Whether fluorescence below the background becomes 0.
+    pub clamp_negative: bool,
+    /// How the background is estimated.
+    pub background: BackgroundStep,
+    /// How the dark surround is found.
+    pub segmentation: SegmentationStep,
+    /// Which frames give F0.
+    pub baseline: BaselineStep,
+}
+
+impl Default for Analysis {
+    fn default() -> Self {
+        Self {
+            resolution: None,
+            resize: ResizeMethod::Triangle,
+            invalid_above: 60_000,
+            clamp_negative: true,
+            background: BackgroundStep::default(),
+            segmentation: SegmentationStep::default(),
+            baseline: BaselineStep::default(),
+        }
+    }
+}
+
+impl Analysis {
+    /// Size of the resized frames for a camera of that size.
+    #[must_use]
+    pub fn size(&self, camera: Size) -> Size {
+        match self.resolution {
+            Some([width, height]) => Size { width, height },
+            None => camera,
+        }
+    }
+}
+
+/// How frames are resized.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResizeMethod {
+    /// Triangle filter, antialiased when shrinking.
+    Triangle,
+}
+
+impl From<ResizeMethod> for Resize {
+    fn from(method: ResizeMethod) -> Self {
+        match method {
+            ResizeMethod::Triangle => Resize::Triangle,
+        }
+    }
+}
+
+/// Whether something is decided for each trial or once for all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// For each trial.
+    Trial,
+    /// Once for the session.
+    Session,
+}
+
+/// How the background is estimated.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BackgroundStep {
+    /// Which estimator.
+    pub method: BackgroundMethod,
+    /// Smoothing before the fit, in pixels of the resized frame.
+    pub smoothing_sd_px: f64,
+    /// Frames averaged before the fit, half-open.
+    pub frames: [usize; 2],
+    /// For each trial, or the median of the trials.
+    pub scope: Scope,
+}
+
+impl Default for BackgroundStep {
+    fn default() -> Self {
+        Self {
+            method: BackgroundMethod::GaussianFit,
+            smoothing_sd_px: 30.0,
+            frames: [0, 1],
+            scope: Scope::Trial,
+        }
+    }
+}
+
+impl BackgroundStep {
+    /// The estimator of the library.
+    #[must_use]
+    pub fn estimator(&self) -> Background {
+        match self.method {
+            BackgroundMethod::GaussianFit => Background::GaussianFit {
+                smoothing_sd_px: self.smoothing_sd_px,
+            },
+        }
+    }
+}
+
+/// Which background estimator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BackgroundMethod {
+    /// Offset of a 2-D Gaussian fitted to the smoothed frame.
+    GaussianFit,
+}
+
+/// How the dark surround is found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SegmentationStep {
+    /// Which rule.
+    pub method: SegmentationMethod,
+    /// Density at which the threshold is set; larger keeps more pixels.
+    pub density_cutoff: f64,
+    /// For each trial, or one mask for all.
+    pub scope: Scope,
+}
+
+impl Default for SegmentationStep {
+    fn default() -> Self {
+        Self {
+            method: SegmentationMethod::DensityCutoff,
+            density_cutoff: 0.0002,
+            scope: Scope::Trial,
+        }
+    }
+}
+
+impl SegmentationStep {
+    /// The rule of the library.
+    #[must_use]
+    pub fn rule(&self) -> Segmentation {
+        match self.method {
+            SegmentationMethod::DensityCutoff => Segmentation::DensityCutoff(self.density_cutoff),
+        }
+    }
+}
+
+/// Which segmentation rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SegmentationMethod {
+    /// First point at which the density of pixel means falls below a cutoff.
+    DensityCutoff,
+}
+
+/// Which frames give F0: `frames` or `before_s`, not both; neither means frames 9 to 11.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BaselineStep {
+    /// Which estimator.
+    pub method: BaselineMethod,
+    /// Half-open range of frames.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frames: Option<[usize; 2]>,
+    /// All frames before this time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before_s: Option<f64>,
+}
+
+impl Default for BaselineStep {
+    fn default() -> Self {
+        Self {
+            method: BaselineMethod::Frames,
+            frames: None,
+            before_s: None,
+        }
+    }
+}
+
+/// Which F0 estimator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BaselineMethod {
+    /// Mean of some frames.
+    Frames,
+}
+
+impl BaselineStep {
+    /// The baseline of the library for a movie of `n_frames`.
+    #[must_use]
+    pub fn of(&self, axis: &TimeAxis, n_frames: usize) -> Baseline {
+        match (self.before_s, self.frames) {
+            (Some(end_s), _) => Baseline::frames(0..axis.frames_before(end_s, n_frames)),
+            (None, Some([from, to])) => Baseline::frames(from..to),
+            (None, None) => Baseline::frames(9..12),
+        }
+    }
+}
+
+impl Config {
+    /// Reads a file, applies the overrides, checks everything and makes places absolute.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with the place in the text where there is one.
+    pub fn load(path: &Path, overrides: &[Override]) -> Result<Self, ConfigError> {
+        read::load(path, overrides)
+    }
+
+    /// The place of the results.
+    #[must_use]
+    pub fn output_url(&self) -> &str {
+        self.output.url.as_deref().unwrap_or(&self.data.url)
+    }
+
+    /// Whether both descriptions speak of the same recordings.
+    ///
+    /// A session folder that holds its own results may be moved as a whole.
+    #[must_use]
+    pub fn same_session(&self, other: &Config) -> bool {
+        let inside = |c: &Config| c.output_url() == c.data.url;
+        self.data.prefix == other.data.prefix
+            && self.data.behaviour_log == other.data.behaviour_log
+            && (self.data.url == other.data.url || (inside(self) && inside(other)))
+    }
+
+    /// The rules that types cannot say. Each message names its key.
+    fn problem(&self) -> Option<(String, String)> {
+        let err = |key: &str, message: String| Some((key.to_owned(), message));
+        let o = &self.output;
+        if self.data.prefix.is_empty() {
+            return err(
+                "data.prefix",
+                "is empty, which would take every file".into(),
+            );
+        }
+        if self.data.prefix.contains(['/', '\\']) {
+            return err(
+                "data.prefix",
+                "names the start of a file name; folders belong into data.url".into(),
+            );
+        }
+        let kinds = [("movie", &o.movie), ("dff", &o.dff), ("mat", &o.mat)];
+        for (i, (kind, folder)) in kinds.iter().enumerate() {
+            let plain = |part: &str| !part.is_empty() && part != "." && part != "..";
+            if !folder.is_empty() && !folder.split('/').all(plain) {
+                return err(
+                    &format!("output.{kind}"),
+                    format!("`{folder}` is no folder below output.url"),
+                );
+            }
+            let twin = kinds[..i]
+                .iter()
+                .find(|(_, f)| !f.is_empty() && f == folder);
+            if let Some((other, _)) = twin {
+                return err(
+                    &format!("output.{kind}"),
+                    format!("`{folder}` is the folder of output.{other} too"),
+                );
+            }
+        }
+        if o.compression > 9 {
+            return err(
+                "output.compression",
+                format!("{} is above 9", o.compression),
+            );
+        }
+        self.experiment
+            .problem()
+            .or_else(|| self.analysis.problem())
+    }
+}
+
+impl Timing {
+    fn problem(&self) -> Option<(String, String)> {
+        let err = |key: &str, message: String| Some((key.to_owned(), message));
+        if !(self.sample_rate_hz.is_finite() && self.sample_rate_hz > 0.0) {
+            return err(
+                "experiment.sample_rate_hz",
+                format!("{} is no rate above 0", self.sample_rate_hz),
+            );
+        }
+        if !self.first_frame_s.is_finite() {
+            return err("experiment.first_frame_s", "is not finite".into());
+        }
+        if self
+            .pixel_um
+            .is_some_and(|um| !(um.is_finite() && um > 0.0))
+        {
+            return err("experiment.pixel_um", "is no size above 0".into());
+        }
+        if let Some((name, _)) = self.events.iter().find(|(_, s)| !s.is_finite()) {
+            return err(&format!("experiment.events.{name}"), "is not finite".into());
+        }
+        for (i, stimulus) in self.stimulus.iter().enumerate() {
+            let key = "experiment.stimulus";
+            let condition = stimulus.condition();
+            if !widefield_storage::mat::valid_name(&format!("tr_{condition}")) {
+                return err(
+                    key,
+                    format!(
+                        "condition `{condition}` of `{}` is no valid name in MATLAB; set `condition` to letters, digits and _",
+                        stimulus.name
+                    ),
+                );
+            }
+            for earlier in &self.stimulus[..i] {
+                if earlier.name == stimulus.name {
+                    return err(key, format!("`{}` is listed twice", stimulus.name));
+                }
+                if earlier.condition().eq_ignore_ascii_case(condition) {
+                    return err(
+                        key,
+                        format!(
+                            "`{}` and `{}` share the condition `{condition}`, so their files would collide; set `condition` of one",
+                            earlier.name, stimulus.name
+                        ),
+                    );
+                }
+            }
+        }
+        None
+    }
+}
+
+impl Analysis {
+    fn problem(&self) -> Option<(String, String)> {
+        let err = |key: &str, message: String| Some((key.to_owned(), message));
+        let most = 32_768;
+        if let Some([w, h]) = self.resolution
+            && !((1..=most).contains(&w) && (1..=most).contains(&h))
+        {
+            return err(
+                "analysis.resolution",
+                format!("[{w}, {h}] is outside 1 to {most} pixels"),
+            );
+        }
+        let sd = self.background.smoothing_sd_px;
+        if !(sd.is_finite() && (0.0..=10_000.0).contains(&sd)) {
+            return err(
+                "analysis.background.smoothing_sd_px",
+                format!("{sd} is outside 0 to 10000 pixels"),
+            );
+        }
+        let [from, to] = self.background.frames;
+        if from >= to {
+            return err(
+                "analysis.background.frames",
+                format!("[{from}, {to}] holds no frame; ranges are half-open, [0, 1] is frame 0"),
+            );
+        }
+        let cutoff = self.segmentation.density_cutoff;
+        if !(cutoff.is_finite() && cutoff > 0.0) {
+            return err(
+                "analysis.segmentation.density_cutoff",
+                format!("{cutoff} is no density above 0"),
+            );
+        }
+        let baseline = &self.baseline;
+        if baseline.frames.is_some() && baseline.before_s.is_some() {
+            return err(
+                "analysis.baseline",
+                "`frames` and `before_s` both say where F0 is; keep one".into(),
+            );
+        }
+        if let Some([from, to]) = baseline.frames
+            && from >= to
+        {
+            return err(
+                "analysis.baseline.frames",
+                format!(
+                    "[{from}, {to}] holds no frame; ranges are half-open, [9, 12] is frames 9, 10 and 11"
+                ),
+            );
+        }
+        if baseline.before_s.is_some_and(|s| !s.is_finite()) {
+            return err("analysis.baseline.before_s", "is not finite".into());
+        }
+        None
+    }
+}

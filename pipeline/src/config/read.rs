@@ -1,0 +1,495 @@
+//! From text and `--set` to a checked [`Config`], with errors that point into the text.
+
+use super::Config;
+use miette::{Diagnostic, NamedSource, SourceSpan};
+use std::path::{Path, PathBuf};
+use toml::de::{DeTable, DeValue};
+
+/// Why an experiment description cannot be used.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file could not be read.
+    #[error("{}: {source}", path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The text breaks a rule.
+    #[error("{}: {message}", path.display())]
+    Rule {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong, naming the key.
+        message: String,
+        /// What to try.
+        #[help]
+        help: Option<String>,
+        /// The text.
+        #[source_code]
+        text: NamedSource<String>,
+        /// Where in the text.
+        #[label("here")]
+        span: Option<SourceSpan>,
+    },
+    /// `--set` is no `KEY=VALUE`, or names no key.
+    #[error("--set {given}: {message}")]
+    Override {
+        /// What was given.
+        given: String,
+        /// What is wrong with it.
+        message: String,
+    },
+}
+
+/// One `KEY=VALUE` that replaces what the file says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Override {
+    key: Vec<String>,
+    value: toml::Value,
+    given: String,
+}
+
+impl std::str::FromStr for Override {
+    type Err = ConfigError;
+
+    /// The value is TOML where it can be (`12`, `true`, `[0, 1]`, `"text"`), otherwise text as it stands.
+    fn from_str(given: &str) -> Result<Self, ConfigError> {
+        let (key, value) = given.split_once('=').ok_or_else(|| ConfigError::Override {
+            given: given.into(),
+            message: "is no KEY=VALUE".into(),
+        })?;
+        let parsed = toml::from_str::<toml::Table>(&format!("value = {value}"));
+        let value = parsed
+            .ok()
+            .filter(|table| table.len() == 1)
+            .and_then(|mut table| table.remove("value"))
+            .unwrap_or_else(|| toml::Value::String(value.trim().into()));
+        Ok(Self {
+            key: key.trim().split('.').map(str::to_owned).collect(),
+            value,
+            given: given.into(),
+        })
+    }
+}
+
+/// Every key there is. `*` stands for any name.
+const KEYS: &[&str] = &[
+    "data.url",
+    "data.prefix",
+    "data.behaviour_log",
+    "output.url",
+    "output.movie",
+    "output.dff",
+    "output.mat",
+    "output.precision",
+    "output.orientation",
+    "output.mat_scale",
+    "output.compression",
+    "output.existing",
+    "experiment.sample_rate_hz",
+    "experiment.first_frame_s",
+    "experiment.pixel_um",
+    "experiment.events.*",
+    "experiment.stimulus.name",
+    "experiment.stimulus.decision",
+    "experiment.stimulus.condition",
+    "analysis.resolution",
+    "analysis.resize",
+    "analysis.invalid_above",
+    "analysis.clamp_negative",
+    "analysis.background.method",
+    "analysis.background.smoothing_sd_px",
+    "analysis.background.frames",
+    "analysis.background.scope",
+    "analysis.segmentation.method",
+    "analysis.segmentation.density_cutoff",
+    "analysis.segmentation.scope",
+    "analysis.baseline.method",
+    "analysis.baseline.frames",
+    "analysis.baseline.before_s",
+];
+
+/// Whether the key exists, as a value or as a table of such.
+fn known(key: &str) -> bool {
+    let event = |k: &str| {
+        k.strip_prefix("experiment.events.")
+            .is_some_and(|name| name.ends_with("_s") && !name.contains('.'))
+    };
+    event(key)
+        || KEYS.iter().any(|k| {
+            let table = k
+                .strip_prefix(key)
+                .is_some_and(|rest| rest.starts_with('.'));
+            (*k == key && !k.ends_with('*')) || table
+        })
+}
+
+/// The known key most like this one: by its last part if one comes close, by the whole path otherwise.
+fn nearest(key: &str) -> String {
+    let last = |k: &str| k.rsplit('.').next().unwrap_or(k).to_owned();
+    let distance = |k: &&&str| {
+        let by_name = strsim::damerau_levenshtein(&last(k), &last(key));
+        let by_path = strsim::damerau_levenshtein(k, key);
+        (by_name, by_path)
+    };
+    let tables = ["data", "output", "experiment", "analysis"];
+    if !key.contains('.') {
+        let near = |t: &&&str| strsim::damerau_levenshtein(t, key);
+        if let Some(table) = tables.iter().min_by_key(near).filter(|t| near(t) <= 3) {
+            return (*table).to_owned();
+        }
+    }
+    let best = KEYS
+        .iter()
+        .filter(|k| !k.ends_with('*'))
+        .min_by_key(distance);
+    best.map_or_else(String::new, |k| (*k).to_owned())
+}
+
+fn unknown_message(key: &str) -> (String, String) {
+    let help = if key.starts_with("experiment.events.") {
+        "names of events end in _s, as in `cue_s = -1.9`".to_owned()
+    } else {
+        format!("the nearest known key is `{}`", nearest(key))
+    };
+    (format!("unknown key `{key}`"), help)
+}
+
+pub(super) fn load(path: &Path, overrides: &[Override]) -> Result<Config, ConfigError> {
+    let unreadable = |source| ConfigError::Unreadable {
+        path: path.into(),
+        source,
+    };
+    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    let mut config = parse(path, &text, overrides)?;
+    let here = std::env::current_dir().map_err(unreadable)?;
+    let home = std::path::absolute(path).map_err(unreadable)?;
+    let home = home.parent().unwrap_or(&here);
+    let set = |key: &str| overrides.iter().any(|o| o.key.join(".") == key);
+    let base = |key: &str| if set(key) { here.as_path() } else { home };
+    config.data.url = absolute(base("data.url"), &config.data.url);
+    if let Some(url) = &config.output.url {
+        config.output.url = Some(absolute(base("output.url"), url));
+    }
+    // Written out, so that what is recorded of a run needs no rule to be read.
+    config.output.url.get_or_insert(config.data.url.clone());
+    let baseline = &mut config.analysis.baseline;
+    if baseline.before_s.is_none() {
+        baseline.frames.get_or_insert([9, 12]);
+    }
+    Ok(config)
+}
+
+/// A path joined to `base` and cleared of `.`; a URL with a scheme as it stands.
+fn absolute(base: &Path, url: &str) -> String {
+    if url.contains("://") {
+        return url.to_owned();
+    }
+    let joined = base.join(url);
+    let clean: PathBuf = joined.components().collect();
+    clean.to_string_lossy().into_owned()
+}
+
+fn parse(path: &Path, text: &str, overrides: &[Override]) -> Result<Config, ConfigError> {
+    let rule = |text: &str,
+                message: String,
+                help: Option<String>,
+                span: Option<std::ops::Range<usize>>| {
+        ConfigError::Rule {
+            path: path.into(),
+            message,
+            help,
+            text: NamedSource::new(path.to_string_lossy(), text.to_owned()).with_language("toml"),
+            span: span.map(SourceSpan::from),
+        }
+    };
+    let from_toml =
+        |text: &str, e: &toml::de::Error| rule(text, one_line(e.message()), None, e.span());
+
+    let spanned = DeTable::parse(text).map_err(|e| from_toml(text, &e))?;
+    let mut unknown = Vec::new();
+    unknown_keys(spanned.get_ref(), "", &mut unknown);
+    if let Some((key, span)) = unknown.into_iter().next() {
+        let (message, help) = unknown_message(&key);
+        return Err(rule(text, message, Some(help), Some(span)));
+    }
+
+    let mut merged = None;
+    if !overrides.is_empty() {
+        let mut table: toml::Table = toml::from_str(text).map_err(|e| from_toml(text, &e))?;
+        for o in overrides {
+            set(&mut table, o)?;
+        }
+        merged = Some(toml::to_string(&table).map_err(|e| {
+            ConfigError::Override {
+                given: overrides
+                    .iter()
+                    .map(|o| o.given.as_str())
+                    .collect::<Vec<_>>()
+                    .join(" --set "),
+                message: e.to_string(),
+            }
+        })?);
+    }
+    let text = merged.as_deref().unwrap_or(text);
+    let config: Config = toml::from_str(text).map_err(|e| {
+        let missing = e.message().contains("missing field `data`")
+            || e.message().contains("missing field `prefix`");
+        let help = missing.then(|| {
+            "`[data]` needs `prefix = \"…\"`: files whose name starts so are taken".to_owned()
+        });
+        rule(text, one_line(e.message()), help, e.span())
+    })?;
+    match config.problem() {
+        None => Ok(config),
+        Some((key, message)) => {
+            let span = DeTable::parse(text)
+                .ok()
+                .and_then(|t| find(t.get_ref(), &key));
+            Err(rule(text, format!("{key}: {message}"), None, span))
+        }
+    }
+}
+
+fn one_line(message: &str) -> String {
+    message.trim_end().replace('\n', "; ")
+}
+
+fn unknown_keys(
+    table: &DeTable<'_>,
+    path: &str,
+    found: &mut Vec<(String, std::ops::Range<usize>)>,
+) {
+    for (key, value) in table {
+        let name = match path {
+            "" => key.get_ref().to_string(),
+            _ => format!("{path}.{}", key.get_ref()),
+        };
+        if !known(&name) {
+            found.push((name, key.span()));
+            continue;
+        }
+        match value.get_ref() {
+            DeValue::Table(inner) => unknown_keys(inner, &name, found),
+            DeValue::Array(items) => {
+                for item in items.iter() {
+                    if let DeValue::Table(inner) = item.get_ref() {
+                        unknown_keys(inner, &name, found);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Where a key stands, or the nearest table above it that is there.
+fn find(table: &DeTable<'_>, key: &str) -> Option<std::ops::Range<usize>> {
+    let (first, rest) = key.split_once('.').unwrap_or((key, ""));
+    let (k, v) = table.iter().find(|(k, _)| *k.get_ref() == first)?;
+    match v.get_ref() {
+        DeValue::Table(inner) if !rest.is_empty() => find(inner, rest).or(Some(k.span())),
+        _ => Some(k.span()),
+    }
+}
+
+fn set(table: &mut toml::Table, o: &Override) -> Result<(), ConfigError> {
+    let wrong = |message: String| ConfigError::Override {
+        given: o.given.clone(),
+        message,
+    };
+    let key = o.key.join(".");
+    if !known(&key) {
+        let (message, help) = unknown_message(&key);
+        return Err(wrong(format!("{message}; {help}")));
+    }
+    let (last, tables) = o
+        .key
+        .split_last()
+        .ok_or_else(|| wrong("names no key".into()))?;
+    let mut at = table;
+    for name in tables {
+        let entry = at
+            .entry(name.clone())
+            .or_insert_with(|| toml::Table::new().into());
+        at = entry
+            .as_table_mut()
+            .ok_or_else(|| wrong(format!("`{name}` is no table that one value can be set in")))?;
+    }
+    // F0 is placed by frames or by time: setting one unsets the other.
+    match key.as_str() {
+        "analysis.baseline.frames" => drop(at.remove("before_s")),
+        "analysis.baseline.before_s" => drop(at.remove("frames")),
+        _ => {}
+    }
+    at.insert(last.clone(), o.value.clone());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{BaselineStep, TEMPLATE};
+    use super::*;
+
+    fn text(text: &str) -> Result<Config, ConfigError> {
+        parse(Path::new("experiment.toml"), text, &[])
+    }
+
+    fn message(result: Result<Config, ConfigError>) -> String {
+        let error = result.expect_err("should be refused");
+        let help = error.help().map(|h| h.to_string()).unwrap_or_default();
+        format!("{error} [{help}]")
+    }
+
+    const LEAST: &str = "[data]\nprefix = \"a\"\n";
+
+    #[test]
+    fn template_holds_the_defaults() {
+        let mut from_template = text(TEMPLATE).expect("template");
+        let mut least = text(LEAST).expect("least");
+        least.data.prefix = "20170214_".into();
+        assert_eq!(from_template.analysis.baseline.frames, Some([9, 12]));
+        from_template.analysis.baseline = BaselineStep::default();
+        assert_eq!(from_template, least);
+    }
+
+    #[test]
+    fn template_names_every_key() {
+        for key in KEYS.iter().filter(|k| !k.ends_with('*')) {
+            let name = key.rsplit('.').next().unwrap();
+            let named = TEMPLATE
+                .lines()
+                .any(|l| l.trim_start_matches("# ").starts_with(&format!("{name} =")));
+            assert!(named, "{key}");
+        }
+    }
+
+    #[test]
+    fn template_with_everything_switched_on_is_valid() {
+        let on = TEMPLATE
+            .lines()
+            .map(|l| match l.strip_prefix("# ") {
+                Some(off) if off.starts_with('[') || off.contains(" = ") => off,
+                _ => l,
+            })
+            .filter(|l| !l.starts_with("before_s"))
+            .collect::<Vec<_>>()
+            .join("\n");
+        let config = text(&on).expect("all keys on");
+        assert_eq!(config.experiment.stimulus.len(), 2);
+        assert_eq!(config.experiment.stimulus[1].condition(), "1200");
+        assert_eq!(config.experiment.events["response_s"], 4.9);
+    }
+
+    #[test]
+    fn unknown_keys_name_the_nearest() {
+        let m = message(text(&format!(
+            "{LEAST}[analysis.background]\nsmoothing_px = 3"
+        )));
+        assert!(
+            m.contains("`analysis.background.smoothing_px`")
+                && m.contains("`analysis.background.smoothing_sd_px`"),
+            "{m}"
+        );
+        let m = message(text(&format!("{LEAST}[anlysis]\nresize = \"triangle\"")));
+        assert!(m.contains("`anlysis`") && m.contains("`analysis`"), "{m}");
+        let m = message(text(&format!(
+            "{LEAST}[[experiment.stimulus]]\nnam = \"x\""
+        )));
+        assert!(m.contains("`experiment.stimulus.name`"), "{m}");
+        let m = message(text(&format!("{LEAST}[experiment.events]\ncue = 1.0")));
+        assert!(m.contains("end in _s"), "{m}");
+    }
+
+    #[test]
+    fn rules_between_keys_are_kept() {
+        for (wrong, want) in [
+            ("[output]\ncompression = 10", "output.compression"),
+            ("[output]\nmovie = \"same\"\ndff = \"same\"", "output.movie"),
+            ("[output]\nmat = \"../up\"", "output.mat"),
+            (
+                "[experiment]\nsample_rate_hz = 0",
+                "experiment.sample_rate_hz",
+            ),
+            ("[analysis]\nresolution = [0, 4]", "analysis.resolution"),
+            (
+                "[analysis.background]\nframes = [1, 1]",
+                "analysis.background.frames",
+            ),
+            (
+                "[analysis.background]\nsmoothing_sd_px = nan",
+                "smoothing_sd_px",
+            ),
+            (
+                "[analysis.segmentation]\ndensity_cutoff = 0.0",
+                "density_cutoff",
+            ),
+            (
+                "[analysis.baseline]\nframes = [9, 9]",
+                "analysis.baseline.frames",
+            ),
+            (
+                "[analysis.baseline]\nframes = [9, 12]\nbefore_s = -2.0",
+                "keep one",
+            ),
+            (
+                "[[experiment.stimulus]]\nname = \"T P1\"\ndecision = \"Go\"\n[[experiment.stimulus]]\nname = \"U Q1\"\ndecision = \"Go\"",
+                "collide",
+            ),
+            (
+                "[[experiment.stimulus]]\nname = \"T P1-2\"\ndecision = \"Go\"",
+                "no valid name",
+            ),
+            (
+                "[[experiment.stimulus]]\nname = \"T P1\"\ndecision = \"go\"",
+                "Go",
+            ),
+        ] {
+            let m = message(text(&format!("{LEAST}{wrong}")));
+            assert!(m.contains(want), "{wrong}: {m}");
+        }
+        assert!(message(text("[data]\nurl = \".\"")).contains("prefix"));
+        assert!(message(text("")).contains("prefix"));
+        assert!(message(text("[data")).contains("experiment.toml"));
+    }
+
+    #[test]
+    fn overrides_replace_and_are_checked() {
+        let with = |sets: &[&str]| {
+            let overrides: Vec<Override> =
+                sets.iter().map(|s| s.parse().expect("KEY=VALUE")).collect();
+            parse(Path::new("e.toml"), LEAST, &overrides)
+        };
+        let c = with(&[
+            "analysis.resolution=[64, 32]",
+            "output.existing=replace",
+            "data.prefix=x y",
+        ])
+        .unwrap();
+        assert_eq!(c.analysis.resolution, Some([64, 32]));
+        assert_eq!(c.output.existing, super::super::Existing::Replace);
+        assert_eq!(c.data.prefix, "x y");
+        let c = with(&["analysis.baseline.before_s=-2.0"]).unwrap();
+        assert_eq!(c.analysis.baseline.before_s, Some(-2.0));
+        assert!(message(with(&["analysis.resolutoin=3"])).contains("`analysis.resolution`"));
+        assert!(message(with(&["analysis.resolution=3"])).contains("resolution"));
+        assert!("novalue".parse::<Override>().is_err());
+    }
+
+    #[test]
+    fn a_moved_session_is_the_same_session() {
+        let mut here = text(LEAST).unwrap();
+        here.data.url = "/a".into();
+        let mut there = here.clone();
+        there.data.url = "/b".into();
+        assert!(here.same_session(&there));
+        there.output.url = Some("/a".into());
+        assert!(!here.same_session(&there));
+        let mut other = here.clone();
+        other.data.prefix = "b".into();
+        assert!(!here.same_session(&other));
+    }
+}

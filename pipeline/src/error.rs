@@ -1,0 +1,109 @@
+//! Why a request cannot be carried out at all. What concerns one trial is in its record instead.
+
+use crate::config::ConfigError;
+use miette::Diagnostic;
+
+/// Why a run did not start, or could not be finished.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[non_exhaustive]
+pub enum Error {
+    /// The experiment description is unusable.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Config(#[from] ConfigError),
+    /// A place does not answer or does not let us in.
+    #[error(transparent)]
+    Storage(#[from] widefield_storage::Error),
+    /// The named log is not there, or no text.
+    #[error("behaviour log {place}/{name}: {cause}")]
+    Log {
+        /// Where it should be.
+        place: String,
+        /// Its name.
+        name: String,
+        /// What went wrong.
+        cause: String,
+    },
+    /// No movie has that prefix.
+    #[error("nothing to process: {place} has no DCIMG movie whose name starts with `{prefix}`")]
+    #[diagnostic(help("{seen}"))]
+    NothingToDo {
+        /// Where was looked.
+        place: String,
+        /// The prefix asked for.
+        prefix: String,
+        /// What is there instead.
+        seen: String,
+    },
+    /// Two movies claim one trial.
+    #[error("{} trial number(s) belong to more than one movie: {}", clashes.len(), clashes.join("; "))]
+    #[diagnostic(help(
+        "the number after the last _ of a name is the trial; a longer data.prefix keeps sessions apart"
+    ))]
+    SameTrial {
+        /// `number: file, file`.
+        clashes: Vec<String>,
+    },
+    /// The output place holds the results of another session.
+    #[error("{place} belongs to another session ({theirs})")]
+    #[diagnostic(help(
+        "choose another output.url, or set output.existing = \"clean\" to give the place to this session"
+    ))]
+    ForeignPlace {
+        /// The output place.
+        place: String,
+        /// Whose it is.
+        theirs: String,
+    },
+    /// Results are there already and `existing = "error"`.
+    #[error("{place} already holds {} ({} in all)", first, count)]
+    Exists {
+        /// The output place.
+        place: String,
+        /// The first of them.
+        first: String,
+        /// How many.
+        count: usize,
+    },
+    /// The trials ended, but what closes a run could not be written.
+    #[error("the trials ended, but the run could not be recorded")]
+    #[diagnostic(help(
+        "finished trials are whole and in place; run again with existing = \"resume\" when there is room"
+    ))]
+    Finish {
+        /// What went wrong.
+        source: widefield_storage::Error,
+    },
+    /// Something that this version does not do.
+    #[error("{what}: not yet available")]
+    NotAvailable {
+        /// What was asked for.
+        what: String,
+    },
+    /// Files of a simulated session could not be written.
+    #[error("{}: {cause}", path.display())]
+    Write {
+        /// Which file.
+        path: std::path::PathBuf,
+        /// What went wrong.
+        cause: String,
+    },
+    /// Numbers that cannot be simulated.
+    #[error("simulation: {0}")]
+    Simulate(String),
+}
+
+/// A message and its causes on one line, each said once.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let more = inner.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = inner.source();
+    }
+    text
+}

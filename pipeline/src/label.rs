@@ -1,0 +1,242 @@
+//! The behaviour log beside the movies: which trial is which condition.
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::record::{BehaviourRecord, Check, Level, Output};
+use std::collections::BTreeMap;
+use widefield_behaviour::sdt::Correction;
+use widefield_behaviour::{Correct, Log, Score, Trial, text};
+use widefield_storage::{Place, mat};
+
+/// What the log says of one movie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// What was shown; `None` when the log does not say.
+    pub stimulus: Option<String>,
+    /// What the animal did, in the log's spelling.
+    pub decision: String,
+    /// Name of the MAT file; `None` for a stimulus that is missing or not configured.
+    pub file_name: Option<String>,
+}
+
+/// A parsed log and what the configuration makes of it.
+#[derive(Debug)]
+pub(crate) struct SessionLog {
+    name: String,
+    log: Log,
+    labels: BTreeMap<u32, Label>,
+    /// Running numbers by condition, in order of the configuration.
+    conditions: Vec<(String, Vec<u32>)>,
+    rules: Vec<(String, Correct)>,
+    score: Score,
+    left_out: u32,
+}
+
+impl SessionLog {
+    /// Reads the log that the configuration names; `None` if it names none.
+    pub(crate) fn load(config: &Config, data: &Place) -> Result<Option<Self>, Error> {
+        let Some(name) = &config.data.behaviour_log else {
+            return Ok(None);
+        };
+        let wrong = |cause: String| Error::Log {
+            place: data.url().to_owned(),
+            name: name.clone(),
+            cause,
+        };
+        if data.head(name)?.is_none() {
+            return Err(wrong("there is no such file".into()));
+        }
+        let bytes = data.read(name)?;
+        // Names of stimuli are ASCII; a stray byte of another encoding must not cost the log.
+        let log = Log::read(&String::from_utf8_lossy(&bytes));
+        if log.trials().is_empty() {
+            let first = log
+                .problems()
+                .first()
+                .map(|p| format!("; {p}"))
+                .unwrap_or_default();
+            return Err(wrong(format!("holds no trial{first}")));
+        }
+        Self::new(config, name, log).map(Some).map_err(wrong)
+    }
+
+    fn new(config: &Config, name: &str, log: Log) -> Result<Self, String> {
+        let rules = config.experiment.rules();
+        let mut labels = BTreeMap::new();
+        let mut conditions: Vec<(String, Vec<u32>)> = Vec::new();
+        for stimulus in &config.experiment.stimulus {
+            conditions.push((stimulus.condition().to_owned(), Vec::new()));
+        }
+        for trial in log.trials() {
+            let place = |s: &String| {
+                config
+                    .experiment
+                    .stimulus
+                    .iter()
+                    .position(|known| known.name == *s)
+            };
+            let file_name = trial.stimulus.as_ref().and_then(place).map(|i| {
+                let (condition, numbers) = &mut conditions[i];
+                numbers.push(trial.running);
+                format!("cond_{condition}_trial{}.mat", numbers.len())
+            });
+            let label = Label {
+                stimulus: trial.stimulus.clone(),
+                decision: trial.decision.to_string(),
+                file_name,
+            };
+            labels.insert(trial.running, label);
+        }
+        let scored = |t: &&Trial| {
+            !t.damaged
+                && t.stimulus
+                    .as_ref()
+                    .is_some_and(|s| rules.iter().any(|(name, _)| name == s))
+        };
+        let known: Vec<Trial> = log.trials().iter().filter(scored).cloned().collect();
+        let left_out = u32::try_from(log.trials().len() - known.len()).unwrap_or(u32::MAX);
+        let score = Score::of(&known, &rules).map_err(|e| e.to_string())?;
+        Ok(Self {
+            name: name.to_owned(),
+            log,
+            labels,
+            conditions,
+            rules,
+            score,
+            left_out,
+        })
+    }
+
+    pub(crate) fn label(&self, running: u32) -> Option<Label> {
+        self.labels.get(&running).cloned()
+    }
+
+    /// Running numbers of all trials.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = u32> + '_ {
+        self.labels.keys().copied()
+    }
+
+    /// What is wrong with the log by itself.
+    pub(crate) fn checks(&self) -> Vec<Check> {
+        let mut checks = Vec::new();
+        let problems = self.log.problems();
+        let damaged = problems.iter().any(|p| p.is_unusable());
+        let level = match (problems.is_empty(), damaged) {
+            (true, _) => Level::Pass,
+            (false, false) => Level::Warn,
+            (false, true) => Level::Fail,
+        };
+        let most = 10;
+        let mut listed: Vec<String> = problems
+            .iter()
+            .take(most)
+            .map(ToString::to_string)
+            .collect();
+        if problems.len() > most {
+            listed.push(format!("and {} more", problems.len() - most));
+        }
+        let message = if problems.is_empty() {
+            format!("{}: every line was understood", self.name)
+        } else {
+            format!("{}: {}", self.name, listed.join("; "))
+        };
+        #[expect(clippy::cast_precision_loss, reason = "a count of lines")]
+        let value = problems.len() as f64;
+        checks.push(Check::new("log_lines", level, value, 0.0, message));
+
+        let mut unknown: BTreeMap<&str, usize> = BTreeMap::new();
+        for trial in self.log.trials() {
+            if let Some(s) = &trial.stimulus
+                && !self.rules.iter().any(|(name, _)| name == s)
+            {
+                *unknown.entry(s).or_default() += 1;
+            }
+        }
+        if !unknown.is_empty() {
+            let names: Vec<String> = unknown
+                .iter()
+                .map(|(s, n)| format!("`{s}` ({n} trials)"))
+                .collect();
+            #[expect(clippy::cast_precision_loss, reason = "a count of names")]
+            let value = unknown.len() as f64;
+            let message = format!(
+                "{}: stimuli that are not configured: {}; add [[experiment.stimulus]] entries to have them scored and written for OCIA",
+                self.name,
+                names.join(", ")
+            );
+            checks.push(Check::new(
+                "unknown_stimulus",
+                Level::Warn,
+                value,
+                0.0,
+                message,
+            ));
+        }
+        checks
+    }
+
+    pub(crate) fn record(&self) -> BehaviourRecord {
+        let s = &self.score;
+        let d_prime = s.d_prime(Correction::LogLinear);
+        BehaviourRecord {
+            trials: self.log.trials().len(),
+            go_trials: s.go_trials(),
+            no_go_trials: s.no_go_trials(),
+            hits: s.hits(),
+            correct_rejections: s.correct_rejections(),
+            misses: s.misses(),
+            false_alarms: s.false_alarms(),
+            early: s.early(),
+            unscored: s.unscored(),
+            left_out: self.left_out,
+            d_prime: (s.go_trials() > 0 && s.no_go_trials() > 0 && d_prime.is_finite())
+                .then_some(d_prime),
+        }
+    }
+
+    /// Writes both texts and the trial indices.
+    pub(crate) fn write(
+        &self,
+        config: &Config,
+        output: &Place,
+    ) -> Result<Vec<Output>, widefield_storage::Error> {
+        let mut files = vec![
+            (
+                "TrialList.txt".to_owned(),
+                text::trial_list(self.log.trials()).into_bytes(),
+            ),
+            (
+                "BehaviourPerformance.txt".to_owned(),
+                text::performance(&self.score, &self.rules).into_bytes(),
+            ),
+        ];
+        let rows: Vec<_> = self
+            .conditions
+            .iter()
+            .filter(|(_, numbers)| !numbers.is_empty())
+            .collect();
+        if !config.output.mat.is_empty() && !rows.is_empty() {
+            let mut indices = mat::MatFile::new();
+            for (condition, numbers) in rows {
+                let numbers: Vec<f64> = numbers.iter().copied().map(f64::from).collect();
+                indices = indices.row(format!("tr_{condition}"), &numbers);
+            }
+            let bytes = indices.encode(config.output.compression)?;
+            files.push((format!("{}/trials_ind.mat", config.output.mat), bytes));
+        }
+        files
+            .into_iter()
+            .map(|(name, bytes)| Ok(output.put(&name, bytes)?.into()))
+            .collect()
+    }
+}
+
+impl From<widefield_storage::Written> for Output {
+    fn from(written: widefield_storage::Written) -> Self {
+        Self {
+            path: written.name,
+            bytes: written.bytes,
+            crc32c: written.crc32c,
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! What a run leaves behind for machines: the content of `run.json`.
+
+use crate::config::Config;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A whole run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// Version of the software.
+    pub version: String,
+    /// The experiment description, all defaults written out.
+    pub config: Config,
+    /// One entry a movie, by name of file.
+    pub trials: Vec<TrialRecord>,
+    /// Checks of the session.
+    pub checks: Vec<Check>,
+    /// Counts of the task; `None` without a log.
+    pub behaviour: Option<BehaviourRecord>,
+    /// Sums over the trials.
+    pub totals: Totals,
+}
+
+/// How a trial ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// All outputs are there.
+    Ok,
+    /// Not done; `error` says why.
+    Failed,
+    /// Finished by an earlier run whose numbers stand here.
+    Skipped,
+}
+
+/// One trial.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrialRecord {
+    /// Name of the movie in the data place.
+    pub file: String,
+    /// Number after the last `_` of the name.
+    pub trial: Option<u32>,
+    /// What the log says was shown.
+    pub stimulus: Option<String>,
+    /// What the log says the animal did.
+    pub decision: Option<String>,
+    /// How the trial ended.
+    pub status: Status,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// Frames in the movie.
+    pub frames: Option<usize>,
+    /// Frames missing by the framestamps.
+    pub dropped_frames: Option<u64>,
+    /// Subtracted background, counts.
+    pub background: Option<f64>,
+    /// The fit the background comes from.
+    pub fit: Option<Fit>,
+    /// Mean fluorescence below which a pixel is masked, counts above background.
+    pub threshold: Option<f64>,
+    /// Pixels outside the mask's window, NaN in every frame.
+    pub masked_pixels: Option<usize>,
+    /// Kept pixels whose dF/F is not finite in some frame.
+    pub nonfinite_pixels: Option<usize>,
+    /// Checks of this trial.
+    pub checks: Vec<Check>,
+    /// What was written.
+    pub outputs: Vec<Output>,
+    /// Wall-clock time by stage.
+    pub seconds: BTreeMap<String, f64>,
+    /// What was read, so that a later run can tell whether it changed.
+    pub input: Option<Input>,
+}
+
+/// Parameters of the fitted Gaussian, in camera axes of the resized frame.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fit {
+    /// Height above the offset, counts.
+    pub amplitude: f64,
+    /// Column of the centre, pixels.
+    pub x0: f64,
+    /// Row of the centre, pixels.
+    pub y0: f64,
+    /// Width along the first axis, pixels.
+    pub sigma_x: f64,
+    /// Width along the second axis, pixels.
+    pub sigma_y: f64,
+    /// Rotation, radians.
+    pub theta: f64,
+    /// Level far from the centre, counts: the background.
+    pub offset: f64,
+}
+
+/// Verdict of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// As it should be.
+    Pass,
+    /// Worth a look.
+    Warn,
+    /// Do not trust without a look.
+    Fail,
+}
+
+/// Something measured against a limit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Check {
+    /// Short fixed name.
+    pub name: String,
+    /// Verdict.
+    pub level: Level,
+    /// What was measured.
+    pub value: Option<f64>,
+    /// Where the verdict turns.
+    pub limit: Option<f64>,
+    /// For people: what was measured, and what to do.
+    pub message: String,
+}
+
+impl Check {
+    /// A check with that verdict; infinite and NaN numbers become `None`, as JSON has none.
+    #[must_use]
+    pub fn new(
+        name: &str,
+        level: Level,
+        value: f64,
+        limit: f64,
+        message: impl Into<String>,
+    ) -> Self {
+        let finite = |v: f64| v.is_finite().then_some(v);
+        Self {
+            name: name.into(),
+            level,
+            value: finite(value),
+            limit: finite(limit),
+            message: message.into(),
+        }
+    }
+}
+
+/// A file that was written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Output {
+    /// Name below the output place.
+    pub path: String,
+    /// Size.
+    pub bytes: u64,
+    /// CRC-32C of the content.
+    pub crc32c: u32,
+}
+
+/// What identifies an input.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    /// Size.
+    pub bytes: u64,
+    /// Last change, where the store tells.
+    pub modified: Option<String>,
+    /// Entity tag, where the store tells.
+    pub etag: Option<String>,
+}
+
+/// The six counts, and what they leave out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BehaviourRecord {
+    /// Trials in the log.
+    pub trials: usize,
+    /// Scored trials with a Go stimulus.
+    pub go_trials: u32,
+    /// Scored trials with a No Go stimulus.
+    pub no_go_trials: u32,
+    /// Correct responses.
+    pub hits: u32,
+    /// Correct rejects.
+    pub correct_rejections: u32,
+    /// Missed responses.
+    pub misses: u32,
+    /// False alarms.
+    pub false_alarms: u32,
+    /// Early licks, in neither total.
+    pub early: u32,
+    /// Outcomes that count nowhere.
+    pub unscored: u32,
+    /// Trials left out of the scores: stimulus missing or not configured, or lines of the log unusable.
+    pub left_out: u32,
+    /// Sensitivity with the log-linear correction; `None` without both kinds of trial.
+    pub d_prime: Option<f64>,
+}
+
+/// Sums over the trials of a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Movies found.
+    pub trials: usize,
+    /// Done in this run.
+    pub ok: usize,
+    /// Failed in this run.
+    pub failed: usize,
+    /// Finished by an earlier run.
+    pub skipped: usize,
+    /// Bytes of all outputs of all good trials.
+    pub bytes: u64,
+    /// Wall-clock time of this run.
+    pub seconds: f64,
+    /// When this run ended, UTC.
+    pub ended: String,
+    /// Whether the run was interrupted, so that movies may be missing from the list.
+    pub interrupted: bool,
+    /// Outputs of the session: texts, trial indices, reference image.
+    pub outputs: Vec<Output>,
+    /// Files whose names match but which are no DCIMG movies.
+    pub ignored: Vec<String>,
+}
+
+impl RunRecord {
+    /// Whether every trial is done and the log was sound: exit status 0.
+    #[must_use]
+    pub fn all_done(&self) -> bool {
+        let bad_check = |c: &Check| {
+            c.level == Level::Fail && matches!(c.name.as_str(), "log_lines" | "session_files")
+        };
+        self.totals.failed == 0 && !self.totals.interrupted && !self.checks.iter().any(bad_check)
+    }
+}
+
+impl TrialRecord {
+    /// A trial of which nothing is known but its name.
+    #[must_use]
+    pub fn of(file: &str) -> Self {
+        Self {
+            file: file.into(),
+            trial: None,
+            stimulus: None,
+            decision: None,
+            status: Status::Failed,
+            error: None,
+            frames: None,
+            dropped_frames: None,
+            background: None,
+            fit: None,
+            threshold: None,
+            masked_pixels: None,
+            nonfinite_pixels: None,
+            checks: Vec::new(),
+            outputs: Vec::new(),
+            seconds: BTreeMap::new(),
+            input: None,
+        }
+    }
+
+    /// Whether the outputs are there, from this run or an earlier one.
+    #[must_use]
+    pub fn good(&self) -> bool {
+        self.status != Status::Failed
+    }
+}

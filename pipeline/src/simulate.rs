@@ -1,0 +1,357 @@
+//! A whole simulated session on disk: movies, behaviour log, `experiment.toml`, and the truth.
+
+use crate::config::{Answer, Stimulus};
+use crate::error::Error;
+use dcimg::write::{Spec, Writer};
+use dcimg::{Stamp, Timestamp};
+use jiff::civil::DateTime;
+use jiff::{SignedDuration, ToSpan};
+use ndarray::Array2;
+use ndarray::parallel::prelude::*;
+use serde_json::json;
+use std::fmt::Write as _;
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use widefield::simulate::{Config as Scene, Session as Simulated};
+use widefield_behaviour::Decision;
+use widefield_behaviour::write::LogWriter;
+
+pub use widefield::simulate::{Config as SceneConfig, Faults, Light};
+
+/// Which DCIMG layout the movies have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Layout {
+    /// Version 7: frames back to back, stamps in a footer.
+    #[default]
+    Packed,
+    /// Version 0x1000000: each frame with a trailer.
+    Framed,
+    /// Version 0x2000000.
+    Framed2,
+}
+
+/// A session to be made up. The same values give the same files.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// Movies.
+    pub trials: u32,
+    /// Width and height of a frame in pixels; `scene.size` if 0.
+    pub size: usize,
+    /// Frames of a movie; `scene.frames` if 0.
+    pub frames: usize,
+    /// Layout of the movies.
+    pub layout: Layout,
+    /// Light over the window.
+    pub light: Light,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// What is shown, in pseudo-random order; at least one.
+    pub stimuli: Vec<Stimulus>,
+    /// Everything else about the pixels.
+    pub scene: SceneConfig,
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        let stimulus = |name: &str, decision| Stimulus {
+            name: name.into(),
+            decision,
+            condition: None,
+        };
+        Self {
+            trials: 6,
+            size: 0,
+            frames: 0,
+            layout: Layout::Packed,
+            light: Light::Gaussian,
+            seed: 1,
+            stimuli: vec![
+                stimulus("Texture 1 P100", Answer::Go),
+                stimulus("Texture 7 P1200", Answer::NoGo),
+            ],
+            scene: SceneConfig::default(),
+        }
+    }
+}
+
+/// What happens in one trial.
+struct Trial {
+    file: String,
+    start: DateTime,
+    stimulus: usize,
+    decision: Decision,
+    reaction: SignedDuration,
+}
+
+/// Start of the first trial.
+const FIRST: DateTime = jiff::civil::datetime(2017, 2, 14, 10, 22, 33, 250_000_000);
+const PREFIX: &str = "20170214_";
+const LOG: &str = "behaviour.txt";
+
+impl Session {
+    /// Writes the session into `dir`, which is made if missing, and returns the path of its `experiment.toml`.
+    ///
+    /// `tell` hears the name of each file when it is complete.
+    ///
+    /// # Errors
+    /// [`Error::Simulate`] for numbers that make no session, [`Error::Write`] naming the file.
+    pub fn write(&self, dir: &Path, mut tell: impl FnMut(&str)) -> Result<PathBuf, Error> {
+        let mut scene = self.scene.clone();
+        if self.size > 0 {
+            scene.size = widefield::Size {
+                width: self.size,
+                height: self.size,
+            };
+        }
+        if self.frames > 0 {
+            scene.frames = self.frames;
+        }
+        scene.light = self.light;
+        scene.seed = self.seed;
+        if self.stimuli.is_empty() {
+            return Err(Error::Simulate("no stimulus is given".into()));
+        }
+        let simulated = Simulated::new(scene.clone(), self.stimuli.len())
+            .map_err(|e| Error::Simulate(e.to_string()))?;
+        let trials: Vec<Trial> = (0..self.trials)
+            .map(|index| self.trial(&scene, index))
+            .collect();
+
+        let written = |path: &Path, result: std::io::Result<()>| {
+            result.map_err(|e| Error::Write {
+                path: path.into(),
+                cause: e.to_string(),
+            })
+        };
+        written(dir, std::fs::create_dir_all(dir))?;
+        for (index, trial) in trials.iter().enumerate() {
+            let path = dir.join(&trial.file);
+            self.movie(&path, &simulated, index, trial)?;
+            tell(&trial.file);
+        }
+        let experiment = dir.join("experiment.toml");
+        for (name, text) in [
+            (LOG, self.log(&trials)?),
+            ("truth.json", self.truth(&simulated, &trials)),
+            ("experiment.toml", self.experiment(&scene)),
+        ] {
+            let path = dir.join(name);
+            written(&path, std::fs::write(&path, text))?;
+            tell(name);
+        }
+        Ok(experiment)
+    }
+
+    fn trial(&self, scene: &Scene, index: u32) -> Trial {
+        let n = self.stimuli.len();
+        let draw = |what: u64| scramble(self.seed ^ scramble(u64::from(index) << 8 | what));
+        // Every stimulus once in each block of n trials, in an order that depends on the block.
+        let block = index as usize / n;
+        let turn = scramble(self.seed.wrapping_add(block as u64)) as usize % n;
+        let stimulus = (index as usize + turn) % n;
+        let percent = draw(1) % 100;
+        let decision = match (self.stimuli[stimulus].decision, percent) {
+            (_, 0..8) => Decision::Early,
+            (Answer::Go, 8..80) => Decision::Go,
+            (Answer::Go, _) => Decision::NoResponse,
+            (Answer::NoGo, 8..75) => Decision::NoGo,
+            (Answer::NoGo, _) => Decision::InappropriateResponse,
+        };
+        #[expect(clippy::cast_precision_loss, reason = "a count of frames")]
+        let duration_s = scene.frames as f64 / scene.sample_rate_hz;
+        let every = 17_000 + i64::from(draw(2) as u8);
+        #[expect(clippy::cast_possible_truncation, reason = "seconds of a recording")]
+        let every = every.max((duration_s * 1000.0) as i64 + 5_000);
+        let start = FIRST.saturating_add((every * i64::from(index)).milliseconds());
+        Trial {
+            file: format!("{PREFIX}{}_{}", start.strftime("%H%M%S"), index + 1),
+            start,
+            stimulus,
+            decision,
+            reaction: SignedDuration::from_millis(300 + i64::from(draw(3) as u8) * 4),
+        }
+    }
+
+    fn movie(
+        &self,
+        path: &Path,
+        simulated: &Simulated,
+        index: usize,
+        trial: &Trial,
+    ) -> Result<(), Error> {
+        let wrong = |cause: String| Error::Write {
+            path: path.into(),
+            cause,
+        };
+        let scene = simulated.config();
+        let (width, height) = (scene.size.width, scene.size.height);
+        let side = |n: usize| {
+            u32::try_from(n).map_err(|_| Error::Simulate(format!("{n} pixels are too many")))
+        };
+        let (columns, rows) = (side(width)?, side(height)?);
+        let spec = match self.layout {
+            Layout::Packed => Spec::packed(columns, rows),
+            Layout::Framed => Spec::framed(columns, rows),
+            Layout::Framed2 => Spec::framed_v2(columns, rows),
+        };
+        let file = std::fs::File::create(path).map_err(|e| wrong(e.to_string()))?;
+        let mut writer =
+            Writer::new(BufWriter::new(file), &spec).map_err(|e| wrong(e.to_string()))?;
+        let truth = simulated.trial(index, trial.stimulus, trial.decision != Decision::Early);
+        let mut at = 0;
+        let per_round = 16;
+        let mut frames = vec![Array2::<u16>::zeros((height, width)); per_round.min(scene.frames)];
+        while at < scene.frames {
+            let n = per_round.min(scene.frames - at);
+            frames[..n]
+                .par_iter_mut()
+                .enumerate()
+                .for_each(|(i, frame)| truth.frame_into(at + i, frame.view_mut()));
+            for (i, frame) in frames[..n].iter().enumerate() {
+                let stamp = stamp(trial.start, at + i, scene.sample_rate_hz).map_err(wrong)?;
+                writer
+                    .push(frame.view(), stamp)
+                    .map_err(|e| wrong(e.to_string()))?;
+            }
+            at += n;
+        }
+        let mut file = writer.finish().map_err(|e| wrong(e.to_string()))?;
+        file.flush().map_err(|e| wrong(e.to_string()))
+    }
+
+    fn log(&self, trials: &[Trial]) -> Result<String, Error> {
+        let mut log = LogWriter::new();
+        for (logged, trial) in (1..).zip(trials) {
+            let stimulus = &self.stimuli[trial.stimulus].name;
+            log.trial(
+                logged,
+                trial.start,
+                stimulus,
+                trial.decision,
+                trial.reaction,
+            )
+            .map_err(|e| Error::Simulate(e.to_string()))?;
+        }
+        Ok(log.finish())
+    }
+
+    fn truth(&self, simulated: &Simulated, trials: &[Trial]) -> String {
+        let scene = simulated.config();
+        let areas: Vec<_> = simulated
+            .truth()
+            .areas
+            .iter()
+            .map(|areas| {
+                let area = |a: &widefield::simulate::Area| {
+                    json!({"centre_yx_px": a.centre, "sd_yx_px": a.sd, "peak_dff": a.amplitude, "peak_s": a.peak_s()})
+                };
+                areas.iter().map(area).collect::<Vec<_>>()
+            })
+            .collect();
+        let conditions: Vec<_> = self
+            .stimuli
+            .iter()
+            .zip(areas)
+            .map(|(s, areas)| json!({"stimulus": s.name, "condition": s.condition(), "areas": areas}))
+            .collect();
+        let trials: Vec<_> = trials
+            .iter()
+            .map(|t| {
+                json!({
+                    "file": t.file,
+                    "stimulus": self.stimuli[t.stimulus].name,
+                    "decision": t.decision.to_string(),
+                    "responds": t.decision != Decision::Early,
+                })
+            })
+            .collect();
+        let brain = simulated.truth().brain.iter().filter(|&&b| b).count();
+        let truth = json!({
+            "seed": self.seed,
+            "offset_counts": scene.offset_counts,
+            "brain_pixels": brain,
+            "conditions": conditions,
+            "trials": trials,
+        });
+        format!("{truth:#}\n")
+    }
+
+    /// A description that suits the size: the notebook's values at 256 x 256, scaled elsewhere.
+    fn experiment(&self, scene: &Scene) -> String {
+        let (w, h) = (scene.size.width, scene.size.height);
+        let shrink = (w.max(h) as f64 / 256.0).max(1.0);
+        let resized = [w, h].map(|n| ((n as f64 / shrink).round() as usize).max(1));
+        let resolution = match resized == [w, h] {
+            true => String::new(),
+            false => format!("resolution = [{}, {}]\n", resized[0], resized[1]),
+        };
+        let smoothing = 30.0 * resized[0].min(resized[1]) as f64 / 256.0;
+        let baseline = if scene.frames >= 12 {
+            [9, 12]
+        } else {
+            [0, scene.frames.min(3)]
+        };
+        let mut text = format!(
+            "# A simulated session; truth.json says what is in it.\n\n[data]\nprefix = \"{PREFIX}\"\nbehaviour_log = \"{LOG}\"\n\n\
+             [experiment]\nsample_rate_hz = {:?}\nfirst_frame_s = {:?}\n\n\
+             [experiment.events]\ncue_s = -1.9\ntexture_in_s = 0.0\ntexture_out_s = 2.0\nresponse_s = 4.9\n",
+            scene.sample_rate_hz, scene.first_frame_s
+        );
+        for stimulus in &self.stimuli {
+            let decision = match stimulus.decision {
+                Answer::Go => "Go",
+                Answer::NoGo => "No Go",
+            };
+            let name = toml::Value::String(stimulus.name.clone());
+            let _ = write!(
+                text,
+                "\n[[experiment.stimulus]]\nname = {name}\ndecision = \"{decision}\"\n"
+            );
+            if let Some(condition) = &stimulus.condition {
+                let _ = writeln!(
+                    text,
+                    "condition = {}",
+                    toml::Value::String(condition.clone())
+                );
+            }
+        }
+        let _ = write!(
+            text,
+            "\n[analysis]\n{resolution}\n[analysis.background]\nsmoothing_sd_px = {smoothing:?}\n\n\
+             [analysis.baseline]\nframes = [{}, {}]\n",
+            baseline[0], baseline[1]
+        );
+        text
+    }
+}
+
+/// Framestamps count from 0; the first exposure begins with the trial.
+fn stamp(start: DateTime, frame: usize, rate_hz: f64) -> Result<Stamp, String> {
+    let second = |e: jiff::Error| e.to_string();
+    let start = jiff::tz::TimeZone::UTC
+        .to_timestamp(start)
+        .map_err(second)?;
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        reason = "microseconds of a recording"
+    )]
+    let after = (frame as f64 / rate_hz * 1e6).round() as i64;
+    let micros = start.as_microsecond() + after;
+    let outside = || "a time stamp lies outside 1970 to 2106".to_owned();
+    Ok(Stamp {
+        framestamp: u32::try_from(frame).map_err(|_| outside())?,
+        time: Timestamp {
+            seconds: u32::try_from(micros.div_euclid(1_000_000)).map_err(|_| outside())?,
+            microseconds: u32::try_from(micros.rem_euclid(1_000_000)).map_err(|_| outside())?,
+        },
+    })
+}
+
+/// One step of splitmix64: numbers that look random, for the order of trials.
+fn scramble(seed: u64) -> u64 {
+    let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}

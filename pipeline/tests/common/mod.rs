@@ -1,0 +1,92 @@
+//! What the tests of the command share.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// Three simulated trials with values computed by numpy, scipy and Pillow; see the README there.
+pub(crate) fn golden_session() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/session")
+}
+
+/// The command under test.
+pub(crate) fn widefield() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_widefield"))
+}
+
+/// Runs it and returns status, stdout and stderr.
+pub(crate) fn run(command: &mut Command) -> (i32, String, String) {
+    let Output { status, stdout, stderr } = command.output().expect("the command starts");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    (status.code().expect("no signal"), text(stdout), text(stderr))
+}
+
+/// Runs `widefield run` on an experiment with more arguments.
+pub(crate) fn run_experiment(experiment: &Path, more: &[&str]) -> (i32, String, String) {
+    run(widefield().arg("run").arg(experiment).args(more))
+}
+
+/// `run.json` of an output place.
+pub(crate) fn record(dir: &Path) -> serde_json::Value {
+    let text = std::fs::read(dir.join("run.json")).expect("run.json");
+    serde_json::from_slice(&text).expect("JSON")
+}
+
+/// Copies the raw files of the golden session and describes them; `more` follows the parameters they were
+/// computed with.
+pub(crate) fn golden_experiment(dir: &Path, more: &str) -> PathBuf {
+    for entry in std::fs::read_dir(golden_session()).expect("golden session") {
+        let entry = entry.expect("entry");
+        let name = entry.file_name().into_string().expect("name");
+        let is_raw = name.starts_with("20170214_") && !name.contains('.');
+        if is_raw || name == "behaviour.txt" {
+            std::fs::copy(entry.path(), dir.join(name)).expect("copy");
+        }
+    }
+    let path = dir.join("experiment.toml");
+    std::fs::write(&path, format!("{GOLDEN}{more}")).expect("experiment.toml");
+    path
+}
+
+pub(crate) const GOLDEN: &str = r#"
+[data]
+prefix = "20170214_"
+behaviour_log = "behaviour.txt"
+[[experiment.stimulus]]
+name = "Texture 1 P100"
+decision = "Go"
+[[experiment.stimulus]]
+name = "Texture 7 P1200"
+decision = "No Go"
+[analysis]
+resolution = [48, 48]
+[analysis.background]
+smoothing_sd_px = 5.0
+[analysis.segmentation]
+density_cutoff = 0.0004
+"#;
+
+/// Every file below a folder, as sorted names relative to it.
+pub(crate) fn files(dir: &Path) -> Vec<String> {
+    fn walk(top: &Path, dir: &Path, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(dir).expect("folder") {
+            let path = entry.expect("entry").path();
+            if path.is_dir() {
+                walk(top, &path, found);
+            } else {
+                let name = path.strip_prefix(top).expect("below").to_str().expect("UTF-8");
+                found.push(name.replace('\\', "/"));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(dir, dir, &mut found);
+    found.sort();
+    found
+}
+
+/// No half-written or temporary file is left.
+pub(crate) fn assert_nothing_temporary(dir: &Path) {
+    let left: Vec<String> = files(dir).into_iter().filter(|f| f.contains(".widefield-") || f.ends_with(".tmp")).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
