@@ -1,0 +1,147 @@
+//! What can be wrong with the arrays or the choices handed to an operator.
+
+/// Why an operator gave no result.
+///
+/// Every operator checks its input first, so an error leaves output buffers as they were.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An array has no elements where at least one is needed.
+    #[error("the {what} is empty")]
+    Empty {
+        /// Which input.
+        what: &'static str,
+    },
+    /// Two arrays that belong together differ in shape.
+    #[error("the {what} has shape {found:?}, expected {expected:?}")]
+    Shape {
+        /// Which input.
+        what: &'static str,
+        /// The shape that fits, slowest axis first.
+        expected: Vec<usize>,
+        /// The shape that came.
+        found: Vec<usize>,
+    },
+    /// A side of a frame is zero or beyond what a camera can have.
+    #[error(
+        "a frame of {width} x {height} px cannot be resized: sides from 1 to {max} px are possible"
+    )]
+    Size {
+        /// Columns.
+        width: usize,
+        /// Rows.
+        height: usize,
+        /// Largest possible side.
+        max: usize,
+    },
+    /// A choice is outside its range.
+    #[error("{name} is {value}, expected {expected}")]
+    Parameter {
+        /// Name of the choice.
+        name: &'static str,
+        /// What was chosen.
+        value: f64,
+        /// What is possible.
+        expected: &'static str,
+    },
+    /// A pixel is NaN or infinite where the result would be meaningless.
+    #[error("the {what} has a value that is not finite ({value}) at row {y}, column {x}")]
+    NotFinite {
+        /// Which input.
+        what: &'static str,
+        /// Row.
+        y: usize,
+        /// Column.
+        x: usize,
+        /// The value.
+        value: f64,
+    },
+    /// All pixels are equal, so there is nothing to estimate from.
+    #[error(
+        "all pixels of the {what} are {value}: a constant image has neither background nor density"
+    )]
+    ZeroVariance {
+        /// Which input.
+        what: &'static str,
+        /// The value of every pixel.
+        value: f64,
+    },
+    /// No pixel is above 0, so there is no scale of brightness.
+    #[error("no pixel of the {what} is above 0: the brightest is {max}")]
+    NoLight {
+        /// Which input.
+        what: &'static str,
+        /// The largest value.
+        max: f64,
+    },
+    /// Fewer pixels than the estimate has unknowns.
+    #[error("the {what} has {found} px, at least {needed} are needed")]
+    TooFewPixels {
+        /// Which input.
+        what: &'static str,
+        /// Fewest that would do.
+        needed: usize,
+        /// How many came.
+        found: usize,
+    },
+    /// The least-squares fit found no minimum.
+    #[error(
+        "the Gaussian fit did not converge after {evaluations} evaluations ({reason}); \
+         a different background method may suit this image"
+    )]
+    NotConverged {
+        /// How often the model was computed.
+        evaluations: usize,
+        /// What stopped the search.
+        reason: String,
+    },
+    /// The density stays at or above the cutoff on the whole grid.
+    #[error(
+        "no density below the cutoff {cutoff}: the lowest of {points} points from 0 to {max} is {lowest}; \
+         raise the cutoff, or use one relative to the peak of the density"
+    )]
+    NoDensityBelow {
+        /// The cutoff asked for, per count.
+        cutoff: f64,
+        /// The lowest density found, per count.
+        lowest: f64,
+        /// Number of grid points.
+        points: usize,
+        /// Last grid point, counts.
+        max: f64,
+    },
+    /// The baseline takes frames that the movie does not have.
+    #[error("baseline frames {start}..{end} reach beyond the movie of {n_frames} frames")]
+    BaselineBeyondEnd {
+        /// First frame of the baseline.
+        start: usize,
+        /// Frame after the last one of the baseline.
+        end: usize,
+        /// Frames in the movie.
+        n_frames: usize,
+    },
+    /// The baseline takes no frame at all.
+    #[error("baseline frames {start}..{end} select nothing")]
+    BaselineEmpty {
+        /// First frame of the baseline.
+        start: usize,
+        /// Frame after the last one of the baseline.
+        end: usize,
+    },
+}
+
+/// `Ok` if `found` is `expected`, else [`Error::Shape`].
+pub(crate) fn same_shape(
+    what: &'static str,
+    expected: &[usize],
+    found: &[usize],
+) -> Result<(), Error> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(Error::Shape {
+        what,
+        expected: expected.to_vec(),
+        found: found.to_vec(),
+    })
+}
