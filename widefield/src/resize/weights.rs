@@ -1,0 +1,109 @@
+//! Filter weights of one axis, in the order of operations of Pillow's `precompute_coeffs`.
+
+/// For every output pixel the first input pixel and the weights from there on.
+#[derive(Clone, Debug)]
+pub(crate) struct Weights {
+    starts: Vec<usize>,
+    /// `stride` weights per output pixel, unused ones zero.
+    values: Vec<f64>,
+    lengths: Vec<usize>,
+    stride: usize,
+}
+
+impl Weights {
+    /// Triangle filter of half width one output pixel when shrinking, one input pixel when growing.
+    pub(crate) fn triangle(n_in: usize, n_out: usize) -> Self {
+        Self::new(n_in, n_out, 1.0, |x| {
+            let x = x.abs();
+            if x < 1.0 { 1.0 - x } else { 0.0 }
+        })
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "axis lengths are at most MAX_SIDE, and negative bounds are meant to become 0"
+    )]
+    fn new(n_in: usize, n_out: usize, support: f64, filter: impl Fn(f64) -> f64) -> Self {
+        let scale = n_in as f64 / n_out as f64;
+        let filter_scale = scale.max(1.0);
+        let support = support * filter_scale;
+        let inverse = 1.0 / filter_scale;
+        let stride = support.ceil() as usize * 2 + 1;
+        let mut weights = Self {
+            starts: Vec::new(),
+            values: vec![0.0; stride * n_out],
+            lengths: Vec::new(),
+            stride,
+        };
+        for (x, values) in weights.values.chunks_exact_mut(stride).enumerate() {
+            let centre = (x as f64 + 0.5) * scale;
+            // `as` takes negative numbers to 0, as Pillow does by hand.
+            let start = (centre - support + 0.5) as usize;
+            let end = ((centre + support + 0.5) as usize).min(n_in);
+            let values = &mut values[..end - start];
+            let mut sum = 0.0;
+            for (i, value) in values.iter_mut().enumerate() {
+                *value = filter(((i + start) as f64 - centre + 0.5) * inverse);
+                sum += *value;
+            }
+            if sum != 0.0 {
+                for value in values.iter_mut() {
+                    *value /= sum;
+                }
+            }
+            weights.starts.push(start);
+            weights.lengths.push(end - start);
+        }
+        weights
+    }
+
+    /// First input pixel and weights of output pixel `i`.
+    pub(crate) fn get(&self, i: usize) -> (usize, &[f64]) {
+        (
+            self.starts[i],
+            &self.values[i * self.stride..][..self.lengths[i]],
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halving_has_four_weights_inside_and_three_at_the_edge() {
+        let weights = Weights::triangle(8, 4);
+        assert_eq!(weights.get(1), (1, &[0.125, 0.375, 0.375, 0.125][..]));
+        let (start, edge) = weights.get(0);
+        assert_eq!(start, 0);
+        // 3/8, 3/8, 1/8 divided by their sum 7/8
+        for (value, expected) in edge.iter().zip([3.0 / 7.0, 3.0 / 7.0, 1.0 / 7.0]) {
+            assert!((value - expected).abs() < 1e-15);
+        }
+    }
+
+    #[test]
+    fn weights_sum_to_one_for_any_sizes() {
+        for (n_in, n_out) in [
+            (1, 1),
+            (1, 7),
+            (7, 1),
+            (100, 33),
+            (33, 100),
+            (5, 4),
+            (2048, 256),
+        ] {
+            let weights = Weights::triangle(n_in, n_out);
+            for i in 0..n_out {
+                let (start, values) = weights.get(i);
+                assert!(start + values.len() <= n_in);
+                assert!(
+                    (values.iter().sum::<f64>() - 1.0).abs() < 1e-14,
+                    "{n_in} to {n_out} at {i}"
+                );
+            }
+        }
+    }
+}
