@@ -1,0 +1,127 @@
+//! The mean over frames, one block of frames after the other.
+
+use crate::error::same_shape;
+use crate::{Error, Subtract};
+use multiversion::multiversion;
+use ndarray::parallel::prelude::*;
+use ndarray::{Array2, ArrayView3, Axis};
+
+/// Rows that are summed over all frames before the next ones are begun.
+const BAND: usize = 8;
+
+/// Collects the mean over frames from blocks `(t, y, x)` in order.
+///
+/// Sums are f64 and take the frames in the order they come, pixel by pixel, so blocks of any length
+/// and any number of threads give the same bits.
+///
+/// ```
+/// use widefield::{MeanImage, Subtract};
+///
+/// let mut mean = MeanImage::new((1, 2));
+/// mean.add(ndarray::array![[[1.0, 10.0]], [[2.0, 20.0]]].view(), &Subtract::NOTHING)?;
+/// mean.add(ndarray::array![[[6.0, 60.0]]].view(), &Subtract::NOTHING)?;
+/// assert_eq!(mean.finish()?, ndarray::array![[3.0, 30.0]]);
+/// # Ok::<(), widefield::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct MeanImage {
+    sum: Array2<f64>,
+    n_frames: usize,
+}
+
+impl MeanImage {
+    /// Nothing collected yet, for frames of the shape `(height, width)`.
+    pub fn new(dim: (usize, usize)) -> Self {
+        Self {
+            sum: Array2::zeros(dim),
+            n_frames: 0,
+        }
+    }
+
+    /// Adds the fluorescence of a block of frames. NaN makes the pixel NaN.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the frames have another shape.
+    pub fn add(&mut self, block: ArrayView3<'_, f32>, subtract: &Subtract) -> Result<(), Error> {
+        same_shape("block of frames", self.sum.shape(), &block.shape()[1..])?;
+        self.n_frames += block.len_of(Axis(0));
+        let (background, floor) = (subtract.background, subtract.floor());
+        self.sum
+            .axis_chunks_iter_mut(Axis(0), BAND)
+            .into_par_iter()
+            .enumerate()
+            .for_each(|(band, mut sums)| {
+                for frame in block.axis_iter(Axis(0)) {
+                    for (y, mut sums) in sums.rows_mut().into_iter().enumerate() {
+                        let row = frame.row(band * BAND + y);
+                        match (sums.as_slice_mut(), row.as_slice()) {
+                            (Some(sums), Some(row)) => add_row(sums, row, background, floor),
+                            _ => {
+                                sums.zip_mut_with(&row, |sum, &value| *sum += subtract.value(value))
+                            }
+                        }
+                    }
+                }
+            });
+        Ok(())
+    }
+
+    /// Number of frames added so far.
+    pub fn n_frames(&self) -> usize {
+        self.n_frames
+    }
+
+    /// The mean image `(y, x)`.
+    ///
+    /// # Errors
+    /// [`Error::Empty`] if no frame was added.
+    #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 frames")]
+    pub fn finish(self) -> Result<Array2<f64>, Error> {
+        if self.n_frames == 0 {
+            return Err(Error::Empty { what: "movie" });
+        }
+        Ok(self.sum / self.n_frames as f64)
+    }
+}
+
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+fn add_row(sums: &mut [f64], row: &[f32], background: f64, floor: f64) {
+    for (sum, &value) in sums.iter_mut().zip(row) {
+        let value = f64::from(value) - background;
+        *sum += if value < floor { floor } else { value };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{Array3, s};
+
+    #[test]
+    fn strided_frames_give_the_same_sums() {
+        let movie =
+            Array3::from_shape_fn((5, 20, 9), |(t, y, x)| (t * 100 + y * 10 + x) as f32 * 0.1);
+        let subtract = Subtract {
+            background: 7.3,
+            clamp_negative: true,
+        };
+        let turned = movie.view().permuted_axes([0, 2, 1]);
+        let turned_mean = subtract.mean(turned).unwrap();
+        assert_eq!(turned_mean.t(), subtract.mean(movie.view()).unwrap());
+    }
+
+    #[test]
+    fn no_frame_is_an_error_and_shapes_must_fit() {
+        let movie = Array3::zeros((3, 4, 5));
+        assert_eq!(
+            Subtract::NOTHING.mean(movie.slice(s![..0, .., ..])),
+            Err(Error::Empty { what: "movie" })
+        );
+        let mut mean = MeanImage::new((5, 4));
+        assert!(matches!(
+            mean.add(movie.view(), &Subtract::NOTHING),
+            Err(Error::Shape { .. })
+        ));
+        assert_eq!(mean.n_frames(), 0);
+    }
+}
