@@ -58,9 +58,7 @@ impl Folder {
         let failed = self.failed(name, "reading");
         let path = self.path(name);
         // Asked before opening, since opening a pipe waits for its other end.
-        let metadata = fs::metadata(&path)
-            .map_err(|error| not_found(error))
-            .map_err(&failed)?;
+        let metadata = fs::metadata(&path).map_err(not_found).map_err(&failed)?;
         if !metadata.is_file() {
             return Err(Error::NotFound {
                 object: self.object(name),

@@ -52,9 +52,8 @@ impl Location {
                 let (name, folder) = rest.split_once('/').unwrap_or((rest, ""));
                 let folder = folder.trim_end_matches('/');
                 if !folder.is_empty() {
-                    if let Err(reason) = crate::name::check(folder) {
-                        return Err(wrong(&format!("the folder {reason}")));
-                    }
+                    crate::name::check(folder)
+                        .map_err(|reason| wrong(&format!("the folder {reason}")))?;
                 }
                 Ok(Location::Memory {
                     name: name.to_owned(),

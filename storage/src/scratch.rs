@@ -61,6 +61,7 @@ impl Scratch {
     }
 
     /// The temporary file, for writers that open it themselves.
+    #[cfg(feature = "hdf5")]
     pub(crate) fn path(&self) -> &Path {
         self.temporary.path()
     }

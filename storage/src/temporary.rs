@@ -43,6 +43,7 @@ impl Temporary {
         }
     }
 
+    #[cfg(any(feature = "hdf5", test))]
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

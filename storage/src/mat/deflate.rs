@@ -139,7 +139,9 @@ mod tests {
     }
 
     fn bytes(length: usize) -> Vec<u8> {
-        (0..length as u64).map(|i| (i * i / 7) as u8).collect()
+        (0..length as u64)
+            .map(|i| (i * i / 7).to_le_bytes()[0])
+            .collect()
     }
 
     #[test]

@@ -67,6 +67,10 @@ impl MatMovie {
     /// A constant added to every value before it is written, in f64 and rounded once: 1 turns
     /// (F - F0) / F0 into F / F0.
     #[must_use]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "a builder's option, not a sum of movies"
+    )]
     pub fn add(mut self, constant: f64) -> Self {
         self.add = constant;
         self
