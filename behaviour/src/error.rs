@@ -87,6 +87,14 @@ pub enum Error {
         /// Which one.
         what: &'static str,
     },
+    /// A session of a learning curve cannot be scored.
+    #[error("session {session}: {cause}")]
+    Session {
+        /// Its name.
+        session: String,
+        /// Why not.
+        cause: Box<Error>,
+    },
     /// A line of `TrialList.txt` or `BehaviourPerformance.txt` is not as they are written.
     #[error("line {line}: {message}")]
     Text {

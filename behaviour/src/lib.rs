@@ -24,13 +24,17 @@
 //! ```
 
 mod assemble;
+mod course;
+pub mod csv;
 mod date;
 mod error;
 mod event;
+mod interval;
 mod line;
 mod log;
 mod outcome;
 mod problem;
+mod reaction;
 mod rules;
 mod score;
 pub mod sdt;
@@ -40,12 +44,15 @@ mod time;
 mod trial;
 pub mod write;
 
+pub use course::{Session, Window, learning_curve, sliding};
 pub use date::DateOrder;
 pub use error::Error;
 pub use event::{Decision, Event, Recording};
+pub use interval::{Interval, wilson};
 pub use log::Log;
 pub use outcome::Outcome;
 pub use problem::{Done, Problem, What};
+pub use reaction::{quantiles, reaction_times_s};
 pub use rules::Rules;
 pub use score::Score;
 pub use sdt::Correction;

@@ -1,6 +1,7 @@
 //! Counts of outcomes, and the rates and indices of them.
 
 use crate::error::Error;
+use crate::interval::{Interval, wilson};
 use crate::outcome::Outcome;
 use crate::sdt::{self, Correction};
 use crate::stimulus::{Correct, Matching, Table};
@@ -174,6 +175,22 @@ impl Score {
     /// Early trials of all, 0 to 1; NaN without trials.
     pub fn early_rate(&self) -> f64 {
         ratio(self.early(), self.trials())
+    }
+
+    /// [Wilson interval](crate::wilson) of the hit rate; `confidence` e.g. 0.95.
+    ///
+    /// # Errors
+    /// [`Error::Range`] unless 0 < `confidence` < 1.
+    pub fn hit_rate_interval(&self, confidence: f64) -> Result<Interval, Error> {
+        wilson(self.hits(), self.go_trials(), confidence)
+    }
+
+    /// [Wilson interval](crate::wilson) of the false alarm rate.
+    ///
+    /// # Errors
+    /// [`Error::Range`] unless 0 < `confidence` < 1.
+    pub fn false_alarm_rate_interval(&self, confidence: f64) -> Result<Interval, Error> {
+        wilson(self.false_alarms(), self.no_go_trials(), confidence)
     }
 
     /// Sensitivity d'; see [`sdt::d_prime`].

@@ -88,7 +88,7 @@ impl Counts {
 ///
 /// # Source
 /// Green & Swets 1966, Signal Detection Theory and Psychophysics; Stanislaw & Todorov 1999,
-/// doi:10.3758/BF03207704, equation 1.
+/// doi:10.3758/BF03207704.
 pub fn d_prime(counts: Counts, correction: Correction) -> Result<f64, Error> {
     counts
         .z(correction)

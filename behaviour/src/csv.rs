@@ -1,0 +1,237 @@
+//! Trials as tables for statistics programs.
+//!
+//! Comma-separated, one header line, LF at line ends, quotes where a text needs them (RFC 4180).
+//! What is missing is an empty cell. Times ending in `_s` are seconds after the trial's start.
+
+use jiff::civil::DateTime;
+
+use crate::event::Recording;
+use crate::stimulus::{Table, condition};
+use crate::trial::{ReactionFrom, Trial};
+
+/// The columns of [`trials`].
+const TRIALS: [&str; 26] = [
+    "running",
+    "running_at_end",
+    "logged",
+    "line",
+    "start",
+    "stimulus",
+    "condition",
+    "correct",
+    "decision",
+    "outcome",
+    "damaged",
+    "recording",
+    "stimulus_line_s",
+    "texture_s",
+    "delay_s",
+    "report_s",
+    "decision_s",
+    "end_s",
+    "stimulus_onset_s",
+    "reaction_from_onset_s",
+    "reaction_from_report_s",
+    "z_plane",
+    "rewards",
+    "auto_rewards",
+    "puffs",
+    "other_events",
+];
+
+/// One row per trial, with every field of [`Trial`].
+///
+/// `correct` and `outcome` come from the table; they are empty without one, and for stimuli it does
+/// not know. `rewards`, `auto_rewards` (those among the rewards that are automatic), `puffs` and
+/// `other_events` are counts; [`events`] has a row for each. `start` is ISO 8601 to the nanosecond.
+///
+/// ```
+/// use widefield_behaviour::{Log, csv};
+/// let log = Log::parse(include_str!("../tests/data/session.txt"))?;
+/// let table = csv::trials(log.trials(), None);
+/// assert!(table.lines().nth(1).unwrap().starts_with("1,1,1,2,2017-02-14T10:22:33.25,Texture 1 P100,100,"));
+/// # Ok::<(), widefield_behaviour::Error>(())
+/// ```
+pub fn trials(trials: &[Trial], table: Option<&Table>) -> String {
+    let mut text = String::new();
+    push(&mut text, TRIALS);
+    for trial in trials {
+        push(&mut text, cells(trial, table));
+    }
+    text
+}
+
+fn cells(trial: &Trial, table: Option<&Table>) -> [String; TRIALS.len()] {
+    let stimulus = trial.stimulus.as_deref();
+    let seconds = |at: Option<DateTime>| seconds(trial, at);
+    let reaction = |from| shown(trial.reaction_time(from).map(|time| time.as_secs_f64()));
+    let recording = match trial.recording {
+        Recording::Yes => "yes",
+        Recording::No => "no",
+        Recording::Unknown => "",
+    };
+    [
+        trial.running.to_string(),
+        shown(trial.running_at_end),
+        trial.logged.to_string(),
+        trial.line.to_string(),
+        trial.start.to_string(),
+        shown(stimulus),
+        shown(stimulus.and_then(condition)),
+        shown(
+            table
+                .zip(stimulus)
+                .and_then(|(table, stimulus)| table.correct(stimulus)),
+        ),
+        trial.decision.to_string(),
+        shown(table.and_then(|table| table.outcome(trial).ok().flatten())),
+        trial.damaged.to_string(),
+        recording.to_owned(),
+        seconds(trial.stimulus_line_at),
+        seconds(trial.texture_at),
+        seconds(trial.delay_at),
+        seconds(trial.report_at),
+        seconds(trial.decision_at),
+        seconds(trial.end),
+        seconds(trial.stimulus_onset()),
+        reaction(ReactionFrom::StimulusOnset),
+        reaction(ReactionFrom::Report),
+        shown(trial.z_plane),
+        trial.rewards.len().to_string(),
+        trial
+            .rewards
+            .iter()
+            .filter(|reward| reward.automatic)
+            .count()
+            .to_string(),
+        trial.puffs.len().to_string(),
+        trial.other.len().to_string(),
+    ]
+}
+
+/// One row per reward, puff and unknown event of the trials: `running`, `time_s`, `event` (`reward`,
+/// `auto_reward`, `puff`, `other`), `text` (of unknown events).
+///
+/// Rows of a trial are in the order of time, those of one time in the order above.
+pub fn events(trials: &[Trial]) -> String {
+    let mut text = String::new();
+    push(&mut text, ["running", "time_s", "event", "text"]);
+    for trial in trials {
+        let kind = |automatic| if automatic { "auto_reward" } else { "reward" };
+        let rewards = trial
+            .rewards
+            .iter()
+            .map(|reward| (reward.at, kind(reward.automatic), ""));
+        let puffs = trial.puffs.iter().map(|at| (*at, "puff", ""));
+        let other = trial
+            .other
+            .iter()
+            .map(|event| (event.at, "other", event.text.as_str()));
+        let mut rows: Vec<_> = rewards.chain(puffs).chain(other).collect();
+        rows.sort_by_key(|(at, _, _)| *at);
+        for (at, event, words) in rows {
+            let cells = [
+                trial.running.to_string(),
+                seconds(trial, Some(at)),
+                event.to_owned(),
+                words.to_owned(),
+            ];
+            push(&mut text, cells);
+        }
+    }
+    text
+}
+
+fn seconds(trial: &Trial, at: Option<DateTime>) -> String {
+    shown(at.map(|at| at.duration_since(trial.start).as_secs_f64()))
+}
+
+fn shown(value: Option<impl ToString>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+fn push<const N: usize>(text: &mut String, cells: [impl AsRef<str>; N]) {
+    for (index, cell) in cells.iter().enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        let cell = cell.as_ref();
+        if cell.contains([',', '"', '\n', '\r']) {
+            text.push('"');
+            text.push_str(&cell.replace('"', "\"\""));
+            text.push('"');
+        } else {
+            text.push_str(cell);
+        }
+    }
+    text.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stimulus::{Correct, Matching};
+    use crate::trial::{OtherEvent, Reward};
+    use crate::{Log, Rules};
+    use jiff::civil::date;
+
+    #[test]
+    fn a_trial_with_everything() {
+        let text = "Date\tTime\tTrial\tEvent\n\
+            14.02.2017\t23:59:58.5\t7\tBegin Trial / Recording\n\
+            14.02.2017\t23:59:59\t7\tZ-Plane 150.5\n\
+            14.02.2017\t23:59:59\t7\tStimulus Cue\n\
+            15.02.2017\t00:00:01\t7\tTexture 1 P100\n\
+            15.02.2017\t00:00:02\t7\tDelay\n\
+            15.02.2017\t00:00:03\t7\tReport\n\
+            15.02.2017\t00:00:03.75\t7\tGo\n\
+            15.02.2017\t00:00:04\t7\tAuto Reward\n\
+            15.02.2017\t00:00:04\t7\tReward\n\
+            15.02.2017\t00:00:05\t7\tPuff\n\
+            15.02.2017\t00:00:06\t7\tsays \"hello\", then \n\
+            15.02.2017\t00:00:07\t7\tEnd Trial\n";
+        let log = Log::parse_with(text, Rules::default()).unwrap();
+        let table = Table::new(&[("Texture 1 P100", Correct::Go)], Matching::FullName).unwrap();
+        let csv = trials(log.trials(), Some(&table));
+        assert_eq!(
+            csv.lines().nth(1).unwrap(),
+            "1,1,7,2,2017-02-14T23:59:58.5,Texture 1 P100,100,Go,Go,hit,false,yes,\
+             0.5,2.5,3.5,4.5,5.25,8.5,2.5,2.75,0.75,150.5,2,1,1,1"
+        );
+        assert_eq!(
+            csv.lines().next().unwrap().split(',').count(),
+            csv.lines().nth(1).unwrap().split(',').count()
+        );
+        assert_eq!(
+            events(log.trials()),
+            "running,time_s,event,text\n1,5.5,auto_reward,\n1,5.5,reward,\n1,6.5,puff,\n\
+             1,7.5,other,\"says \"\"hello\"\", then\"\n"
+        );
+    }
+
+    #[test]
+    fn a_trial_with_nothing() {
+        let start = date(2017, 2, 14).at(10, 0, 0, 0);
+        let mut trial = Trial::new(2, 3, start);
+        let row = "2,,3,0,2017-02-14T10:00:00,,,,Early,,false,,,,,,,,,,,,0,0,0,0";
+        assert_eq!(
+            trials(std::slice::from_ref(&trial), None).lines().nth(1),
+            Some(row)
+        );
+
+        // Rows are in order of time, whatever the order of the log.
+        trial.other.push(OtherEvent {
+            at: start,
+            text: "a".into(),
+        });
+        trial.rewards.push(Reward {
+            at: start,
+            automatic: false,
+        });
+        trial.puffs.push(date(2017, 2, 14).at(9, 59, 59, 0));
+        assert_eq!(
+            events(&[trial]).lines().skip(1).collect::<Vec<_>>(),
+            ["2,-1,puff,", "2,0,reward,", "2,0,other,a"]
+        );
+    }
+}
