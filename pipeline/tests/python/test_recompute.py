@@ -556,6 +556,44 @@ class Reader(unittest.TestCase):
                 dcimg_reader.parse(whole[:length])
 
 
+class GoldenSession(unittest.TestCase):
+    """The recomputation gives the values stored beside the Rust tests."""
+
+    def test_values(self):
+        path = Path(__file__).parent.parent / "data" / "session"
+        if not path.is_dir():
+            self.skipTest(f"no golden session in {path}")
+        golden = json.loads((path / "expected.json").read_text())
+        config = configuration()
+        config["experiment"]["stimulus"][0]["name"] = "Texture 1 P100"
+        config["experiment"]["stimulus"][1]["name"] = "Texture 7 P1200"
+        config["analysis"]["resolution"] = golden["resolution"]
+        config["analysis"]["background"]["smoothing_sd_px"] = golden["smoothing_sd_px"]
+        config["analysis"]["segmentation"]["density_cutoff"] = golden["density_cutoff"]
+        config["analysis"]["baseline"]["frames"] = golden["baseline_frames"]
+        log = sessions.read_log(path, config)
+        recordings = sessions.find_recordings(path, config, log)
+        names = [recording.mat_name for recording in recordings]
+        self.assertEqual(names, ["cond_100_trial1.mat", "cond_1200_trial1.mat", "cond_100_trial2.mat"])
+        self.assertEqual(behaviour_log.trial_list(log), (path / "TrialList.txt").read_text())
+        stimuli = config["experiment"]["stimulus"]
+        self.assertEqual(behaviour_log.performance(log, stimuli), (path / "BehaviourPerformance.txt").read_text())
+
+        recomputed = sessions.Session(config, recordings)
+        for recording, expected in zip(recordings, golden["trials"], strict=True):
+            result = recomputed.trial(recording)
+            movie = arithmetic.orient(result.movie, "notebook")
+            dff = arithmetic.orient(result.dff, "notebook")
+            # The stored movie was resized with rows and columns exchanged: an ulp or so of difference.
+            np.testing.assert_allclose(movie, np.load(path / f"{recording.stem}.mov.npy"), rtol=0, atol=1e-4)
+            np.testing.assert_allclose(dff, np.load(path / f"{recording.stem}.dff.npy"), rtol=0, atol=1e-8)
+            self.assertAlmostEqual(result.background, expected["background"], delta=1e-8 * result.fit.amplitude)
+            self.assertAlmostEqual(result.mask.threshold, expected["threshold"], delta=1e-5)
+            self.assertEqual(np.count_nonzero(~result.mask.kept), expected["masked_pixels"])
+            for name, value in expected["fit"].items():
+                self.assertAlmostEqual(getattr(result.fit, name), value, delta=1e-4 if value > 50 else 1e-6)
+
+
 class Parts(unittest.TestCase):
     """Pieces with a value known from elsewhere."""
 
