@@ -79,7 +79,7 @@ def performance(trials, stimuli):
     right = {s["name"]: s["decision"] for s in stimuli}
     counts = Counter(OUTCOMES.get((right.get(t.stimulus), t.decision)) for t in trials)
     names = {
-        answer: ", ".join(s["name"] for s in stimuli if s["decision"] == answer) or "(none)"
+        answer: ", ".join(s["name"] for s in stimuli if s["decision"] == answer) or "none"
         for answer in ("Go", "No Go")
     }
     hits, misses = counts["hit"], counts["miss"]

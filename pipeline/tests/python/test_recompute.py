@@ -634,6 +634,11 @@ class Parts(unittest.TestCase):
             },
         )
 
+    def test_several_stimuli_and_none(self):
+        stimuli = [{"name": "Texture 1 P100", "decision": "Go"}, {"name": "Texture 2 P200", "decision": "Go"}]
+        lines = behaviour_log.performance([], stimuli).splitlines()
+        self.assertEqual(lines[:2], ["Go trials (Texture 1 P100, Texture 2 P200): 0", "No Go trials (none): 0"])
+
     def test_log_without_begin_texture_or_end(self):
         line = "14.02.2017\t10:22:{:02}\t7\t{}\n".format
         text = line(1, "Texture 1 P100") + line(2, "Begin Trial") + line(3, "Texture 1 P100") + line(4, "Begin Trial")
