@@ -140,7 +140,6 @@ impl SessionLog {
         } else {
             format!("{}: {}", self.name, listed.join("; "))
         };
-        #[expect(clippy::cast_precision_loss, reason = "a count of lines")]
         let value = problems.len() as f64;
         checks.push(Check::new("log_lines", level, value, 0.0, message));
 
@@ -157,7 +156,6 @@ impl SessionLog {
                 .iter()
                 .map(|(s, n)| format!("`{s}` ({n} trials)"))
                 .collect();
-            #[expect(clippy::cast_precision_loss, reason = "a count of names")]
             let value = unknown.len() as f64;
             let message = format!(
                 "{}: stimuli that are not configured: {}; add [[experiment.stimulus]] entries to have them scored and written for OCIA",

@@ -494,7 +494,6 @@ fn match_check(log: &SessionLog, trials: &[TrialPlan]) -> Option<Check> {
     } else {
         (Level::Warn, parts.join("; "))
     };
-    #[expect(clippy::cast_precision_loss, reason = "a count of files")]
     let value = unmatched as f64;
     Some(Check::new("log_match", level, value, 0.0, message))
 }

@@ -11,6 +11,7 @@ use crate::trial::{Measured, SessionWide, TrialError, Worker, described};
 use ndarray::Array2;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
+use widefield::BackgroundLevel;
 use widefield_storage::mat;
 
 /// What happens while a plan runs.
@@ -61,10 +62,6 @@ impl Plan {
     /// # Errors
     /// [`Error::Storage`] when the output place cannot be written at all, before any work; [`Error::Finish`] when
     /// `run.json` itself could not be written.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "a plan is stale once it has run"
-    )]
     pub fn run(self, engine: Engine, mut tell: impl FnMut(Event<'_>)) -> Result<RunRecord, Error> {
         let began = Instant::now();
         let out = &self.config.output;
@@ -92,12 +89,13 @@ impl Plan {
             cancelled: engine.flag(),
         };
 
-        let (session, to_do) = self.first_round(&worker, jobs, to_do, &mut records, &mut tell);
+        let (session, levels, to_do) =
+            self.first_round(&worker, jobs, to_do, &mut records, &mut tell);
         let ended = local::run(
             to_do.len(),
             jobs,
             engine.flag(),
-            |i| worker.run(&self.trials[to_do[i]], &session),
+            |i| worker.run(&self.trials[to_do[i]], &session, levels.get(i)),
             |i, message| failed(&self.trials[to_do[i]], message),
             |progress| match progress {
                 Progress::Started(i) => tell(Event::Started {
@@ -114,7 +112,7 @@ impl Plan {
 
     /// Where something is decided for the session, measures every trial; otherwise does nothing.
     ///
-    /// Returns what was decided and the trials that can go on.
+    /// Returns what was decided, and the trials that can go on with their levels.
     fn first_round(
         &self,
         worker: &Worker<'_>,
@@ -122,12 +120,12 @@ impl Plan {
         to_do: Vec<usize>,
         records: &mut [Option<TrialRecord>],
         tell: &mut impl FnMut(Event<'_>),
-    ) -> (SessionWide, Vec<usize>) {
+    ) -> (SessionWide, Vec<BackgroundLevel>, Vec<usize>) {
         let analysis = &self.config.analysis;
         let background = analysis.background.scope == Scope::Session;
         let mask = analysis.segmentation.scope == Scope::Session;
         if !(background || mask) || to_do.is_empty() {
-            return (SessionWide::default(), to_do);
+            return (SessionWide::default(), Vec::new(), to_do);
         }
         tell(Event::Measures {
             trials: to_do.len(),
@@ -168,7 +166,8 @@ impl Plan {
         }
         let mut session = SessionWide::default();
         if background {
-            session.background = widefield::session::median(good.iter().map(|m| m.background));
+            session.background =
+                widefield::session::median(good.iter().map(|m| m.background.value));
         }
         if mask {
             match session_mask(worker, &good) {
@@ -182,7 +181,8 @@ impl Plan {
                 }
             }
         }
-        (session, go_on)
+        let levels = good.into_iter().map(|m| m.background).collect();
+        (session, levels, go_on)
     }
 
     /// Everything after the trials: texts, indices, reference image, old files, record and report.

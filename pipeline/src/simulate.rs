@@ -144,12 +144,15 @@ impl Session {
 
     fn trial(&self, scene: &Scene, index: u32) -> Trial {
         let n = self.stimuli.len();
-        let draw = |what: u64| scramble(self.seed ^ scramble(u64::from(index) << 8 | what));
+        let draw = |what: u64, below: u64| {
+            scramble(self.seed ^ scramble(u64::from(index) << 8 | what)) % below
+        };
         // Every stimulus once in each block of n trials, in an order that depends on the block.
         let block = index as usize / n;
-        let turn = scramble(self.seed.wrapping_add(block as u64)) as usize % n;
-        let stimulus = (index as usize + turn) % n;
-        let percent = draw(1) % 100;
+        let turn = scramble(self.seed.wrapping_add(block as u64)) % n as u64;
+        let stimulus = (index as u64 + turn) % n as u64;
+        let stimulus = usize::try_from(stimulus).unwrap_or(0);
+        let percent = draw(1, 100);
         let decision = match (self.stimuli[stimulus].decision, percent) {
             (_, 0..8) => Decision::Early,
             (Answer::Go, 8..80) => Decision::Go,
@@ -157,18 +160,20 @@ impl Session {
             (Answer::NoGo, 8..75) => Decision::NoGo,
             (Answer::NoGo, _) => Decision::InappropriateResponse,
         };
-        #[expect(clippy::cast_precision_loss, reason = "a count of frames")]
         let duration_s = scene.frames as f64 / scene.sample_rate_hz;
-        let every = 17_000 + i64::from(draw(2) as u8);
-        #[expect(clippy::cast_possible_truncation, reason = "seconds of a recording")]
-        let every = every.max((duration_s * 1000.0) as i64 + 5_000);
-        let start = FIRST.saturating_add((every * i64::from(index)).milliseconds());
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "milliseconds of a recording"
+        )]
+        let every = 17_000_i64.max((duration_s * 1000.0) as i64 + 5_000);
+        let after = every * i64::from(index) + draw(2, 256).cast_signed();
+        let start = FIRST.saturating_add(after.milliseconds());
         Trial {
             file: format!("{PREFIX}{}_{}", start.strftime("%H%M%S"), index + 1),
             start,
             stimulus,
             decision,
-            reaction: SignedDuration::from_millis(300 + i64::from(draw(3) as u8) * 4),
+            reaction: SignedDuration::from_millis(300 + draw(3, 1000).cast_signed()),
         }
     }
 
@@ -279,8 +284,8 @@ impl Session {
     /// A description that suits the size: the notebook's values at 256 x 256, scaled elsewhere.
     fn experiment(&self, scene: &Scene) -> String {
         let (w, h) = (scene.size.width, scene.size.height);
-        let shrink = (w.max(h) as f64 / 256.0).max(1.0);
-        let resized = [w, h].map(|n| ((n as f64 / shrink).round() as usize).max(1));
+        let longest = w.max(h).max(256);
+        let resized = [w, h].map(|n| ((n * 256 + longest / 2) / longest).max(1));
         let resolution = match resized == [w, h] {
             true => String::new(),
             false => format!("resolution = [{}, {}]\n", resized[0], resized[1]),
@@ -332,7 +337,6 @@ fn stamp(start: DateTime, frame: usize, rate_hz: f64) -> Result<Stamp, String> {
         .to_timestamp(start)
         .map_err(second)?;
     #[expect(
-        clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
         reason = "microseconds of a recording"
     )]

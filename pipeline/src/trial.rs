@@ -31,7 +31,7 @@ pub(crate) struct SessionWide {
 
 /// What the first round learns of a trial where something is decided for the session.
 pub(crate) struct Measured {
-    pub(crate) background: f64,
+    pub(crate) background: BackgroundLevel,
     pub(crate) mean: Array2<f64>,
 }
 
@@ -86,7 +86,7 @@ struct Loaded {
 
 /// The source of a movie: mapped from a file, or all its bytes.
 enum Source {
-    Mapped(Mapped),
+    Mapped(Box<Mapped>),
     Bytes(bytes::Bytes),
 }
 
@@ -97,18 +97,25 @@ impl Worker<'_> {
     /// First round: background and mean image.
     pub(crate) fn measure(&self, trial: &TrialPlan) -> Result<Measured, TrialError> {
         let movie = self.load(trial)?.movie;
-        let background = self.background(movie.view())?.value;
+        let background = self.background(movie.view())?;
         let mean = self
-            .subtract(background)
+            .subtract(background.value)
             .mean(movie.view())
             .map_err(analysis("mean image"))?;
         Ok(Measured { background, mean })
     }
 
-    /// The whole trial. Never fails as a whole: what went wrong is in the record.
-    pub(crate) fn run(&self, trial: &TrialPlan, session: &SessionWide) -> TrialRecord {
+    /// The whole trial, with its background level if the first round has measured it.
+    ///
+    /// Never fails as a whole: what went wrong is in the record.
+    pub(crate) fn run(
+        &self,
+        trial: &TrialPlan,
+        session: &SessionWide,
+        level: Option<&BackgroundLevel>,
+    ) -> TrialRecord {
         let mut record = described(trial);
-        match self.process(trial, session, &mut record) {
+        match self.process(trial, session, level, &mut record) {
             Ok(()) => record.status = Status::Ok,
             Err(error) => {
                 record.status = Status::Failed;
@@ -135,6 +142,7 @@ impl Worker<'_> {
         &self,
         trial: &TrialPlan,
         session: &SessionWide,
+        level: Option<&BackgroundLevel>,
         record: &mut TrialRecord,
     ) -> Result<(), TrialError> {
         let mut stage = Stage::new(record);
@@ -148,20 +156,18 @@ impl Worker<'_> {
         // Asked for first: a baseline that does not fit is a mistake in the request, not in the pixels.
         let baseline = self.baseline(movie.len_of(Axis(0)))?;
         self.alive()?;
-        let level = match session.background {
-            Some(value) => value,
-            None => {
-                let level = self.background(movie.view())?;
-                stage.record.fit = level.fit.as_ref().map(Fit::from);
-                stage.record.checks.push(background_check(&level));
-                level.value
-            }
+        let level = match level {
+            Some(measured) => *measured,
+            None => self.background(movie.view())?,
         };
-        stage.record.background = Some(level);
+        stage.record.fit = level.fit.as_ref().map(Fit::from);
+        stage.record.checks.push(background_check(&level));
+        let background = session.background.unwrap_or(level.value);
+        stage.record.background = Some(background);
         stage.ends("background");
 
         self.alive()?;
-        let subtract = self.subtract(level);
+        let subtract = self.subtract(background);
         let mask = match &session.mask {
             Some(mask) => {
                 let (h, w) = mask.kept().dim();
@@ -259,7 +265,7 @@ impl Worker<'_> {
 
     fn load(&self, trial: &TrialPlan) -> Result<Loaded, TrialError> {
         let source = match self.data.local_path(&trial.file) {
-            Some(path) => Source::Mapped(Mapped::open(path)?),
+            Some(path) => Source::Mapped(Box::new(Mapped::open(path)?)),
             None => Source::Bytes(self.data.read(&trial.file)?),
         };
         match &source {
@@ -549,7 +555,6 @@ fn threshold_check(mask: &Mask) -> Option<Check> {
 }
 
 fn dropped_check(dropped: u64) -> Check {
-    #[expect(clippy::cast_precision_loss, reason = "a count of frames")]
     let value = dropped as f64;
     let (level, message) = match dropped {
         0 => (
@@ -566,7 +571,6 @@ fn dropped_check(dropped: u64) -> Check {
 
 /// Pixels that stop being square are seldom meant.
 fn aspect_check(camera: Size, resized: Size) -> Option<Check> {
-    #[expect(clippy::cast_precision_loss, reason = "sizes of images")]
     let aspect = |s: Size| s.width as f64 / s.height as f64;
     let change = aspect(resized) / aspect(camera);
     let off = change.max(1.0 / change) - 1.0;
@@ -585,7 +589,6 @@ fn aspect_check(camera: Size, resized: Size) -> Option<Check> {
 
 fn invalid_check(cleared: usize, above: u16) -> Option<Check> {
     (cleared > 0).then(|| {
-        #[expect(clippy::cast_precision_loss, reason = "a count of pixels")]
         let value = cleared as f64;
         let message = format!("{cleared} raw pixels above {above} were set to 0");
         Check::new("invalid_pixels", Level::Warn, value, 0.0, message)

@@ -51,7 +51,6 @@ pub fn mean_of(images: &[&Array2<f64>]) -> Result<Array2<f64>, Error> {
         same_shape("image", sum.shape(), image.shape())?;
         sum += *image;
     }
-    #[expect(clippy::cast_precision_loss, reason = "a count of images")]
     let n = images.len() as f64;
     Ok(sum / n)
 }

@@ -1,14 +1,20 @@
 //! Results to stdout, everything else to stderr, and neither ever panics on a closed pipe.
 
-use miette::IntoDiagnostic;
+use miette::{Diagnostic, IntoDiagnostic};
 use std::io::{self, Write};
+
+/// Whoever read stdout has had enough.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("stdout was closed")]
+struct ClosedPipe;
 
 /// Writes one result and a line end to stdout.
 pub(super) fn result(text: impl std::fmt::Display) -> miette::Result<()> {
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{text}")
-        .and_then(|()| stdout.flush())
-        .into_diagnostic()
+    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(ClosedPipe.into()),
+        other => other.into_diagnostic(),
+    }
 }
 
 /// Writes one message to stderr; a closed stderr has nobody to tell.
@@ -21,10 +27,7 @@ pub(super) fn complain(report: &miette::Report) {
     message(format_args!("{report:?}"));
 }
 
+/// No error of the command: it ends without a word.
 pub(super) fn is_closed_pipe(report: &miette::Report) -> bool {
-    let broken = |e: &io::Error| e.kind() == io::ErrorKind::BrokenPipe;
-    report
-        .chain()
-        .any(|cause| cause.downcast_ref().is_some_and(broken))
-        || report.downcast_ref().is_some_and(broken)
+    report.downcast_ref::<ClosedPipe>().is_some()
 }

@@ -3,6 +3,7 @@
 use super::Config;
 use miette::{Diagnostic, NamedSource, SourceSpan};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
 /// Why an experiment description cannot be used.
@@ -21,15 +22,15 @@ pub enum ConfigError {
     #[error("{}: {message}", path.display())]
     Rule {
         /// Which file.
-        path: PathBuf,
+        path: Box<Path>,
         /// What is wrong, naming the key.
-        message: String,
+        message: Box<str>,
         /// What to try.
         #[help]
-        help: Option<String>,
+        help: Option<Box<str>>,
         /// The text.
         #[source_code]
-        text: NamedSource<String>,
+        text: Arc<NamedSource<String>>,
         /// Where in the text.
         #[label("here")]
         span: Option<SourceSpan>,
@@ -198,11 +199,12 @@ fn parse(path: &Path, text: &str, overrides: &[Override]) -> Result<Config, Conf
                 message: String,
                 help: Option<String>,
                 span: Option<std::ops::Range<usize>>| {
+        let named = NamedSource::new(path.to_string_lossy(), text.to_owned());
         ConfigError::Rule {
             path: path.into(),
-            message,
-            help,
-            text: NamedSource::new(path.to_string_lossy(), text.to_owned()).with_language("toml"),
+            message: message.into(),
+            help: help.map(Into::into),
+            text: Arc::new(named.with_language("toml")),
             span: span.map(SourceSpan::from),
         }
     };
@@ -238,10 +240,14 @@ fn parse(path: &Path, text: &str, overrides: &[Override]) -> Result<Config, Conf
     let config: Config = toml::from_str(text).map_err(|e| {
         let missing = e.message().contains("missing field `data`")
             || e.message().contains("missing field `prefix`");
+        let message = match e.span().and_then(|span| key_at(text, span.start)) {
+            Some(key) => format!("{key}: {}", one_line(e.message())),
+            None => one_line(e.message()),
+        };
         let help = missing.then(|| {
             "`[data]` needs `prefix = \"…\"`: files whose name starts so are taken".to_owned()
         });
-        rule(text, one_line(e.message()), help, e.span())
+        rule(text, message, help, e.span())
     })?;
     match config.problem() {
         None => Ok(config),
@@ -284,6 +290,28 @@ fn unknown_keys(
             _ => {}
         }
     }
+}
+
+/// The key whose value holds that byte.
+fn key_at(text: &str, at: usize) -> Option<String> {
+    fn below(table: &DeTable<'_>, at: usize) -> Option<String> {
+        let holds = |value: &toml::Spanned<DeValue<'_>>| value.span().contains(&at);
+        let (key, value) = table
+            .iter()
+            .find(|(_, value)| holds(value) || inside(value.get_ref(), at).is_some())?;
+        let rest = inside(value.get_ref(), at)
+            .map(|rest| format!(".{rest}"))
+            .unwrap_or_default();
+        Some(format!("{}{rest}", key.get_ref()))
+    }
+    fn inside(value: &DeValue<'_>, at: usize) -> Option<String> {
+        match value {
+            DeValue::Table(table) => below(table, at),
+            DeValue::Array(items) => items.iter().find_map(|item| inside(item.get_ref(), at)),
+            _ => None,
+        }
+    }
+    below(DeTable::parse(text).ok()?.get_ref(), at)
 }
 
 /// Where a key stands, or the nearest table above it that is there.

@@ -70,7 +70,6 @@ pub(super) fn number(value: Option<f64>) -> String {
 }
 
 pub(super) fn bytes(n: u64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "shown with one digit")]
     let n = n as f64;
     match n {
         n if n >= 1e9 => format!("{:.1} GB", n / 1e9),

@@ -16,9 +16,17 @@ pub(crate) fn widefield() -> Command {
 
 /// Runs it and returns status, stdout and stderr.
 pub(crate) fn run(command: &mut Command) -> (i32, String, String) {
-    let Output { status, stdout, stderr } = command.output().expect("the command starts");
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().expect("the command starts");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
-    (status.code().expect("no signal"), text(stdout), text(stderr))
+    (
+        status.code().expect("no signal"),
+        text(stdout),
+        text(stderr),
+    )
 }
 
 /// Runs `widefield run` on an experiment with more arguments.
@@ -74,7 +82,11 @@ pub(crate) fn files(dir: &Path) -> Vec<String> {
             if path.is_dir() {
                 walk(top, &path, found);
             } else {
-                let name = path.strip_prefix(top).expect("below").to_str().expect("UTF-8");
+                let name = path
+                    .strip_prefix(top)
+                    .expect("below")
+                    .to_str()
+                    .expect("UTF-8");
                 found.push(name.replace('\\', "/"));
             }
         }
@@ -87,6 +99,55 @@ pub(crate) fn files(dir: &Path) -> Vec<String> {
 
 /// No half-written or temporary file is left.
 pub(crate) fn assert_nothing_temporary(dir: &Path) {
-    let left: Vec<String> = files(dir).into_iter().filter(|f| f.contains(".widefield-") || f.ends_with(".tmp")).collect();
+    let left: Vec<String> = files(dir)
+        .into_iter()
+        .filter(|f| f.contains(".widefield-") || f.ends_with(".tmp"))
+        .collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+/// Writes a packed movie whose pixels `value(t, y, x)` gives.
+pub(crate) fn movie(
+    path: &Path,
+    [frames, height, width]: [usize; 3],
+    value: impl Fn(usize, usize, usize) -> u16,
+) {
+    let side = |n: usize| u32::try_from(n).expect("small");
+    let spec = dcimg::write::Spec::packed(side(width), side(height));
+    let file = std::fs::File::create(path).expect("create");
+    let mut writer =
+        dcimg::write::Writer::new(std::io::BufWriter::new(file), &spec).expect("writer");
+    for t in 0..frames {
+        let frame = ndarray::Array2::from_shape_fn((height, width), |(y, x)| value(t, y, x));
+        let time = dcimg::Timestamp {
+            seconds: 1_487_067_753,
+            microseconds: side(t) * 1000,
+        };
+        let stamp = dcimg::Stamp {
+            framestamp: side(t),
+            time,
+        };
+        writer.push(frame.view(), stamp).expect("frame");
+    }
+    writer.finish().expect("finish");
+}
+
+/// Counts of a bright Gaussian spot on a dark field of 60, a little different in each frame.
+pub(crate) fn spot([height, width]: [usize; 2]) -> impl Fn(usize, usize, usize) -> u16 {
+    move |t, y, x| {
+        let dy = (y as f64 - height as f64 / 2.0) / (height as f64 / 5.0);
+        let dx = (x as f64 - width as f64 / 2.0) / (width as f64 / 5.0);
+        let light = 3000.0 * (-0.5 * (dx * dx + dy * dy)).exp();
+        counts(60.0 + light * (1.0 + 0.01 * (t % 3) as f64))
+    }
+}
+
+/// The nearest whole number of counts.
+pub(crate) fn counts(light: f64) -> u16 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "rounding is meant, and the cast saturates"
+    )]
+    let counts = light.round() as u16;
+    counts
 }
