@@ -2,11 +2,15 @@
 //!
 //! Each piece is deflated by itself and ends at a byte boundary (an empty stored
 //! block, zlib's sync flush), so pieces can follow each other in one stream. Their size is
-//! fixed: the bytes depend neither on threads nor on how the data arrive.
+//! fixed: the bytes depend neither on threads nor on how the data arrive. The compressor is
+//! `miniz_oxide` itself and not `flate2`, behind which another crate of the same build may put
+//! another engine, with other bytes and at level 1 larger ones than the data.
 
 use std::io::{self, Write};
 
-use flate2::{Compress, Compression, FlushCompress, Status};
+use miniz_oxide::deflate::core::CompressorOxide;
+use miniz_oxide::deflate::stream;
+use miniz_oxide::{DataFormat, MZFlush};
 use rayon::prelude::*;
 
 const PIECE: usize = 1 << 20;
@@ -54,7 +58,7 @@ impl<W: Write> ZlibStream<W> {
     /// Ends the stream and returns what it was written to.
     pub(super) fn finish(mut self) -> io::Result<W> {
         self.compress()?;
-        let (last, adler) = deflate(&self.waiting, self.level, FlushCompress::Finish)?;
+        let (last, adler) = deflate(&self.waiting, self.level, MZFlush::Finish)?;
         let adler = combine(self.adler, adler, self.waiting.len());
         self.out.write_all(&last)?;
         self.out.write_all(&adler.to_be_bytes())?;
@@ -71,7 +75,7 @@ impl<W: Write> ZlibStream<W> {
         for batch in self.waiting[..whole].chunks(BATCH * PIECE) {
             let pieces: Vec<_> = batch
                 .par_chunks(PIECE)
-                .map(|piece| deflate(piece, self.level, FlushCompress::Sync))
+                .map(|piece| deflate(piece, self.level, MZFlush::Sync))
                 .collect::<io::Result<_>>()?;
             for (bytes, adler) in pieces {
                 self.out.write_all(&bytes)?;
@@ -84,17 +88,23 @@ impl<W: Write> ZlibStream<W> {
 }
 
 /// Raw deflate of one piece, and its Adler-32.
-fn deflate(bytes: &[u8], level: u8, end: FlushCompress) -> io::Result<(Vec<u8>, u32)> {
-    let mut compress = Compress::new(Compression::new(level.into()), false);
-    let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 64 + 64);
+fn deflate(bytes: &[u8], level: u8, end: MZFlush) -> io::Result<(Vec<u8>, u32)> {
+    let mut compressor = CompressorOxide::default();
+    compressor.set_format_and_level(DataFormat::Raw, level);
+    let mut out = vec![0; bytes.len() + bytes.len() / 16 + 64];
+    let (mut taken, mut made) = (0, 0);
     loop {
-        let taken = usize::try_from(compress.total_in()).map_err(io::Error::other)?;
-        let status = compress.compress_vec(&bytes[taken..], &mut out, end)?;
+        let step = stream::deflate(&mut compressor, &bytes[taken..], &mut out[made..], end);
+        step.status
+            .map_err(|error| io::Error::other(format!("deflate: {error:?}")))?;
+        taken += step.bytes_consumed;
+        made += step.bytes_written;
         // Room left over means that nothing is held back.
-        if status == Status::StreamEnd || out.len() < out.capacity() {
+        if made < out.len() {
+            out.truncate(made);
             return Ok((out, adler32(bytes)));
         }
-        out.reserve(1 << 16);
+        out.resize(made + (1 << 16), 0);
     }
 }
 
@@ -127,7 +137,6 @@ fn combine(first: u32, second: u32, length: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Read;
 
     fn stream(bytes: &[u8], block: usize, level: u8) -> Vec<u8> {
         let mut stream = ZlibStream::new(Vec::new(), level);
@@ -150,10 +159,7 @@ mod tests {
             let data = bytes(length);
             for level in [1, 6] {
                 let packed = stream(&data, 1 << 22, level);
-                let mut back = Vec::new();
-                flate2::read::ZlibDecoder::new(&packed[..])
-                    .read_to_end(&mut back)
-                    .unwrap();
+                let back = miniz_oxide::inflate::decompress_to_vec_zlib(&packed).unwrap();
                 assert!(back == data, "{length} bytes, level {level}");
             }
         }

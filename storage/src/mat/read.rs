@@ -5,9 +5,8 @@
 //! inflates without limit; files from outside need more care. The tests compare with it.
 
 use std::borrow::Cow;
-use std::io::Read;
 
-use flate2::read::ZlibDecoder;
+use miniz_oxide::inflate::{TINFLStatus, decompress_to_vec_zlib_with_limit};
 use ndarray::{ArrayD, IxDyn, ShapeBuilder};
 
 use super::element::{COMPRESSED, INT8, INT32, MATRIX, UINT32};
@@ -139,17 +138,11 @@ fn inflate(data: &[u8], start: usize, limits: ReadLimits) -> Result<Vec<u8>, Err
         .saturating_add(64);
     // Room for flags, dimensions and name beside the numbers.
     let limit = limits.bytes.saturating_add(1 << 12).min(possible);
-    let mut inflated = Vec::new();
-    ZlibDecoder::new(data)
-        .take(limit + 1)
-        .read_to_end(&mut inflated)
-        .map_err(|error| {
-            Error::format(FILE, format!("byte {start}: compressed element: {error}"))
-        })?;
-    if inflated.len() as u64 > limit {
-        return Err(too_large(u64::MAX, limit));
-    }
-    Ok(inflated)
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    decompress_to_vec_zlib_with_limit(data, limit).map_err(|error| match error.status {
+        TINFLStatus::HasMoreOutput => too_large(u64::MAX, limit as u64),
+        _ => Error::format(FILE, format!("byte {start}: compressed element: {error}")),
+    })
 }
 
 fn too_large(bytes: u64, limit: u64) -> Error {
@@ -333,5 +326,184 @@ fn numbers(kind: u32, data: &[u8], order: Order) -> Vec<f64> {
         12 => decode!(i64, |value| value as f64),
         13 => decode!(u64, |value| value as f64),
         _ => decode!(f64, |value| value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ErrorKind, MatFile};
+
+    /// A file with one array element made of `parts`, each already padded.
+    fn file(parts: &[&[u8]]) -> Vec<u8> {
+        let body = parts.concat();
+        let mut file = super::super::element::header().to_vec();
+        file.extend(MATRIX.to_le_bytes());
+        file.extend(u32::try_from(body.len()).unwrap().to_le_bytes());
+        file.extend(body);
+        file
+    }
+
+    const FLAGS: &[u8] = &[6, 0, 0, 0, 8, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0];
+    const SIZE_1_2: &[u8] = &[5, 0, 0, 0, 8, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0];
+    const NAME_AB: &[u8] = &[1, 0, 2, 0, b'a', b'b', 0, 0];
+    /// A double array may be stored as bytes: 3, 250.
+    const BYTES: &[u8] = &[2, 0, 2, 0, 3, 250, 0, 0];
+
+    fn kind(bytes: &[u8]) -> ErrorKind {
+        read(bytes).unwrap_err().kind()
+    }
+
+    #[test]
+    fn doubles_may_be_stored_as_bytes() {
+        let read = read(&file(&[FLAGS, SIZE_1_2, NAME_AB, BYTES])).unwrap();
+        assert_eq!(
+            (read[0].name.as_str(), read[0].class),
+            ("ab", Class::Double)
+        );
+        assert_eq!(read[0].values, ndarray::array![[3.0, 250.0]].into_dyn());
+    }
+
+    #[test]
+    fn big_endian_files_are_read() {
+        let mut big = super::super::element::header().to_vec();
+        big[124..].copy_from_slice(&[0x01, 0x00, b'M', b'I']);
+        let words: &[u32] = &[MATRIX, 56, UINT32, 8, 6, 0, INT32, 8, 1, 1];
+        big.extend(words.iter().flat_map(|word| word.to_be_bytes()));
+        big.extend([0, 1, 0, 1, b'a', 0, 0, 0]);
+        big.extend([9_u32, 8].iter().flat_map(|word| word.to_be_bytes()));
+        big.extend((-2.5_f64).to_be_bytes());
+        let read = read(&big).unwrap();
+        assert_eq!((read[0].name.as_str(), read[0].values[[0, 0]]), ("a", -2.5));
+    }
+
+    #[test]
+    fn every_cut_of_a_file_is_an_error() {
+        for compression in [0, 1] {
+            let whole = MatFile::new()
+                .row("a_longer_name", &[1.0, 2.0])
+                .encode(compression)
+                .unwrap();
+            for cut in 0..whole.len() {
+                // The bare header is a file without variables.
+                if cut != 128 {
+                    assert_eq!(
+                        kind(&whole[..cut]),
+                        ErrorKind::Invalid,
+                        "{compression} {cut}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn other_formats_are_named() {
+        let mut header = super::super::element::header().to_vec();
+        header[125] = 2;
+        assert!(read(&header).unwrap_err().to_string().contains("HDF5"));
+        header[125] = 3;
+        assert_eq!(kind(&header), ErrorKind::Invalid);
+        assert_eq!(kind(&[0; 200]), ErrorKind::Invalid);
+        assert_eq!(kind(b""), ErrorKind::Invalid);
+    }
+
+    #[test]
+    fn shapes_that_the_numbers_do_not_fill_are_refused() {
+        let size = |a: i32, b: i32| {
+            let mut part = vec![5, 0, 0, 0, 8, 0, 0, 0];
+            part.extend(a.to_le_bytes().into_iter().chain(b.to_le_bytes()));
+            part
+        };
+        for (size, expected) in [
+            (size(1, 3), ErrorKind::Invalid),
+            (size(-1, 2), ErrorKind::Invalid),
+            (size(i32::MAX, i32::MAX), ErrorKind::TooLarge),
+            (size(1 << 20, 1 << 20), ErrorKind::TooLarge),
+        ] {
+            assert_eq!(kind(&file(&[FLAGS, &size, NAME_AB, BYTES])), expected);
+        }
+        // 2^64 elements and more.
+        let mut many = vec![5, 0, 0, 0, 24, 0, 0, 0];
+        many.extend(
+            [0x7fff_ffff_i32; 6]
+                .iter()
+                .flat_map(|size| size.to_le_bytes()),
+        );
+        assert_eq!(
+            kind(&file(&[FLAGS, &many, NAME_AB, BYTES])),
+            ErrorKind::TooLarge
+        );
+        assert_eq!(
+            kind(&file(&[FLAGS, &[5, 0, 3, 0, 1, 0, 0, 0], NAME_AB, BYTES])),
+            ErrorKind::Invalid
+        );
+    }
+
+    #[test]
+    fn parts_out_of_order_are_refused() {
+        assert_eq!(
+            kind(&file(&[SIZE_1_2, FLAGS, NAME_AB, BYTES])),
+            ErrorKind::Invalid
+        );
+        assert_eq!(
+            kind(&file(&[FLAGS, NAME_AB, SIZE_1_2, BYTES])),
+            ErrorKind::Invalid
+        );
+        assert_eq!(
+            kind(&file(&[FLAGS, SIZE_1_2, BYTES, NAME_AB])),
+            ErrorKind::Invalid
+        );
+        // A small element of 5 bytes, and numbers of type 8, which does not exist.
+        assert_eq!(
+            kind(&file(&[FLAGS, SIZE_1_2, &[1, 0, 5, 0, 0, 0, 0, 0], BYTES])),
+            ErrorKind::Invalid
+        );
+        assert_eq!(
+            kind(&file(&[
+                FLAGS,
+                SIZE_1_2,
+                NAME_AB,
+                &[8, 0, 2, 0, 0, 0, 0, 0]
+            ])),
+            ErrorKind::Invalid
+        );
+    }
+
+    #[test]
+    fn a_small_file_cannot_take_much_memory() {
+        // A row of 8 MB of zeros in some kilobytes.
+        let packed = MatFile::new()
+            .row("bomb", &vec![0.0; 1 << 20])
+            .encode(9)
+            .unwrap();
+        assert!(packed.len() < 30_000);
+        assert_eq!(read(&packed).unwrap()[0].values.len(), 1 << 20);
+        let limits = ReadLimits::default().bytes(1 << 20);
+        let error = read_with(&packed, limits).unwrap_err();
+        assert!(matches!(error, Error::TooLarge { .. }), "{error}");
+        // Stored as bytes, it would grow eightfold in memory.
+        let plain = file(&[FLAGS, SIZE_1_2, NAME_AB, BYTES]);
+        assert!(read_with(&plain, ReadLimits::default().bytes(15)).is_err());
+        assert!(read_with(&plain, ReadLimits::default().bytes(16)).is_ok());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn damaged_files_never_panic(
+            which in 0..3_usize,
+            changes in proptest::collection::vec((0..2000_usize, 0..=255_u8), 1..8),
+        ) {
+            let mut bytes = match which {
+                0 => MatFile::new().row("a", &[1.0, 2.0]).row("b", &[]).encode(0).unwrap(),
+                1 => include_bytes!("../../tests/data/scipy_v5_plain.mat").to_vec(),
+                _ => include_bytes!("../../tests/data/scipy_v5_compressed.mat").to_vec(),
+            };
+            for (at, value) in changes {
+                let at = 124 + at % (bytes.len() - 124);
+                bytes[at] = value;
+            }
+            let _ = read(&bytes);
+        }
     }
 }
