@@ -144,7 +144,7 @@ impl<'a> Frame<'a> {
     ///
     /// [`Error::PixelType`], [`Error::NotFetched`].
     pub fn to_array<T: Pixel>(&self) -> Result<Array2<T>, Error> {
-        let mut out = Array2::default((self.height(), self.width()));
+        let mut out = Array2::from_elem((self.height(), self.width()), T::default());
         self.read_into(out.view_mut())?;
         Ok(out)
     }

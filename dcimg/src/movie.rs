@@ -163,7 +163,8 @@ impl<'a> Movie<'a> {
     /// As [`Movie::read_into`].
     pub fn to_array<T: Pixel>(&self, frames: Range<usize>) -> Result<Array3<T>, Error> {
         check_range("frames", &frames, self.len())?;
-        let mut out = Array3::default((frames.len(), self.height(), self.width()));
+        let shape = (frames.len(), self.height(), self.width());
+        let mut out = Array3::from_elem(shape, T::default());
         self.read_into(frames, out.view_mut())?;
         Ok(out)
     }
@@ -211,7 +212,7 @@ impl<'a> Movie<'a> {
     }
 
     /// Where relocated pixels are and in how many frames they are restored. Looks at every
-    /// frame; of a file in [`crate::Pieces`] only those that were fetched count.
+    /// frame; of a file in [`crate::Pieces`] only those that were fetched are examined.
     #[must_use]
     pub fn relocation(&self) -> Relocation {
         let plan = &self.layout.plan;
@@ -232,6 +233,7 @@ impl<'a> Movie<'a> {
                 (place, site)
             })
             .collect();
+        let mut examined = 0;
         for frame in self.frames() {
             if sites.is_empty() {
                 break;
@@ -242,6 +244,7 @@ impl<'a> Movie<'a> {
             let Ok(patch) = frame.patch(bytes) else {
                 continue;
             };
+            examined += 1;
             for (place, site) in &mut sites {
                 site.junk += usize::from(frame.has_junk(bytes, place));
                 site.restored += usize::from(patch.is_some_and(|patch| patch.place == *place));
@@ -250,6 +253,7 @@ impl<'a> Movie<'a> {
         Relocation {
             sites: sites.into_iter().map(|(_, site)| site).collect(),
             frames: self.len(),
+            examined,
         }
     }
 

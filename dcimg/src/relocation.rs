@@ -145,6 +145,8 @@ pub struct Relocation {
     pub sites: Vec<Site>,
     /// Frames of the movie.
     pub frames: usize,
+    /// Frames that were looked at: all of them, or those fetched, and none without a place.
+    pub examined: usize,
 }
 
 /// One place of relocated pixels, in pixels of the movie (after the choice of
@@ -199,7 +201,7 @@ impl fmt::Display for Relocation {
                 f,
                 "{separator}{count} px of row {row} from column {column} ({basis}), \
                  restored in {restored} of {} frames",
-                self.frames
+                self.examined
             )?;
         }
         Ok(())
