@@ -55,3 +55,8 @@ pub use run::Event;
 
 /// Version of the software, as it stands in every output.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The examples of the README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
