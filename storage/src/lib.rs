@@ -31,6 +31,7 @@
 //! `hdf5` (default) reads and writes HDF5 by the system's library; `static-hdf5`
 //! compiles that in. MAT files need neither.
 
+pub mod conformance;
 mod error;
 mod folder;
 #[cfg(feature = "hdf5")]

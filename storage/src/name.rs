@@ -30,9 +30,27 @@ pub(crate) fn check(name: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// Place and name as one text, for messages.
+pub(crate) fn within(place: &str, name: &str) -> String {
+    let slash = if place.ends_with('/') || name.is_empty() {
+        ""
+    } else {
+        "/"
+    };
+    format!("{place}{slash}{name}")
+}
+
 #[cfg(test)]
 mod tests {
-    use super::check;
+    use super::{check, within};
+
+    #[test]
+    fn place_and_name_are_joined_by_one_slash() {
+        assert_eq!(within("/a", "x"), "/a/x");
+        assert_eq!(within("/", "x"), "/x");
+        assert_eq!(within("memory:///", "x/y"), "memory:///x/y");
+        assert_eq!(within("/a", ""), "/a");
+    }
 
     #[test]
     fn ordinary_and_odd_names_pass() {

@@ -42,7 +42,7 @@ pub(crate) trait Objects: std::fmt::Debug + Send + Sync {
     fn list(&self, folder: &str) -> Result<Vec<Entry>, Error>;
     fn head(&self, name: &str) -> Result<Option<Entry>, Error>;
     fn read(&self, name: &str) -> Result<Bytes, Error>;
-    /// Exactly the bytes of a range that is not empty.
+    /// Exactly the bytes of a range whose start is not beyond its end.
     fn read_range(&self, name: &str, range: Range<u64>) -> Result<Bytes, Error>;
     fn put(&self, name: &str, bytes: Bytes) -> Result<Written, Error>;
     /// Afterwards there is no such object, whether or not there was one.

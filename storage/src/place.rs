@@ -68,7 +68,11 @@ impl Place {
                 objects: Arc::new(Folder::new(path)),
             },
             Location::Memory { name, folder } => {
-                let slash = if folder.is_empty() { "" } else { "/" };
+                let slash = if folder.is_empty() && !name.is_empty() {
+                    ""
+                } else {
+                    "/"
+                };
                 let url = format!("memory://{name}{slash}{folder}");
                 let store = Store::memory(&name, url.clone(), folder);
                 Place {
@@ -93,7 +97,8 @@ impl Place {
     /// does not exist is empty, as in stores, which have no folders.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if the top folder does not exist, and what the system or store reports.
+    /// [`Error::NotFound`] if the top folder of a file system does not exist, and what the system
+    /// or store reports.
     pub fn list(&self, folder: &str) -> Result<Vec<Entry>, Error> {
         self.check_folder(folder)?;
         let mut entries = self.objects.list(folder)?;
@@ -202,7 +207,7 @@ impl Place {
 
     /// Place and name, for messages.
     pub(crate) fn object(&self, name: &str) -> String {
-        format!("{}/{name}", self.url.trim_end_matches('/'))
+        name::within(&self.url, name)
     }
 
     pub(crate) fn check(&self, name: &str) -> Result<(), Error> {

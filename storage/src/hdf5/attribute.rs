@@ -5,6 +5,8 @@ use hdf5::types::{FixedAscii, FixedUnicode, TypeDescriptor, VarLenAscii, VarLenU
 
 /// Longest fixed-length text that is read, in bytes.
 const FIXED_TEXT: usize = 4096;
+/// Most numbers of an attribute that is read; real ones have a few, forged ones any count.
+const NUMBERS: usize = 1 << 20;
 
 /// Value of an attribute.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,9 +99,13 @@ impl Attribute {
         }
     }
 
-    /// Reads the value of an attribute; nothing if it is of a kind not listed above.
+    /// Reads the value of an attribute; nothing if it is of a kind not listed above or far
+    /// larger than any attribute is.
     pub(super) fn read(attribute: &Container) -> Result<Option<Self>, hdf5::Error> {
         let scalar = attribute.size() == 1;
+        if attribute.size() > NUMBERS {
+            return Ok(None);
+        }
         Ok(match attribute.dtype()?.to_descriptor()? {
             TypeDescriptor::Integer(_) | TypeDescriptor::Boolean if scalar => attribute
                 .read_raw::<i64>()?

@@ -100,7 +100,7 @@ fn read(path: &Path, object: &str, dataset: &str, limits: ReadLimits) -> Result<
             return Err(Error::format(object, reason));
         }
     }
-    check_size(&found, object, limits)?;
+    check_size(&found, object, file.size(), limits)?;
     let values = found.read_dyn::<f64>().map_err(unreadable())?;
 
     let mut attributes = Vec::new();
@@ -118,7 +118,12 @@ fn read(path: &Path, object: &str, dataset: &str, limits: ReadLimits) -> Result<
 }
 
 /// Refuses shapes that only a forged or damaged file can announce, before anything is allocated.
-fn check_size(dataset: &hdf5::Dataset, object: &str, limits: ReadLimits) -> Result<(), Error> {
+fn check_size(
+    dataset: &hdf5::Dataset,
+    object: &str,
+    file_bytes: u64,
+    limits: ReadLimits,
+) -> Result<(), Error> {
     let too_large = |bytes, limit| Error::TooLarge {
         object: object.to_owned(),
         what: "the dataset",
@@ -134,7 +139,7 @@ fn check_size(dataset: &hdf5::Dataset, object: &str, limits: ReadLimits) -> Resu
         return Err(too_large(bytes, limits.bytes));
     }
     // Values that were never written take no room in the file, hence the allowance.
-    let stored = dataset.storage_size();
+    let stored = dataset.storage_size().min(file_bytes);
     let plausible = stored
         .saturating_mul(limits::DEFLATE_EXPANSION)
         .saturating_mul(8)
