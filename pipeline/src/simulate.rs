@@ -155,9 +155,9 @@ impl Session {
         let percent = draw(1, 100);
         let decision = match (self.stimuli[stimulus].decision, percent) {
             (_, 0..8) => Decision::Early,
-            (Answer::Go, 8..80) => Decision::Go,
+            (Answer::Go, 8..88) => Decision::Go,
             (Answer::Go, _) => Decision::NoResponse,
-            (Answer::NoGo, 8..75) => Decision::NoGo,
+            (Answer::NoGo, 8..84) => Decision::NoGo,
             (Answer::NoGo, _) => Decision::InappropriateResponse,
         };
         let duration_s = scene.frames as f64 / scene.sample_rate_hz;

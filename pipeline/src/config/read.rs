@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 #[non_exhaustive]
 pub enum ConfigError {
     /// The file could not be read.
-    #[error("{}: {source}", path.display())]
+    #[error("cannot read {}", path.display())]
     Unreadable {
         /// Which file.
         path: PathBuf,
