@@ -3,6 +3,7 @@
 pub mod gaussian_fit;
 mod moments;
 
+use crate::number::{count, index};
 use crate::{Error, Subtract, smooth};
 use gaussian_fit::GaussianFit;
 use ndarray::{Array2, ArrayView2, ArrayView3};
@@ -91,26 +92,20 @@ impl Background {
 }
 
 /// Percentile with linear interpolation between order statistics, as `numpy.percentile`; NaN if empty.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    clippy::cast_sign_loss,
-    reason = "an index into the image"
-)]
 fn percentile(image: Array2<f64>, percent: f64) -> f64 {
     let (mut values, _) = image.into_raw_vec_and_offset();
     if values.is_empty() {
         return f64::NAN;
     }
-    let place = percent / 100.0 * (values.len() - 1) as f64;
-    let low = place as usize;
+    let place = percent / 100.0 * count(values.len() - 1);
+    let low = index(place);
     let (_, &mut lower, above) = values.select_nth_unstable_by(low, f64::total_cmp);
     let upper = above
         .iter()
         .copied()
         .min_by(f64::total_cmp)
         .unwrap_or(lower);
-    lower + (upper - lower) * (place - low as f64)
+    lower + (upper - lower) * (place - count(low))
 }
 
 #[cfg(test)]

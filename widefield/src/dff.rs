@@ -1,6 +1,7 @@
 //! Relative change of fluorescence, dF/F = (F - F0) / F0.
 
 use crate::error::same_shape;
+use crate::number::narrow;
 use crate::{Baseline, Error, Mask, Subtract};
 use multiversion::multiversion;
 use ndarray::parallel::prelude::*;
@@ -158,12 +159,8 @@ fn normalise(counts: &[f32], f0: &[f64], background: f64, floor: f64, out: &mut 
 }
 
 #[inline(always)]
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "rounded once to the type of the result"
-)]
 fn delta(count: f32, f0: f64, background: f64, floor: f64) -> f32 {
     let value = f64::from(count) - background;
     let value = if value < floor { floor } else { value };
-    ((value - f0) / f0) as f32
+    narrow((value - f0) / f0)
 }

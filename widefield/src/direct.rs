@@ -3,60 +3,54 @@
 //! They are the oracle of the tests and benchmarks, and the place to read a definition. Nothing in
 //! the chain calls them. Inputs are taken as they are: no check, no threads.
 
+mod gaussian_fit;
+
+pub use gaussian_fit::gaussian_fit;
+
+use crate::number::{count, index, narrow};
 use crate::{Size, Subtract};
 use ndarray::{Array2, ArrayView2, Axis};
 
 /// Resize by the triangle filter, see [`crate::Resize::Triangle`]; `(y, x)`, sides of at least 1.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    clippy::cast_sign_loss,
-    reason = "small sizes"
-)]
 pub fn resize_triangle(frame: ArrayView2<'_, f32>, to: Size) -> Array2<f32> {
     fn rows(frame: ArrayView2<'_, f32>, n_out: usize) -> Array2<f32> {
         let n_in = frame.ncols();
         if n_in == n_out {
             return frame.to_owned();
         }
-        let scale = n_in as f64 / n_out as f64;
+        let scale = count(n_in) / count(n_out);
         let support = scale.max(1.0);
         Array2::from_shape_fn((frame.nrows(), n_out), |(y, x)| {
-            let centre = (x as f64 + 0.5) * scale;
-            let start = (centre - support + 0.5) as usize;
-            let end = ((centre + support + 0.5) as usize).min(n_in);
+            let centre = (count(x) + 0.5) * scale;
+            let start = index(centre - support + 0.5);
+            let end = index(centre + support + 0.5).min(n_in);
             let weight =
-                |i: usize| (1.0 - ((i as f64 - centre + 0.5) * (1.0 / support)).abs()).max(0.0);
+                |i: usize| (1.0 - ((count(i) - centre + 0.5) * (1.0 / support)).abs()).max(0.0);
             let total: f64 = (start..end).map(weight).sum();
-            (start..end)
-                .map(|i| f64::from(frame[(y, i)]) * (weight(i) / total))
-                .sum::<f64>() as f32
+            narrow(
+                (start..end)
+                    .map(|i| f64::from(frame[(y, i)]) * (weight(i) / total))
+                    .sum(),
+            )
         })
     }
-    let narrow = rows(frame, to.width);
-    rows(narrow.t(), to.height).reversed_axes()
+    let between = rows(frame, to.width);
+    rows(between.t(), to.height).reversed_axes()
 }
 
 /// Gaussian filter by its definition, see [`crate::smooth::gaussian`]; `sd_px` above 0.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    clippy::cast_possible_wrap,
-    clippy::cast_sign_loss,
-    reason = "small sizes"
-)]
 pub fn gaussian_filter(frame: ArrayView2<'_, f64>, sd_px: f64) -> Array2<f64> {
     fn columns(frame: ArrayView2<'_, f64>, sd: f64) -> Array2<f64> {
-        let radius = (4.0 * sd + 0.5) as isize;
-        let n = frame.nrows() as isize;
-        let weight = |i: isize| (-0.5 * (i as f64 / sd).powi(2)).exp();
-        let total: f64 = (-radius..=radius).map(weight).sum();
+        let radius = index(4.0 * sd + 0.5);
+        let n = frame.nrows();
+        let weight = |i: usize| (-0.5 * (count(i.abs_diff(radius)) / sd).powi(2)).exp();
+        let total: f64 = (0..=2 * radius).map(weight).sum();
         Array2::from_shape_fn(frame.dim(), |(y, x)| {
-            let at = |i: isize| {
-                let place = (y as isize + i).rem_euclid(2 * n);
-                frame[(place.min(2 * n - 1 - place) as usize, x)]
+            let at = |i: usize| {
+                let place = (y + i + 2 * n * radius - radius) % (2 * n);
+                frame[(place.min(2 * n - 1 - place), x)]
             };
-            (-radius..=radius).map(|i| weight(i) * at(i)).sum::<f64>() / total
+            (0..=2 * radius).map(|i| weight(i) * at(i)).sum::<f64>() / total
         })
     }
     let between = columns(frame, sd_px);
@@ -66,9 +60,8 @@ pub fn gaussian_filter(frame: ArrayView2<'_, f64>, sd_px: f64) -> Array2<f64> {
 /// Gaussian kernel density of `values` at every point of `grid`, per unit of the values.
 ///
 /// Bandwidth `std n^(-1/5)` with the `n - 1` standard deviation; one exponential for every pair.
-#[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
 pub fn density(values: &[f64], grid: &[f64]) -> Vec<f64> {
-    let n = values.len() as f64;
+    let n = count(values.len());
     let mean = values.iter().sum::<f64>() / n;
     let variance = values
         .iter()
@@ -90,7 +83,6 @@ pub fn density(values: &[f64], grid: &[f64]) -> Vec<f64> {
 }
 
 /// dF/F of a movie `(t, y, x)` with F0 the mean over `baseline`, all in f64; `NaN` where not kept.
-#[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
 pub fn dff(
     movie: ndarray::ArrayView3<'_, f32>,
     subtract: &Subtract,
@@ -99,7 +91,7 @@ pub fn dff(
 ) -> ndarray::Array3<f64> {
     let mut out = movie.mapv(|value| subtract.value(value));
     for mut trace in out.lanes_mut(Axis(0)) {
-        let f0 = baseline.clone().map(|frame| trace[frame]).sum::<f64>() / baseline.len() as f64;
+        let f0 = baseline.clone().map(|frame| trace[frame]).sum::<f64>() / count(baseline.len());
         trace.mapv_inplace(|value| (value - f0) / f0);
     }
     for mut frame in out.axis_iter_mut(Axis(0)) {

@@ -1,6 +1,7 @@
 //! The mean over frames, one block of frames after the other.
 
 use crate::error::same_shape;
+use crate::number::count;
 use crate::{Error, Subtract};
 use multiversion::multiversion;
 use ndarray::parallel::prelude::*;
@@ -75,12 +76,11 @@ impl MeanImage {
     ///
     /// # Errors
     /// [`Error::Empty`] if no frame was added.
-    #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 frames")]
     pub fn finish(self) -> Result<Array2<f64>, Error> {
         if self.n_frames == 0 {
             return Err(Error::Empty { what: "movie" });
         }
-        Ok(self.sum / self.n_frames as f64)
+        Ok(self.sum / count(self.n_frames))
     }
 }
 

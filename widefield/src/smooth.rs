@@ -1,6 +1,7 @@
 //! Gaussian smoothing of a frame.
 
 use crate::Error;
+use crate::number::{count, index};
 use multiversion::multiversion;
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
@@ -88,23 +89,17 @@ pub fn gaussian(frame: ArrayView2<'_, f64>, sd_px: f64) -> Result<Array2<f64>, E
     Ok(out)
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "the caller checked 0 <= sd <= MAX_SD_PX"
-)]
 fn radius(sd_px: f64) -> usize {
-    (4.0 * sd_px + 0.5) as usize
+    index(4.0 * sd_px + 0.5)
 }
 
 /// Weights at distance 0, 1, 2 ... for an axis of `n` pixels.
 ///
 /// The reflected axis repeats every `2 n` pixels, so weights further out than `n` are added to the
 /// weight that meets the same pixel. Then no distance is above `n`, however wide the Gaussian.
-#[expect(clippy::cast_precision_loss, reason = "radius is far below 2^53")]
 fn folded(sd_px: f64, n: usize) -> Vec<f64> {
     let radius = radius(sd_px);
-    let weight = |i: usize| (-0.5 * (i as f64 / sd_px).powi(2)).exp();
+    let weight = |i: usize| (-0.5 * (count(i) / sd_px).powi(2)).exp();
     let sum = 1.0 + 2.0 * (1..=radius).map(weight).sum::<f64>();
     if radius <= n {
         return (0..=radius).map(|i| weight(i) / sum).collect();
@@ -202,7 +197,7 @@ mod tests {
             (70, 33, 8.0),
         ] {
             let frame =
-                Array2::from_shape_fn((height, width), |(y, x)| ((y * 31 + x * 17) % 23) as f64);
+                Array2::from_shape_fn((height, width), |(y, x)| count((y * 31 + x * 17) % 23));
             let fast = gaussian(frame.view(), sd).unwrap();
             let slow = direct::gaussian_filter(frame.view(), sd);
             for (fast, slow) in fast.iter().zip(&slow) {

@@ -1,5 +1,6 @@
 //! Counts to fluorescence: the background taken off on the fly.
 
+use crate::number::narrow;
 use crate::{Error, MeanImage};
 use multiversion::multiversion;
 use ndarray::parallel::prelude::*;
@@ -87,14 +88,10 @@ impl Subtract {
 }
 
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "rounded once to the type of the movie"
-)]
 fn clean(frame: &mut [f32], background: f64, floor: f64) {
     for value in frame {
         let clean = f64::from(*value) - background;
-        *value = (if clean < floor { floor } else { clean }) as f32;
+        *value = narrow(if clean < floor { floor } else { clean });
     }
 }
 

@@ -1,5 +1,7 @@
 //! Frames and seconds.
 
+use crate::number::count;
+
 /// Time of every frame: `frame / sample_rate_hz + first_frame_s`, in f64.
 ///
 /// ```
@@ -17,9 +19,8 @@ pub struct TimeAxis {
 
 impl TimeAxis {
     /// Time of frame `frame` (from 0) in seconds.
-    #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 frames")]
     pub fn time_s(&self, frame: usize) -> f64 {
-        frame as f64 / self.sample_rate_hz + self.first_frame_s
+        count(frame) / self.sample_rate_hz + self.first_frame_s
     }
 
     /// How many of `n_frames` frames have a time before `s`; they are the first ones.

@@ -2,10 +2,12 @@
 
 use super::moments::{Bell, Moments, POWERS};
 use crate::Error;
+use crate::number::count;
 use levenberg_marquardt::{LeastSquaresProblem, LevenbergMarquardt, TerminationReason};
 use nalgebra::storage::Owned;
 use nalgebra::{Const, SMatrix, SVector};
 use ndarray::ArrayView2;
+use std::borrow::Cow;
 
 /// A rotated Gaussian on an offset, `offset + amplitude exp(-(a dx^2 + 2 b dx dy + c dy^2))`.
 ///
@@ -62,14 +64,19 @@ impl GaussianFit {
         let image = image.as_standard_layout();
         let (height, width) = image.dim();
         let pixels = image.as_slice().unwrap_or_default();
-        let problem = Problem::new(pixels, width, start(pixels, width, height));
+        let unit = unit(pixels);
+        let scaled: Cow<'_, [f64]> = match unit {
+            1.0 => pixels.into(),
+            _ => pixels.iter().map(|pixel| pixel / unit).collect(),
+        };
+        let problem = Problem::new(&scaled, width, start(&scaled, width, height));
         let (problem, report) = LevenbergMarquardt::new().minimize(problem);
         let converged = match &report.termination {
             // At the minimum as far as rounding lets one see.
             TerminationReason::NoImprovementPossible(_) => true,
             reason => reason.was_successful(),
         };
-        let fit = problem.fit(report.number_of_evaluations);
+        let fit = problem.fit(unit, report.number_of_evaluations);
         if !converged || !fit.is_usable() {
             let reason = format!("{:?}", report.termination);
             return Err(Error::NotConverged {
@@ -143,12 +150,16 @@ pub(super) fn check(image: ArrayView2<'_, f64>) -> Result<(), Error> {
     Ok(())
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "numbers of pixels are far below 2^53"
-)]
-fn count(n: usize) -> f64 {
-    n as f64
+/// What to divide the pixels by so that squares of their differences neither overflow nor vanish: 1 for
+/// all values of f32, else the power of two below the largest.
+fn unit(pixels: &[f64]) -> f64 {
+    let largest = pixels
+        .iter()
+        .fold(0.0_f64, |largest, pixel| largest.max(pixel.abs()));
+    if (1e-100..1e100).contains(&largest) {
+        return 1.0;
+    }
+    largest.log2().floor().max(-1000.0).exp2()
 }
 
 fn start(pixels: &[f64], width: usize, height: usize) -> Parameters {
@@ -231,13 +242,14 @@ impl<'a> Problem<'a> {
         self.residuals[N] = if rest < 0.0 { 0.0 } else { rest.sqrt() };
     }
 
-    fn fit(&self, evaluations: usize) -> GaussianFit {
+    fn fit(&self, unit: f64, evaluations: usize) -> GaussianFit {
         use std::f64::consts::{FRAC_PI_2, PI};
         let [amplitude, x0, y0, sigma_x, sigma_y, theta, offset] = self.parameters.data.0[0];
         // Turning by pi changes nothing.
         let theta = theta.rem_euclid(PI);
         let theta = if theta > FRAC_PI_2 { theta - PI } else { theta };
-        let residual_rms = (self.residual_squared / count(self.pixels.len())).sqrt();
+        let residual_rms = (self.residual_squared / count(self.pixels.len())).sqrt() * unit;
+        let (amplitude, offset) = (amplitude * unit, offset * unit);
         let (sigma_x, sigma_y) = (sigma_x.abs(), sigma_y.abs());
         GaussianFit {
             amplitude,
@@ -386,4 +398,155 @@ fn factorise(
         }
     }
     (factor, projected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::direct;
+    use ndarray::{Array2, s};
+
+    /// A Gaussian that needs all seven parameters.
+    fn image(width: usize, height: usize) -> (Array2<f64>, [f64; 7]) {
+        let (w, h) = (count(width), count(height));
+        let parameters = [900.0, 0.47 * w, 0.58 * h, 0.21 * w, 0.13 * h, 0.3, 60.0];
+        let [a, b, c] = shape(parameters[3], parameters[4], parameters[5]);
+        let image = Array2::from_shape_fn((height, width), |(y, x)| {
+            let (dx, dy) = (count(x) - parameters[1], count(y) - parameters[2]);
+            60.0 + 900.0 * (-(a * dx * dx + 2.0 * b * dx * dy + c * dy * dy)).exp()
+        });
+        (image, parameters)
+    }
+
+    /// What no Gaussian fits exactly.
+    fn texture(y: usize, x: usize) -> f64 {
+        count((x * 7919 + y * 104_729 + x * y) % 101)
+    }
+
+    fn textured(width: usize, height: usize) -> Array2<f64> {
+        let mut image = image(width, height).0;
+        image
+            .indexed_iter_mut()
+            .for_each(|((y, x), pixel)| *pixel += texture(y, x));
+        image
+    }
+
+    fn parameters(fit: &GaussianFit) -> [f64; 7] {
+        [
+            fit.amplitude,
+            fit.x0,
+            fit.y0,
+            fit.sigma_x,
+            fit.sigma_y,
+            fit.theta,
+            fit.offset,
+        ]
+    }
+
+    #[test]
+    fn an_exact_gaussian_gives_its_parameters() {
+        for (width, height) in [(64, 64), (320, 120), (120, 320), (37, 50)] {
+            let (image, expected) = image(width, height);
+            let fit = GaussianFit::of(image.view()).unwrap();
+            // Turning by a quarter and swapping the sigmas is the same Gaussian.
+            let swapped = (fit.theta - 0.3).abs() > 0.1;
+            let mut found = parameters(&fit);
+            if swapped {
+                found.swap(3, 4);
+                found[5] += std::f64::consts::FRAC_PI_2;
+            }
+            for (value, expected) in found.iter().zip(expected) {
+                assert!(
+                    (value - expected).abs() < 1e-9 * expected,
+                    "{width} x {height}: {value} and {expected}"
+                );
+            }
+            assert!(fit.residual_rms < 1e-10);
+        }
+    }
+
+    #[test]
+    fn a_residual_per_pixel_ends_at_the_same_minimum() {
+        for (width, height) in [(48, 48), (30, 61)] {
+            let image = textured(width, height);
+            let fit = GaussianFit::of(image.view()).unwrap();
+            let from = start(image.as_slice().unwrap(), width, height).data.0[0];
+            let (slow, converged) = direct::gaussian_fit(image.view(), from);
+            assert!(converged);
+            assert!((fit.offset - slow[6]).abs() < 1e-9 * fit.amplitude);
+            assert!((fit.amplitude - slow[0]).abs() < 1e-9 * fit.amplitude);
+            assert!((fit.sigma_x - slow[3].abs()).abs() < 1e-8 * fit.sigma_x);
+        }
+    }
+
+    #[test]
+    fn a_window_with_hard_edges_still_ends_at_the_minimum() {
+        let window = Array2::from_shape_fn((128, 128), |(y, x)| {
+            let inside = (count(y) - 64.0).hypot(count(x) - 60.0) < 50.0;
+            if inside { 30_000.0 } else { 100.0 }
+        });
+        let fit = GaussianFit::of(window.view()).unwrap();
+        let from = start(window.as_slice().unwrap(), 128, 128).data.0[0];
+        let (slow, converged) = direct::gaussian_fit(window.view(), from);
+        assert!(converged && fit.offset < -20_000.0);
+        assert!((fit.offset - slow[6]).abs() < 1e-8 * fit.amplitude);
+    }
+
+    #[test]
+    fn the_model_at_a_pixel_is_what_was_fitted() {
+        let (image, _) = image(40, 30);
+        let fit = GaussianFit::of(image.view()).unwrap();
+        assert!((fit.value(3.0, 17.0) - image[(17, 3)]).abs() < 1e-9);
+    }
+
+    #[test]
+    fn scale_and_layout_do_not_matter() {
+        let image = textured(40, 30);
+        let fit = GaussianFit::of(image.view()).unwrap();
+        for scale in [1e-300, 1e-200, 1e200, 1e300] {
+            let scaled = GaussianFit::of((&image * scale).view()).unwrap();
+            let offset = scaled.offset / scale;
+            assert!(
+                (offset - fit.offset).abs() < 1e-9 * fit.amplitude,
+                "{scale:e}"
+            );
+            let rms = scaled.residual_rms / scale;
+            assert!((rms - fit.residual_rms).abs() < 1e-9 * fit.residual_rms);
+        }
+        let mut larger = Array2::zeros((60, 80));
+        larger.slice_mut(s![..;2, ..;2]).assign(&image);
+        assert_eq!(GaussianFit::of(larger.slice(s![..;2, ..;2])).unwrap(), fit);
+    }
+
+    #[test]
+    fn a_single_row_has_an_offset_and_noise_no_fit() {
+        let row = image(64, 1).0;
+        assert!((GaussianFit::of(row.view()).unwrap().offset - 60.0).abs() < 1e-6);
+        let noise =
+            Array2::from_shape_fn((64, 64), |(y, x)| count((x * 7919 + y * 104_729) % 1013));
+        let error = GaussianFit::of(noise.view()).unwrap_err();
+        assert!(
+            matches!(
+                error,
+                Error::NotConverged {
+                    evaluations: 800,
+                    ..
+                }
+            ),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_dependent_column_is_left_out() {
+        // J' J = [2 2; 2 2]: the second column repeats the first, so its row of R is zero.
+        let mut normal = SMatrix::<f64, N, N>::identity();
+        let mut gradient = Parameters::zeros();
+        normal.fixed_view_mut::<2, 2>(0, 0).fill(2.0);
+        gradient.fixed_rows_mut::<2>(0).fill(4.0);
+        let (factor, projected) = factorise(&normal, &gradient);
+        assert!((factor[(0, 1)] - 2.0_f64.sqrt()).abs() < 1e-15);
+        assert_eq!((factor[(1, 1)], projected[1]), (0.0, 0.0));
+        assert!((factor.transpose() * factor - normal).amax() < 1e-15);
+    }
 }

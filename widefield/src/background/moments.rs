@@ -5,6 +5,7 @@
 //! equations need are sums of 15 moments `e^2 u^i v^j`, 6 moments `e u^i v^j` and as many of the
 //! residual. Along a row `v` is constant, which leaves 13 sums per pixel instead of 36.
 
+use crate::number::count;
 use crate::simd::exp;
 use multiversion::multiversion;
 use rayon::prelude::*;
@@ -178,8 +179,7 @@ fn add_piece(
 ) {
     let inverse_scale = 1.0 / bell.scale_x;
     for lane in 0..LANES {
-        #[expect(clippy::cast_precision_loss, reason = "a lane is below 8")]
-        let dx = first + lane as f64 - bell.x0;
+        let dx = first + count(lane) - bell.x0;
         let exponent = (bell.a * dx + 2.0 * bell.b * dy) * dx + bell.c * dy * dy;
         let e = exp(-exponent) * present[lane];
         let r = (offset + amplitude * e - piece[lane]) * present[lane];
@@ -200,11 +200,6 @@ fn add_piece(
         sums[11][lane] += r;
         sums[12][lane] += r * r;
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "image sides are far below 2^53")]
-fn count(n: usize) -> f64 {
-    n as f64
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The two passes over a frame: along rows, then along columns, each rounded to f32.
 
 use super::weights::Weights;
+use crate::number::narrow;
 use multiversion::multiversion;
 
 /// Columns that are summed together in registers.
@@ -41,14 +42,4 @@ pub(super) fn along_columns(
             *out = narrow(sum);
         }
     }
-}
-
-/// Rounds to the nearest f32.
-#[inline(always)]
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "rounding once is what the filter is defined by"
-)]
-fn narrow(sum: f64) -> f32 {
-    sum as f32
 }

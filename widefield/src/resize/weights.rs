@@ -1,5 +1,7 @@
 //! Filter weights of one axis, in the order of operations of Pillow's `precompute_coeffs`.
 
+use crate::number::{count, index};
+
 /// For every output pixel the first input pixel and the weights from there on.
 #[derive(Clone, Debug)]
 pub(crate) struct Weights {
@@ -19,18 +21,12 @@ impl Weights {
         })
     }
 
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "axis lengths are at most MAX_SIDE, and negative bounds are meant to become 0"
-    )]
     fn new(n_in: usize, n_out: usize, support: f64, filter: impl Fn(f64) -> f64) -> Self {
-        let scale = n_in as f64 / n_out as f64;
+        let scale = count(n_in) / count(n_out);
         let filter_scale = scale.max(1.0);
         let support = support * filter_scale;
         let inverse = 1.0 / filter_scale;
-        let stride = support.ceil() as usize * 2 + 1;
+        let stride = index(support.ceil()) * 2 + 1;
         let mut weights = Self {
             starts: Vec::new(),
             values: vec![0.0; stride * n_out],
@@ -38,14 +34,13 @@ impl Weights {
             stride,
         };
         for (x, values) in weights.values.chunks_exact_mut(stride).enumerate() {
-            let centre = (x as f64 + 0.5) * scale;
-            // `as` takes negative numbers to 0, as Pillow does by hand.
-            let start = (centre - support + 0.5) as usize;
-            let end = ((centre + support + 0.5) as usize).min(n_in);
+            let centre = (count(x) + 0.5) * scale;
+            let start = index(centre - support + 0.5);
+            let end = index(centre + support + 0.5).min(n_in);
             let values = &mut values[..end - start];
             let mut sum = 0.0;
             for (i, value) in values.iter_mut().enumerate() {
-                *value = filter(((i + start) as f64 - centre + 0.5) * inverse);
+                *value = filter((count(i + start) - centre + 0.5) * inverse);
                 sum += *value;
             }
             if sum != 0.0 {
