@@ -170,7 +170,7 @@ mod tests {
     fn image() -> Array2<f64> {
         Array2::from_shape_fn(
             (20, 20),
-            |(y, x)| if y < 5 { 5.0 } else { 100.0 } + (x % 5) as f64,
+            |(y, x)| if y < 5 { 5.0 } else { 100.0 } + crate::number::count(x % 5),
         )
     }
 
@@ -211,7 +211,7 @@ mod tests {
         assert_eq!(mask.masked_pixels(), 100);
         assert_eq!(
             mask.threshold(),
-            mask.grid_step() * mask.threshold_index() as f64
+            mask.grid_step() * crate::number::count(mask.threshold_index())
         );
         let mut exact = image();
         exact[(19, 19)] = mask.threshold();

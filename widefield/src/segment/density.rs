@@ -2,6 +2,7 @@
 //! for every pixel and grid point.
 
 use crate::Error;
+use crate::number::{count, index};
 use ndarray::ArrayView2;
 
 /// Number of grid points.
@@ -33,7 +34,8 @@ impl Density {
     /// `|He_p(z)| exp(-z^2 / 4) <= 1.09 sqrt(p!)`. The fullest cell alone makes the peak at least its
     /// number of pixels times `exp(-s^2 / 2)`, which turns both that bound and the one of distances
     /// left out into a bound relative to the peak; orders and reach are chosen to keep either below
-    /// 1e-12. Where the kernel is narrower than a cell its sum has few terms, and is taken directly.
+    /// 1e-12. Where the kernel is narrower than a cell its sum has few terms, and is taken directly;
+    /// also where it is wider than the grid, which needs negative pixels far away from it.
     ///
     /// ```
     /// use widefield::segment::density::Density;
@@ -54,8 +56,8 @@ impl Density {
         let image = image.as_standard_layout();
         let pixels = image.as_slice().unwrap_or_default();
         let (max, bandwidth) = scale(pixels, image.ncols())?;
-        let step = max / (POINTS - 1) as f64;
-        let mut sums = if step <= bandwidth {
+        let step = max / count(POINTS - 1);
+        let mut sums = if (step..=max).contains(&bandwidth) {
             by_moments(pixels, step, bandwidth)
         } else {
             directly(pixels, step, bandwidth)
@@ -85,7 +87,7 @@ impl Density {
 
     /// Distance of two grid points.
     pub fn step(&self) -> f64 {
-        self.max / (POINTS - 1) as f64
+        self.max / count(POINTS - 1)
     }
 
     /// Standard deviation of the kernel.
@@ -172,7 +174,8 @@ fn directly(pixels: &[f64], step: f64, bandwidth: f64) -> Vec<f64> {
     sums
 }
 
-/// Kernel sums at every grid point from the moments of the cells; `step <= bandwidth`.
+/// Kernel sums at every grid point from the moments of the cells; `step <= bandwidth`, and the
+/// bandwidth at most the length of the grid, which bounds the number of cells.
 fn by_moments(pixels: &[f64], step: f64, bandwidth: f64) -> Vec<f64> {
     // Cell of every pixel, and the fullest cell among those whose centre is a grid point.
     let mut occupied = vec![0_usize; POINTS];
@@ -260,24 +263,6 @@ fn hermite(order: usize, z: f64) -> f64 {
     current
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "numbers of pixels and points are far below 2^53"
-)]
-fn count(n: usize) -> f64 {
-    n as f64
-}
-
-/// Whole part of a number, 0 for negative ones.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "`as` saturates, which is what is meant"
-)]
-fn index(x: f64) -> usize {
-    x as usize
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -340,6 +325,10 @@ mod tests {
                 }
             })
             .collect();
+        assert!(error_of(pixels) < 1e-11);
+        // A kernel far wider than the grid.
+        let mut pixels: Vec<f64> = (0..3000).map(|i| -1e9 * noise(i)).collect();
+        pixels.push(1.0);
         assert!(error_of(pixels) < 1e-11);
     }
 
