@@ -89,11 +89,11 @@ impl<'a> Assembler<'a> {
             Ok(Line::Blank) => return None,
             Ok(Line::Header) if first => {}
             Ok(Line::Header) => self.report(number, 1, What::RepeatedHeader, Done::Skipped),
-            Ok(Line::Entry(entry)) => {
+            Ok(Line::Entry(ref entry)) => {
                 if first {
                     self.report(number, 1, What::NoHeader, Done::Used);
                 }
-                self.entry(number, &entry);
+                self.entry(number, entry);
             }
             Err((column, what)) => {
                 self.started = true;
@@ -162,7 +162,7 @@ impl<'a> Assembler<'a> {
             };
             self.report(number, entry.event_column(), what, Done::Cut);
         }
-        let event = Event::of(text);
+        let event = Event::of_trimmed(text);
         if !matches!(event, Event::Begin(_)) {
             self.leave_cut_trial(number, entry);
         }
@@ -318,8 +318,13 @@ impl<'a> Assembler<'a> {
 
     /// Settles what is open when another trial or the end of the log follows.
     fn close(&mut self, at_end: bool) {
-        let State::Open(mut draft) = std::mem::replace(&mut self.open, State::Between) else {
-            return;
+        let mut draft = match &mut self.open {
+            // The usual case, without moving the rest.
+            State::Between => return,
+            open => match std::mem::replace(open, State::Between) {
+                State::Open(draft) => draft,
+                _ => return,
+            },
         };
         if !draft.begun {
             if !draft.task {

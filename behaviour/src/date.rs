@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use nom::branch::alt;
 use nom::bytes::complete::take_while_m_n;
 use nom::character::complete::{alpha1, one_of};
-use nom::combinator::{all_consuming, map_opt};
+use nom::combinator::{all_consuming, map, map_opt};
 use nom::{IResult, Parser};
 
 /// Which number comes first where a date such as `03/04/2017` leaves it open.
@@ -44,25 +44,25 @@ const MONTHS: [&str; 12] = [
 
 /// Reads `d.m.yyyy`, `yyyy-m-d`, `d-Mon-yyyy` (separators `.`, `/`, `-`, blank) and `yyyymmdd`.
 /// Years need four digits: a century is never supplied.
-pub(crate) fn parse(text: &str, order: DateOrder) -> Option<ReadDate> {
+pub(crate) fn parse(text: &[u8], order: DateOrder) -> Option<ReadDate> {
     let plain = |date| ReadDate {
         date,
         other_order: false,
     };
     let year_first = map_opt(
-        (year, separator, two, separator, two),
+        (year, separator, small(1), separator, small(1)),
         |(y, s1, m, s2, d)| (s1 == s2).then(|| calendar(y, m, d)).flatten().map(plain),
     );
     let named = map_opt(
-        (two, separator, month_name, separator, year),
+        (small(1), separator, month_name, separator, year),
         |(d, s1, m, s2, y)| (s1 == s2).then(|| calendar(y, m, d)).flatten().map(plain),
     );
     let numbers = map_opt(
-        (two, separator, two, separator, year),
+        (small(1), separator, small(1), separator, year),
         |(a, s1, b, s2, y)| (s1 == s2).then(|| ordered(a, b, y, order)).flatten(),
     );
-    let compact = map_opt((year, digits(2, 2), digits(2, 2)), |(y, m, d)| {
-        calendar(y, narrow(m)?, narrow(d)?).map(plain)
+    let compact = map_opt((year, small(2), small(2)), |(y, m, d)| {
+        calendar(y, m, d).map(plain)
     });
     let (_, date) = all_consuming(alt((numbers, year_first, named, compact)))
         .parse(text)
@@ -95,41 +95,39 @@ fn calendar(year: i16, month: i8, day: i8) -> Option<Date> {
         .flatten()
 }
 
-/// A run of `least` to `most` decimal digits, at most four.
-pub(crate) fn digits<'a>(
+/// One or two digits, or exactly two.
+pub(crate) fn small<'a>(
     least: usize,
-    most: usize,
-) -> impl Parser<&'a str, Output = i16, Error = nom::error::Error<&'a str>> {
-    map_opt(
-        take_while_m_n(least, most, |c: char| c.is_ascii_digit()),
-        |s: &str| s.parse().ok(),
+) -> impl Parser<&'a [u8], Output = i8, Error = nom::error::Error<&'a [u8]>> {
+    map(
+        take_while_m_n(least, 2, |byte: u8| byte.is_ascii_digit()),
+        |run: &[u8]| {
+            run.iter()
+                .fold(0, |sum, digit| sum * 10 + (digit - b'0') as i8)
+        },
     )
 }
 
-pub(crate) fn narrow(number: i16) -> Option<i8> {
-    i8::try_from(number).ok()
+fn year(input: &[u8]) -> IResult<&[u8], i16> {
+    let digits = take_while_m_n(4, 4, |byte: u8| byte.is_ascii_digit());
+    map(digits, |run: &[u8]| {
+        run.iter()
+            .fold(0, |sum, digit| sum * 10 + i16::from(digit - b'0'))
+    })
+    .parse(input)
 }
 
-/// One or two digits.
-fn two(input: &str) -> IResult<&str, i8> {
-    map_opt(digits(1, 2), narrow).parse(input)
-}
-
-fn year(input: &str) -> IResult<&str, i16> {
-    digits(4, 4).parse(input)
-}
-
-fn separator(input: &str) -> IResult<&str, char> {
+fn separator(input: &[u8]) -> IResult<&[u8], char> {
     one_of("./- ")(input)
 }
 
 /// An English month, whole or its first three letters.
-fn month_name(input: &str) -> IResult<&str, i8> {
-    map_opt(alpha1, |word: &str| {
+fn month_name(input: &[u8]) -> IResult<&[u8], i8> {
+    map_opt(alpha1, |word: &[u8]| {
         let word = word.to_ascii_lowercase();
         let at = MONTHS
             .iter()
-            .position(|month| word == *month || word == month[..3])?;
+            .position(|month| word == month.as_bytes() || word == month.as_bytes()[..3])?;
         i8::try_from(at + 1).ok()
     })
     .parse(input)
@@ -141,7 +139,7 @@ mod tests {
     use jiff::civil::date;
 
     fn read(text: &str, order: DateOrder) -> Option<(Date, bool)> {
-        parse(text, order).map(|read| (read.date, read.other_order))
+        parse(text.as_bytes(), order).map(|read| (read.date, read.other_order))
     }
 
     #[test]

@@ -78,24 +78,38 @@ impl<'a> Event<'a> {
     /// assert_eq!(Event::of("Coffee"), Event::Other("Coffee"));
     /// ```
     pub fn of(text: &'a str) -> Self {
-        let text = text.trim();
-        match text {
-            "Go" => Event::Decision(Decision::Go),
-            "No Go" => Event::Decision(Decision::NoGo),
-            "No Response" => Event::Decision(Decision::NoResponse),
-            "Inappropriate Response" => Event::Decision(Decision::InappropriateResponse),
-            "Auto Reward" => Event::Reward { automatic: true },
-            "Reward" => Event::Reward { automatic: false },
-            "Puff" => Event::Puff,
-            _ if text.starts_with("Texture") => Event::Texture(text),
-            _ if text.starts_with("Stimulus") => Event::Stimulus,
-            _ if text.starts_with("Begin Trial") => Event::Begin(recording(text)),
-            _ if text.starts_with("End Trial") => Event::End,
-            _ if text.starts_with("Delay") => Event::Delay,
-            _ if text.starts_with("Report") || text.starts_with("Response Cue") => Event::Report,
-            _ if text.starts_with("Early") => Event::Decision(Decision::Early),
-            _ => z_plane(text).map_or(Event::Other(text), Event::ZPlane),
-        }
+        Self::of_trimmed(text.trim())
+    }
+
+    /// [`Event::of`] a text without blanks at its ends.
+    pub(crate) fn of_trimmed(text: &'a str) -> Self {
+        // By the first letter, so that few texts are compared.
+        let known = match text.as_bytes().first() {
+            Some(b'A') if text == "Auto Reward" => Some(Event::Reward { automatic: true }),
+            Some(b'B') if text.starts_with("Begin Trial") => Some(Event::Begin(recording(text))),
+            Some(b'D') if text.starts_with("Delay") => Some(Event::Delay),
+            Some(b'E') if text.starts_with("End Trial") => Some(Event::End),
+            Some(b'P') if text == "Puff" => Some(Event::Puff),
+            Some(b'R') if text == "Reward" => Some(Event::Reward { automatic: false }),
+            Some(b'R') if text.starts_with("Report") || text.starts_with("Response Cue") => {
+                Some(Event::Report)
+            }
+            Some(b'S') if text.starts_with("Stimulus") => Some(Event::Stimulus),
+            Some(b'T') if text.starts_with("Texture") => Some(Event::Texture(text)),
+            Some(b'Z') => z_plane(text).map(Event::ZPlane),
+            _ => decision(text).map(Event::Decision),
+        };
+        known.unwrap_or(Event::Other(text))
+    }
+}
+
+fn decision(text: &str) -> Option<Decision> {
+    match text {
+        "Go" => Some(Decision::Go),
+        "No Go" => Some(Decision::NoGo),
+        "No Response" => Some(Decision::NoResponse),
+        "Inappropriate Response" => Some(Decision::InappropriateResponse),
+        _ => text.starts_with("Early").then_some(Decision::Early),
     }
 }
 
@@ -128,12 +142,9 @@ impl std::str::FromStr for Decision {
     type Err = crate::Error;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match Event::of(text) {
-            Event::Decision(decision) => Ok(decision),
-            _ => Err(crate::Error::Decision {
-                text: crate::problem::excerpt(text),
-            }),
-        }
+        decision(text.trim()).ok_or_else(|| crate::Error::Decision {
+            text: crate::problem::excerpt(text),
+        })
     }
 }
 

@@ -1,10 +1,7 @@
 //! One line of a log: header, nothing, or four cells with their meaning.
 
 use jiff::civil::DateTime;
-use nom::bytes::complete::take_till;
-use nom::character::complete::char;
-use nom::sequence::terminated;
-use nom::{IResult, Offset, Parser};
+use nom::Offset;
 
 use crate::date::{self, DateOrder, ReadDate};
 use crate::problem::{What, excerpt};
@@ -52,49 +49,68 @@ impl<'a> Reader<'a> {
 
     /// The meaning of a line without its line break, or the column and what is wrong with it.
     pub(crate) fn read(&mut self, line: &'a str) -> Result<Line<'a>, (usize, What)> {
-        let text = line.trim_start_matches('\u{feff}');
+        let text = line.strip_prefix('\u{feff}').unwrap_or(line);
         if text.starts_with("Date") {
             return Ok(Line::Header);
         }
-        if text.trim().is_empty() {
-            return Ok(Line::Blank);
+        match self.entry(text) {
+            Err(_) if text.trim().is_empty() => Ok(Line::Blank),
+            Err((part, what)) => Err((column(line, part), what)),
+            Ok(entry) => Ok(Line::Entry(Entry { line, ..entry })),
         }
-        let Ok((event, (date, clock, number))) = leading_cells(text) else {
+    }
+
+    /// The four cells of a line, or the cell that is wrong.
+    fn entry(&mut self, text: &'a str) -> Result<Entry<'a>, (&'a str, What)> {
+        let Some([date, clock, number, event]) = self.cells(text) else {
             return Err((
-                1,
+                text,
                 What::Cells {
                     found: text.split('\t').count(),
                 },
             ));
         };
-        let wrong = |cell: &str, what| (column(line, cell), what);
-        let (date, clock, number) = (date.trim(), clock.trim(), number.trim());
-        let read = self
-            .date(date)
-            .ok_or_else(|| wrong(date, What::Date(excerpt(date))))?;
-        let clock_time =
-            time::parse(clock).ok_or_else(|| wrong(clock, What::Time(excerpt(clock))))?;
-        let trial = trial_number(number)
-            .ok_or_else(|| wrong(number, What::TrialNumber(excerpt(number))))?;
+        let wrong = |cell: &'a str, what: fn(String) -> What| {
+            let cell = cell.trim();
+            (cell, what(excerpt(cell)))
+        };
+        let read = self.date(date).ok_or_else(|| wrong(date, What::Date))?;
+        let clock_time = time::parse(clock).ok_or_else(|| wrong(clock, What::Time))?;
+        let trial = trial_number(number).ok_or_else(|| wrong(number, What::TrialNumber))?;
         let trimmed = event.trim();
         if trimmed.is_empty() {
-            return Err(wrong(event, What::NoEvent));
+            return Err((event, What::NoEvent));
         }
-        Ok(Line::Entry(Entry {
-            at: read.date.to_datetime(clock_time),
+        let at = read.date.to_datetime(clock_time);
+        Ok(Entry {
+            at,
             other_order: read.other_order,
             trial,
             event: trimmed,
-            line,
-        }))
+            line: text,
+        })
     }
 
-    fn date(&mut self, text: &'a str) -> Option<ReadDate> {
+    /// The four cells; the last one reaches to the end of the line. `None` if there are fewer.
+    fn cells(&self, line: &'a str) -> Option<[&'a str; 4]> {
+        let (date, rest) = self.known_date(line).or_else(|| cell(line))?;
+        let (clock, rest) = cell(rest)?;
+        let (number, event) = cell(rest)?;
+        Some([date, clock, number, event])
+    }
+
+    /// The first cell if it is that of the line before, to the byte, and what follows it.
+    fn known_date(&self, line: &'a str) -> Option<(&'a str, &'a str)> {
+        let (last, _) = self.last?;
+        Some((last, line.strip_prefix(last)?.strip_prefix('\t')?))
+    }
+
+    fn date(&mut self, cell: &'a str) -> Option<ReadDate> {
         match self.last {
-            Some((last, date)) if last == text => Some(date),
+            Some((last, date)) if std::ptr::eq(last, cell) => Some(date),
             _ => {
-                let date = date::parse(text, self.order)?;
-                self.last = Some((text, date));
+                let date = date::parse(cell.trim().as_bytes(), self.order)?;
+                self.last = Some((cell, date));
                 Some(date)
             }
         }
@@ -108,20 +124,20 @@ pub(crate) fn column(line: &str, part: &str) -> usize {
         .map_or(0, |before| before.chars().count())
 }
 
-fn leading_cells(line: &str) -> IResult<&str, (&str, &str, &str)> {
-    (cell, cell, cell).parse(line)
-}
-
-fn cell(input: &str) -> IResult<&str, &str> {
-    terminated(take_till(|c| c == '\t'), char('\t')).parse(input)
+/// What precedes the first tab, and what follows it. Cells are too short for a search by vectors to
+/// pay off, which is what `split_once` does.
+fn cell(text: &str) -> Option<(&str, &str)> {
+    let tab = text.bytes().position(|byte| byte == b'\t')?;
+    Some((text.get(..tab)?, text.get(tab + 1..)?))
 }
 
 /// Decimal digits, any number of them as long as the value fits.
-fn trial_number(text: &str) -> Option<u32> {
-    text.bytes()
-        .all(|b| b.is_ascii_digit())
-        .then(|| text.parse().ok())
-        .flatten()
+fn trial_number(cell: &str) -> Option<u32> {
+    let text = cell.trim();
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    text.parse().ok()
 }
 
 #[cfg(test)]

@@ -3,11 +3,11 @@
 use jiff::civil::{DateTime, Time};
 use nom::bytes::complete::take_while;
 use nom::character::complete::{char, one_of};
-use nom::combinator::{all_consuming, map_opt, opt};
+use nom::combinator::{all_consuming, map, opt};
 use nom::sequence::preceded;
 use nom::{IResult, Parser};
 
-use crate::date::{self, DateOrder, digits, narrow};
+use crate::date::{self, DateOrder, small};
 use crate::error::Error;
 use crate::problem::excerpt;
 
@@ -36,7 +36,9 @@ pub fn parse_date_time(text: &str, order: DateOrder) -> Result<DateTime, Error> 
         .rsplit_once(char::is_whitespace)
         .or_else(|| trimmed.split_once('T'))
         .ok_or_else(wrong)?;
-    let date = date::parse(date.trim_end(), order).ok_or_else(wrong)?.date;
+    let date = date::parse(date.trim_end().as_bytes(), order)
+        .ok_or_else(wrong)?
+        .date;
     Ok(date.to_datetime(parse(time).ok_or_else(wrong)?))
 }
 
@@ -66,42 +68,76 @@ pub fn format_date_time(time: DateTime) -> String {
     text
 }
 
-/// Reads `H:MM:SS` or `HHMMSS`, with decimals after `.` or `,`.
+/// Reads `H:MM:SS` or `HHMMSS`, with decimals after `.` or `,`; surrounding blanks do not count.
 pub(crate) fn parse(text: &str) -> Option<Time> {
+    usual(text.as_bytes()).or_else(|| any(text.trim().as_bytes()))
+}
+
+/// `HH:MM:SS` and decimals after a point, the one spelling that logs are known to use: several
+/// times faster than [`any`], which gives the same.
+fn usual(text: &[u8]) -> Option<Time> {
+    let [h1, h2, b':', m1, m2, b':', s1, s2, decimals @ ..] = text else {
+        return None;
+    };
+    let digit = |byte: &u8| byte.is_ascii_digit().then(|| i32::from(byte - b'0'));
+    let pair = |tens, ones| Some(digit(tens)? * 10 + digit(ones)?);
+    let mut nanosecond = 0;
+    if let [point, decimals @ ..] = decimals {
+        if *point != b'.' || decimals.len() > 9 {
+            return None;
+        }
+        for decimal in decimals {
+            nanosecond = nanosecond * 10 + digit(decimal)?;
+        }
+        nanosecond *= POWERS_OF_TEN[9 - decimals.len()];
+    }
+    let (hour, minute, second) = (pair(h1, h2)?, pair(m1, m2)?, pair(s1, s2)?);
+    let small = |number: i32| i8::try_from(number).ok();
+    Time::new(small(hour)?, small(minute)?, small(second)?, nanosecond).ok()
+}
+
+const POWERS_OF_TEN: [i32; 10] = [
+    1,
+    10,
+    100,
+    1000,
+    10_000,
+    100_000,
+    1_000_000,
+    10_000_000,
+    100_000_000,
+    1_000_000_000,
+];
+
+/// Any spelling.
+fn any(text: &[u8]) -> Option<Time> {
     let (rest, (hour, minute, second)) = colons(text).or_else(|_| compact(text)).ok()?;
     let (_, nanosecond) = all_consuming(fraction).parse(rest).ok()?;
     Time::new(hour, minute, second, nanosecond).ok()
 }
 
-fn colons(input: &str) -> IResult<&str, (i8, i8, i8)> {
-    let pair = || map_opt(digits(2, 2), narrow);
+fn colons(input: &[u8]) -> IResult<&[u8], (i8, i8, i8)> {
     (
-        map_opt(digits(1, 2), narrow),
-        preceded(char(':'), pair()),
-        preceded(char(':'), pair()),
+        small(1),
+        preceded(char(':'), small(2)),
+        preceded(char(':'), small(2)),
     )
         .parse(input)
 }
 
-fn compact(input: &str) -> IResult<&str, (i8, i8, i8)> {
-    let pair = || map_opt(digits(2, 2), narrow);
-    (pair(), pair(), pair()).parse(input)
+fn compact(input: &[u8]) -> IResult<&[u8], (i8, i8, i8)> {
+    (small(2), small(2), small(2)).parse(input)
 }
 
 /// Decimals of a second as nanoseconds; absent, or a bare point, is 0.
-fn fraction(input: &str) -> IResult<&str, i32> {
-    let decimals = preceded(one_of(".,"), take_while(|c: char| c.is_ascii_digit()));
-    opt(decimals)
-        .map(|decimals| {
-            let padded = decimals
-                .unwrap_or("")
-                .bytes()
-                .chain(std::iter::repeat(b'0'));
-            padded
-                .take(9)
-                .fold(0, |sum, digit| sum * 10 + i32::from(digit - b'0'))
-        })
-        .parse(input)
+fn fraction(input: &[u8]) -> IResult<&[u8], i32> {
+    let decimals = preceded(one_of(".,"), take_while(|byte: u8| byte.is_ascii_digit()));
+    map(opt(decimals), |decimals: Option<&[u8]>| {
+        let kept = decimals.unwrap_or_default();
+        let digit = |place| kept.get(place).map_or(0, |digit| i32::from(digit - b'0'));
+        (0..9).fold(0, |sum, place| sum * 10 + digit(place))
+    })
+    .parse(input)
 }
 
 #[cfg(test)]
@@ -135,13 +171,39 @@ mod tests {
             "10:60:00",
             "10:22:60",
             "10:2:03",
-            "10:22:33 ",
+            "10:22: 33",
             "10:22:33.5x",
             "1022",
             "-1:02:03",
         ] {
             assert_eq!(parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn the_fast_way_equals_the_general_one_or_leaves_it_to_that() {
+        let mut read = 0;
+        for clock in [
+            "00:00:00", "23:59:59", "24:00:00", "12:60:00", "12:00:60", "1:02:03", "9a:00:00",
+        ] {
+            for decimals in [
+                "",
+                ".",
+                ".5",
+                ",5",
+                ".000000001",
+                ".1234567891",
+                ".12x",
+                " ",
+            ] {
+                let text = format!("{clock}{decimals}");
+                if let Some(time) = usual(text.as_bytes()) {
+                    assert_eq!(Some(time), any(text.as_bytes()), "{text}");
+                    read += 1;
+                }
+            }
+        }
+        assert_eq!(read, 8);
     }
 
     #[test]
