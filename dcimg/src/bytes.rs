@@ -126,6 +126,8 @@ impl<'a> Source<'a> {
         what: &'static str,
     ) -> Result<&'a [u8], Fault> {
         let found = match self {
+            // Nothing needs no piece.
+            Self::Pieces(pieces) if bytes == 0 && offset <= pieces.file_bytes => Some(&[][..]),
             Self::Whole(all) => slice(all, offset, bytes),
             Self::Pieces(pieces) => pieces.get(offset, bytes),
         };
@@ -214,6 +216,7 @@ mod tests {
         assert_eq!(source.get(11, 2, "x").unwrap(), [2, 3]);
         assert!(matches!(source.get(11, 3, "x"), Err(Fault::Missing(range)) if range == (11..14)));
         assert!(source.get(99, 1, "x").is_ok());
+        assert!(source.get(50, 0, "x").unwrap().is_empty());
         assert!(matches!(
             source.get(99, 2, "x"),
             Err(Fault::Failed(Error::Truncated { available: 1, .. }))

@@ -72,8 +72,10 @@ pub(crate) fn blocks(
     let mut blocks = Blocks::default();
     let data_start = geometry.data_start.min(source.len());
     let mut table_end = data_start;
+    let table = hs + TABLE;
+    source.want(table..(table + MOST_ENTRIES * ENTRY_BYTES).min(data_start))?;
     for entry in 0..MOST_ENTRIES {
-        let at = hs + TABLE + entry * ENTRY_BYTES;
+        let at = table + entry * ENTRY_BYTES;
         // The table ends where the first block begins.
         if at + ENTRY_BYTES > table_end {
             break;
@@ -95,7 +97,8 @@ pub(crate) fn blocks(
             continue;
         }
         table_end = table_end.min(start);
-        if kind == RELOCATION_KIND && bytes >= 20 {
+        // Known files have one of each.
+        if kind == RELOCATION_KIND && bytes >= 20 && blocks.relocated.is_none() {
             let (each, place) = structure(source, start, 20, "relocation block", |input| {
                 let (input, _) = take(12usize).parse(input)?;
                 (le_u32, le_u32).parse(input)
@@ -110,7 +113,7 @@ pub(crate) fn blocks(
                     offset: start + 16,
                 },
             ));
-        } else if bytes == CAMERA_BYTES {
+        } else if bytes == CAMERA_BYTES && blocks.camera.is_none() {
             blocks.camera = Some(camera(source, start, geometry, warnings)?);
         }
     }
