@@ -137,7 +137,8 @@ impl Log {
     /// Joins the log that follows this one, as if the two texts had been one: running numbers, and
     /// the line numbers of problems and trials, are continued.
     ///
-    /// Equal to reading the joined text if the cut lies between two trials.
+    /// The trials are equal to those of the joined text if the cut lies between two trials. Between
+    /// the two, clocks that go back are not reported, and no stimulus is carried over.
     pub fn append(&mut self, next: Log) {
         let (begun, ended, lines) = (self.begun, self.ended, self.lines);
         let shift = |mut trial: Trial| {

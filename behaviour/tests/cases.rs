@@ -317,6 +317,89 @@ fn an_end_and_the_next_begin_may_both_be_lost() {
 }
 
 #[test]
+fn a_lost_begin_counts_if_its_trial_shows_and_has_no_end() {
+    let after = |event| {
+        let text = log(&[
+            ("10:00", 1, "Begin Trial"),
+            ("10:00:01", 1, event),
+            ("10:01:00", 2, "Begin Trial"),
+            ("10:01:01", 2, "Texture 7 P1200"),
+            ("10:01:03", 2, "End Trial"),
+        ]);
+        Log::read(&text)
+    };
+    for event in ["Texture 1 P100", "Stimulus Cue", "No Go"] {
+        let log = after(event);
+        assert_eq!(
+            (running(log.incomplete()), running(log.trials())),
+            (vec![1], vec![2]),
+            "{event}"
+        );
+        assert!(log.incomplete()[0].damaged && !log.trials()[0].damaged);
+    }
+    // What may come between trials is no sign of one.
+    for event in ["Puff", "Something else"] {
+        let log = after(event);
+        assert_eq!(
+            (running(log.incomplete()), running(log.trials())),
+            (vec![], vec![1]),
+            "{event}"
+        );
+    }
+}
+
+#[test]
+fn an_unusable_line_is_taken_for_the_end_only_if_it_is_the_last() {
+    let text = log(&[
+        ("10:00:00", 1, "Begin Trial"),
+        ("10:00", 1, "Texture 1 P100"),
+        ("10:00:02", 1, "Go"),
+        ("10:01:00", 2, "Begin Trial"),
+        ("10:01:01", 2, "Texture 7 P1200"),
+        ("10:01:03", 2, "End Trial"),
+    ]);
+    let log = Log::read(&text);
+    assert_eq!(
+        (running(log.incomplete()), running(log.trials())),
+        (vec![1], vec![2])
+    );
+    assert!(log.incomplete()[0].damaged);
+}
+
+#[test]
+fn joined_logs_continue_numbers_and_lines() {
+    let without_texture = log(&[("10:00:00", 1, "Begin Trial"), ("10:00:09", 1, "End Trial")]);
+    let aborted = log(&[
+        ("10:00:00", 1, "Begin Trial"),
+        ("10:00:01", 1, "Texture 1 P100"),
+    ]);
+    let mut joined = Log::read(&(without_texture.clone() + "x\n"));
+    joined.append(Log::read(
+        &(aborted + &without_texture[HEADER.len()..] + "y"),
+    ));
+    assert_eq!(
+        (running(joined.trials()), running(joined.incomplete())),
+        (vec![1, 3], vec![2])
+    );
+    assert_eq!(joined.trials()[1].running_at_end, Some(2));
+    assert_eq!(
+        (joined.trials()[1].line, joined.lines(), joined.begun()),
+        (8, 10, 3)
+    );
+    assert_eq!(
+        whats(&joined),
+        [
+            (2, &What::NoStimulus { running: 1 }, Done::Missing),
+            (4, &What::Cells { found: 1 }, Done::Skipped),
+            (6, &What::Incomplete { running: 2 }, Done::SetAside),
+            (8, &What::Backwards, Done::Used),
+            (8, &What::NoStimulus { running: 3 }, Done::Missing),
+            (10, &What::Cells { found: 1 }, Done::Skipped),
+        ]
+    );
+}
+
+#[test]
 fn a_stray_unusable_line_between_trials_harms_none() {
     let text = whole_trial() + "a remark\n" + &whole_trial()[HEADER.len()..];
     let log = Log::read(&text);

@@ -5,8 +5,8 @@ use serde_json::Value;
 use widefield_behaviour::Correct::{Go, NoGo};
 use widefield_behaviour::write::LogWriter;
 use widefield_behaviour::{
-    Correct, DateOrder, Decision, Log, ReactionFrom, Rules, Score, format_date_time,
-    parse_date_time, text,
+    Correct, DateOrder, Decision, Log, Matching, ReactionFrom, Rules, Score, Table,
+    format_date_time, parse_date_time, text,
 };
 
 const STIMULI: [(&str, Correct); 2] = [("Texture 1 P100", Go), ("Texture 7 P1200", NoGo)];
@@ -193,4 +193,52 @@ fn faults_of_the_two_texts_name_their_line() {
         (row.stimulus.as_deref(), row.decision),
         (None, Decision::Early)
     );
+}
+
+#[test]
+fn scores_by_stimulus_and_by_grit() {
+    let log = Log::parse(EVERY_DECISION).unwrap();
+    let other_rig = [("Texture 3 P100", Go), ("P1200", NoGo)];
+    let by_grit = Table::new(&other_rig, Matching::Grit).unwrap();
+    assert_eq!(
+        Score::with(log.trials(), &by_grit),
+        Score::of(log.trials(), &STIMULI)
+    );
+
+    let scores = Score::by_stimulus(log.trials(), &by_grit).unwrap();
+    let [(go, of_go), (no_go, of_no_go)] = &scores[..] else {
+        panic!("{scores:?}")
+    };
+    assert_eq!(
+        (go.as_str(), no_go.as_str()),
+        ("Texture 1 P100", "Texture 7 P1200")
+    );
+    assert_eq!(
+        (
+            of_go.hits(),
+            of_go.misses(),
+            of_go.early(),
+            of_go.unscored()
+        ),
+        (1, 2, 1, 1)
+    );
+    assert_eq!(
+        (
+            of_no_go.correct_rejections(),
+            of_no_go.false_alarms(),
+            of_no_go.trials()
+        ),
+        (1, 2, 5)
+    );
+}
+
+#[test]
+fn a_missing_stimulus_reads_missing() {
+    let text = SESSION.replace("Texture 7 P1200", "Something else");
+    let list = text::trial_list(Log::parse(&text).unwrap().trials());
+    assert_eq!(
+        list.lines().nth(1),
+        Some("2\t2\t2017-02-14 10:22:50.150000\tmissing\tGo")
+    );
+    assert_eq!(text::read_trial_list(&list).unwrap()[1].stimulus, None);
 }
