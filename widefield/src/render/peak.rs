@@ -1,0 +1,131 @@
+//! The largest response of every pixel.
+
+use crate::Error;
+use crate::error::same_shape;
+use ndarray::{Array2, ArrayView3, Axis};
+
+/// Collects the peak of every pixel's dF/F from blocks of frames `(t, y, x)` in order.
+///
+/// The largest of a pixel's single frames is mostly noise, so frames are averaged first: the peak is the
+/// largest of the means over consecutive windows of `window` frames, the first starting at frame
+/// `from`. A rest shorter than a window is left out, unless there is no whole window. Any blocks give the same
+/// bits. NaN in a window makes that window NaN; a pixel whose windows are all NaN is NaN.
+///
+/// ```
+/// use widefield::render::PeakMap;
+///
+/// let mut peak = PeakMap::new((1, 1), 1, 2);
+/// // Windows: (frame 0 is before), frames 1 and 2, frames 3 and 4.
+/// for value in [9.0, 0.1, 0.3, 0.5, 0.1] {
+///     peak.add(ndarray::Array3::from_elem((1, 1, 1), value).view())?;
+/// }
+/// assert!((peak.finish()[(0, 0)] - 0.3).abs() < 1e-6);
+/// # Ok::<(), widefield::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct PeakMap {
+    from: usize,
+    window: usize,
+    frames: usize,
+    sum: Array2<f32>,
+    largest: Array2<f32>,
+}
+
+impl PeakMap {
+    /// Nothing collected yet, for frames of the shape `(height, width)`; a window of 0 counts as 1.
+    #[must_use]
+    pub fn new(dim: (usize, usize), from: usize, window: usize) -> Self {
+        Self {
+            from,
+            window: window.max(1),
+            frames: 0,
+            sum: Array2::zeros(dim),
+            largest: Array2::from_elem(dim, f32::NAN),
+        }
+    }
+
+    /// Adds a block of frames of dF/F.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the frames have another shape.
+    pub fn add(&mut self, block: ArrayView3<'_, f32>) -> Result<(), Error> {
+        same_shape("block of frames", self.sum.shape(), &block.shape()[1..])?;
+        for frame in block.axis_iter(Axis(0)) {
+            let place = self.frames;
+            self.frames += 1;
+            if place < self.from {
+                continue;
+            }
+            match (place - self.from).is_multiple_of(self.window) {
+                true => self.sum.assign(&frame),
+                false => self.sum += &frame,
+            }
+            if (place - self.from + 1).is_multiple_of(self.window) {
+                self.window_ends();
+            }
+        }
+        Ok(())
+    }
+
+    fn window_ends(&mut self) {
+        // `f32::max` prefers a number to NaN.
+        self.largest
+            .zip_mut_with(&self.sum, |largest, &sum| *largest = largest.max(sum));
+    }
+
+    /// The peaks `(y, x)`; all NaN if no frame came after the start.
+    #[must_use]
+    pub fn finish(mut self) -> Array2<f32> {
+        let seen = self.frames.saturating_sub(self.from);
+        let mut length = self.window;
+        if seen < self.window && seen > 0 {
+            self.window_ends();
+            length = seen;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a few frames")]
+        let length = length as f32;
+        self.largest / length
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::Array3;
+
+    #[test]
+    fn blocks_do_not_matter_and_nan_stays() {
+        let movie = Array3::from_shape_fn((23, 3, 4), |(t, y, x)| match (y, x) {
+            (0, 0) => f32::NAN,
+            _ => ((t * 7 + y * 5 + x * 3) % 11) as f32,
+        });
+        let of = |length: usize| {
+            let mut peak = PeakMap::new((3, 4), 4, 5);
+            for block in movie.axis_chunks_iter(Axis(0), length) {
+                peak.add(block).unwrap();
+            }
+            peak.finish()
+        };
+        let whole = of(23);
+        assert!(whole[(0, 0)].is_nan());
+        for length in [1, 3, 8] {
+            let parts = of(length);
+            for (a, b) in parts.iter().zip(&whole) {
+                assert!(a.to_bits() == b.to_bits());
+            }
+        }
+        // Windows 4..9, 9..14, 14..19; the rest 19..23 is left out.
+        let mean = |from: usize| (from..from + 5).map(|t| movie[(t, 1, 2)]).sum::<f32>() / 5.0;
+        let want = mean(4).max(mean(9)).max(mean(14));
+        assert!((whole[(1, 2)] - want).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_movie_shorter_than_a_window_is_one_window() {
+        let mut peak = PeakMap::new((1, 1), 0, 10);
+        peak.add(ndarray::array![[[1.0]], [[3.0]]].view()).unwrap();
+        assert_eq!(peak.clone().finish(), ndarray::array![[2.0]]);
+        assert!(peak.add(Array3::zeros((1, 2, 1)).view()).is_err());
+        assert!(PeakMap::new((1, 1), 0, 10).finish()[(0, 0)].is_nan());
+    }
+}
