@@ -73,6 +73,7 @@ pub(crate) fn blocks(
     let data_start = geometry.data_start.min(source.len());
     let mut table_end = data_start;
     let table = hs + TABLE;
+    let mut outside = None;
     source.want(table..(table + MOST_ENTRIES * ENTRY_BYTES).min(data_start))?;
     for entry in 0..MOST_ENTRIES {
         let at = table + entry * ENTRY_BYTES;
@@ -88,14 +89,14 @@ pub(crate) fn blocks(
         }
         let start = (hs + BASE).checked_add(offset);
         let end = start.and_then(|start| start.checked_add(bytes.into()));
-        let (Some(start), Some(end)) = (start, end) else {
-            warnings.push(outside(at, offset, bytes));
+        let inside = start
+            .zip(end)
+            .filter(|&(start, end)| start >= at + ENTRY_BYTES && end <= data_start);
+        let Some((start, _)) = inside else {
+            let (_, _, _, count) = outside.get_or_insert((at, offset, bytes, 0));
+            *count += 1;
             continue;
         };
-        if start < at + ENTRY_BYTES || end > data_start {
-            warnings.push(outside(at, start, bytes));
-            continue;
-        }
         table_end = table_end.min(start);
         // Known files have one of each.
         if kind == RELOCATION_KIND && bytes >= 20 && blocks.relocated.is_none() {
@@ -117,15 +118,15 @@ pub(crate) fn blocks(
             blocks.camera = Some(camera(source, start, geometry, warnings)?);
         }
     }
-    Ok(blocks)
-}
-
-fn outside(offset: u64, start: u64, bytes: u32) -> Warning {
-    Warning::Block {
-        offset,
-        start,
-        bytes,
+    if let Some((offset, start, bytes, count)) = outside {
+        warnings.push(Warning::Blocks {
+            offset,
+            start,
+            bytes,
+            count,
+        });
     }
+    Ok(blocks)
 }
 
 fn camera(

@@ -78,15 +78,21 @@ pub enum Warning {
         /// What is wrong with the announcement.
         cause: Box<Error>,
     },
-    /// An entry of the block table points outside the header; the block is ignored.
-    #[error("byte {offset}: a header block of {bytes} bytes at byte {start} is outside the header")]
-    Block {
-        /// Position of the entry.
+    /// Entries of the block table point outside the header; these blocks are ignored.
+    #[error(
+        "byte {offset}: a header block of {bytes} bytes at {start} is outside the header \
+         ({count} such blocks)"
+    )]
+    Blocks {
+        /// Position of the first such entry.
         offset: u64,
-        /// Where the block would start.
+        /// Where that block would start, counted as in the file, from 160 bytes after the
+        /// session header.
         start: u64,
         /// Its size.
         bytes: u32,
+        /// Number of such entries.
+        count: u32,
     },
     /// The stored binning is not the ratio of sub-array and image; the ratio is used.
     #[error("byte {offset}: binning {stored} is stored, sub-array and image give {computed}")]
