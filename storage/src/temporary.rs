@@ -49,6 +49,7 @@ impl Temporary {
     }
 
     /// Makes the file durable under `target`: contents, rename, folder, in this order.
+    /// If only the last step fails, the file is in place but might not outlast a power cut.
     pub(crate) fn rename(mut self, file: &File, target: &Path) -> io::Result<()> {
         file.sync_all()?;
         fs::rename(&self.path, target)?;

@@ -7,8 +7,7 @@ use crate::Error;
 /// Translates a failure of the library while `doing` something to `object`.
 ///
 /// The library reports a failed system call as text with `errno = 28` in one of
-/// the frames of its stack; that number sorts the error. The stack belongs to the thread
-/// on which the call failed, so this runs there.
+/// the frames of its stack; that number sorts the error.
 pub(super) fn translate(object: &str, doing: &'static str, error: &hdf5::Error) -> Error {
     let Some(stack) = error.stack() else {
         return other(object, doing, error.to_string());

@@ -231,7 +231,7 @@ impl Hdf5Writer {
     ///
     /// # Errors
     /// [`Error::Usage`] if the frames have another size or are more than the dataset holds;
-    /// [`Error::Full`] and what else the system reports. After an error
+    /// then nothing was taken. [`Error::Full`] and what else the system reports; then
     /// only dropping is left.
     pub fn push(&mut self, block: ArrayView3<'_, f32>) -> Result<(), Error> {
         self.check(block)?;

@@ -167,7 +167,7 @@ impl MatWriter {
     ///
     /// # Errors
     /// [`Error::Usage`] if the frames have another size or are more than the variable holds;
-    /// [`Error::Full`] and what else the system reports. After an error
+    /// then nothing was taken. [`Error::Full`] and what else the system reports; then
     /// only dropping is left.
     pub fn push(&mut self, block: ArrayView3<'_, f32>) -> Result<(), Error> {
         let object = self.scratch.object();
