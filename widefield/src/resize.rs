@@ -2,11 +2,13 @@
 
 mod passes;
 mod weights;
+mod whole;
 
 use crate::Error;
 use crate::error::same_shape;
 use ndarray::parallel::prelude::*;
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3, ArrayViewMut2, Axis};
+use std::ops::Range;
 use weights::Weights;
 
 /// Longest side that can be resized from or to, in pixels.
@@ -117,15 +119,22 @@ impl Resize {
     pub fn resizer(self, from: Size, to: Size) -> Result<Resizer, Error> {
         let (from, to) = (from.checked()?, to.checked()?);
         let Self::Triangle = self;
-        let horizontal = (from.width != to.width).then(|| Weights::triangle(from.width, to.width));
-        let vertical =
-            (from.height != to.height).then(|| Weights::triangle(from.height, to.height));
+        let axis = |from, to| (from != to).then(|| Weights::triangle(from, to));
+        let horizontal = axis(from.width, to.width);
+        let vertical = axis(from.height, to.height);
+        let whole = match (&horizontal, &vertical) {
+            (Some(horizontal), Some(vertical)) => [2, 4, 8]
+                .into_iter()
+                .find(|&ratio| whole::fits(horizontal, ratio) && whole::fits(vertical, ratio)),
+            _ => None,
+        };
         Ok(Resizer {
             from,
             to,
             horizontal,
             vertical,
-            rows: Vec::new(),
+            whole,
+            scratch: Scratch::default(),
         })
     }
 }
@@ -139,8 +148,18 @@ pub struct Resizer {
     to: Size,
     horizontal: Option<Weights>,
     vertical: Option<Weights>,
-    /// The frame after the pass along rows: `to.width` columns, `from.height` rows.
+    /// How many times smaller both sides become, if camera counts can be summed in whole numbers.
+    whole: Option<usize>,
+    scratch: Scratch,
+}
+
+/// Memory that is used again for every frame.
+#[derive(Clone, Debug, Default)]
+struct Scratch {
+    /// Rows of the frame after the pass along rows, each as long as those that come out.
     rows: Vec<f32>,
+    columns: Vec<[f64; passes::ROWS]>,
+    line: Vec<i32>,
 }
 
 impl Resizer {
@@ -163,7 +182,11 @@ impl Resizer {
         frame: ArrayView2<'_, f32>,
         out: ArrayViewMut2<'_, f32>,
     ) -> Result<(), Error> {
-        self.resize(frame, out)
+        self.check(frame.shape(), out.shape())?;
+        let frame = frame.as_standard_layout();
+        let frame = frame.as_slice().unwrap_or_default();
+        with_slice(out, |out| self.resize(frame, out));
+        Ok(())
     }
 
     /// Resizes a frame of camera counts: the same numbers as converting it to f32 first.
@@ -187,67 +210,118 @@ impl Resizer {
         frame: ArrayView2<'_, u16>,
         out: ArrayViewMut2<'_, f32>,
     ) -> Result<(), Error> {
-        self.resize(frame, out)
+        self.check(frame.shape(), out.shape())?;
+        let frame = frame.as_standard_layout();
+        let frame = frame.as_slice().unwrap_or_default();
+        with_slice(out, |out| match self.whole {
+            Some(ratio) => self.resize_whole(frame, ratio, out),
+            None => self.resize(frame, out),
+        });
+        Ok(())
     }
 
-    fn resize<T>(
-        &mut self,
-        frame: ArrayView2<'_, T>,
-        mut out: ArrayViewMut2<'_, f32>,
-    ) -> Result<(), Error>
-    where
-        T: Copy + Into<f32> + Into<f64>,
-    {
+    fn check(&self, frame: &[usize], out: &[usize]) -> Result<(), Error> {
+        let Self { from, to, .. } = self;
+        same_shape("frame to resize", &[from.height, from.width], frame)?;
+        same_shape("resized frame", &[to.height, to.width], out)
+    }
+
+    /// Any sizes and numbers.
+    fn resize<T: Copy + Into<f32> + Into<f64>>(&mut self, frame: &[T], out: &mut [f32]) {
+        self.rows_between(frame, 0..self.from.height);
+        for (y, out) in out.chunks_exact_mut(self.to.width).enumerate() {
+            self.row_out(y, 0, out);
+        }
+    }
+
+    /// Fills the scratch rows with the given rows of the frame, after the pass along rows.
+    fn rows_between<T: Copy + Into<f32> + Into<f64>>(&mut self, frame: &[T], range: Range<usize>) {
         let Self {
             from,
             to,
             horizontal,
-            vertical,
-            rows,
+            scratch,
+            ..
         } = self;
-        same_shape("frame to resize", &[from.height, from.width], frame.shape())?;
-        same_shape("resized frame", &[to.height, to.width], out.shape())?;
-        rows.resize(from.height * to.width, 0.0);
-        let mut strided = Vec::new();
-        for (frame_row, row) in frame
-            .rows()
-            .into_iter()
-            .zip(rows.chunks_exact_mut(to.width))
-        {
-            let frame_row = frame_row.as_slice().unwrap_or_else(|| {
-                strided.clear();
-                strided.extend(frame_row.iter().copied());
-                &strided
-            });
-            match horizontal {
-                Some(weights) => passes::along_rows(frame_row, weights, row),
-                None => row
-                    .iter_mut()
-                    .zip(frame_row)
-                    .for_each(|(row, &value)| *row = value.into()),
-            }
+        let frame = &frame[range.start * from.width..range.end * from.width];
+        scratch.rows.resize(range.len() * to.width, 0.0);
+        let Some(weights) = horizontal else {
+            scratch
+                .rows
+                .iter_mut()
+                .zip(frame)
+                .for_each(|(row, &value)| *row = value.into());
+            return;
+        };
+        let blocks = frame.chunks(passes::ROWS * from.width);
+        for (block, out) in blocks.zip(scratch.rows.chunks_mut(passes::ROWS * to.width)) {
+            passes::along_rows(block, from.width, weights, &mut scratch.columns, out);
         }
-        let mut strided = Vec::new();
-        for (y, mut out_row) in out.rows_mut().into_iter().enumerate() {
-            let mut write = |out: &mut [f32]| match vertical {
-                Some(weights) => {
-                    let (start, weights) = weights.get(y);
-                    passes::along_columns(rows, to.width, start, weights, out);
-                }
-                None => out.copy_from_slice(&rows[y * to.width..][..to.width]),
-            };
-            match out_row.as_slice_mut() {
-                Some(slice) => write(slice),
-                None => {
-                    strided.resize(to.width, 0.0);
-                    write(&mut strided);
-                    out_row
-                        .iter_mut()
-                        .zip(&strided)
-                        .for_each(|(out, &value)| *out = value);
-                }
-            }
-        }
-        Ok(())
     }
+
+    /// Row `y` of the result from the scratch rows, whose first one is row `first` of the frame.
+    fn row_out(&self, y: usize, first: usize, out: &mut [f32]) {
+        let (rows, width) = (&self.scratch.rows, self.to.width);
+        match &self.vertical {
+            Some(weights) => {
+                let (start, weights) = weights.get(y);
+                passes::along_columns(rows, width, start - first, weights, out);
+            }
+            None => out.copy_from_slice(&rows[(y - first) * width..][..width]),
+        }
+    }
+
+    /// Camera counts and a whole ratio: whole numbers but for the pixels at the edge.
+    fn resize_whole(&mut self, frame: &[u16], ratio: usize, out: &mut [f32]) {
+        let (Some(horizontal), Some(vertical)) = (&self.horizontal, &self.vertical) else {
+            return;
+        };
+        let (width, to_width) = (self.from.width, self.to.width);
+        let line = &mut self.scratch.line;
+        line.resize(width, 0);
+        let last_row = self.to.height - 1;
+        for (y, out) in out
+            .chunks_exact_mut(to_width)
+            .enumerate()
+            .take(last_row)
+            .skip(1)
+        {
+            let (start, weights) = vertical.get(y);
+            let rows = &frame[start * width..(start + weights.len()) * width];
+            whole::inner_row(rows, ratio, line, out);
+        }
+        for x in [0, to_width - 1] {
+            let (start, weights) = horizontal.get(x);
+            let column = &mut self.scratch.rows;
+            column.clear();
+            column.extend(
+                frame
+                    .chunks_exact(width)
+                    .map(|row| passes::weighted(&row[start..], weights)),
+            );
+            for (y, out) in out.chunks_exact_mut(to_width).enumerate() {
+                let (start, weights) = vertical.get(y);
+                out[x] = passes::weighted(&column[start..], weights);
+            }
+        }
+        for y in [0, last_row] {
+            if let Some((start, weights)) = self.vertical.as_ref().map(|vertical| vertical.get(y)) {
+                let range = start..start + weights.len();
+                self.rows_between(frame, range);
+                self.row_out(y, start, &mut out[y * to_width..][..to_width]);
+            }
+        }
+    }
+}
+
+/// Calls `write` with the pixels of `out` in order, through a copy where they are not.
+fn with_slice(mut out: ArrayViewMut2<'_, f32>, write: impl FnOnce(&mut [f32])) {
+    if let Some(out) = out.as_slice_mut() {
+        return write(out);
+    }
+    let mut copy = vec![0.0; out.len()];
+    write(&mut copy);
+    out.iter_mut()
+        .zip(copy)
+        .for_each(|(out, value)| *out = value);
 }

@@ -72,6 +72,25 @@ proptest! {
     }
 
     #[test]
+    fn counts_at_whole_ratios_equal_the_slow_version(
+        ratio in prop::sample::select(vec![2_usize, 3, 4, 8, 16]),
+        (width, height) in (1..20_usize, 1..20_usize),
+        seed: u64,
+    ) {
+        let counts = Array2::from_shape_fn((height * ratio, width * ratio), |(y, x)| {
+            let hash = (seed ^ (y * 1009 + x) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            if hash % 7 == 0 { u16::MAX } else { (hash >> 48) as u16 }
+        });
+        let to = Size { width, height };
+        let mut resizer = Resize::Triangle.resizer(Size::of(counts.view()), to).unwrap();
+        let mut out = Array2::zeros((height, width));
+        resizer.frame_u16_into(counts.view(), out.view_mut()).unwrap();
+        prop_assert_eq!(&out, &direct::resize_triangle(counts.mapv(f32::from).view(), to));
+        resizer.frame_into(counts.mapv(f32::from).view(), out.view_mut()).unwrap();
+        prop_assert_eq!(&out, &direct::resize_triangle(counts.mapv(f32::from).view(), to));
+    }
+
+    #[test]
     fn resize_of_a_strided_view_equals_that_of_its_copy(frame in frame(2..30)) {
         let to = Size { width: 11, height: 5 };
         let view = frame.slice(s![..;-1, ..;2]);

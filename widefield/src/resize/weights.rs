@@ -54,6 +54,11 @@ impl Weights {
         weights
     }
 
+    /// Number of output pixels.
+    pub(crate) fn len(&self) -> usize {
+        self.starts.len()
+    }
+
     /// First input pixel and weights of output pixel `i`.
     pub(crate) fn get(&self, i: usize) -> (usize, &[f64]) {
         (
