@@ -210,6 +210,21 @@ mod tests {
     }
 
     #[test]
+    fn texts_are_quoted_where_they_must_be() {
+        for (text, cell) in [
+            ("a b", "a b"),
+            ("a,b", "\"a,b\""),
+            ("a\"b", "\"a\"\"b\""),
+            ("a\nb", "\"a\nb\""),
+            ("a\rb", "\"a\rb\""),
+        ] {
+            let mut row = String::new();
+            push(&mut row, ["1", text]);
+            assert_eq!(row, format!("1,{cell}\n"));
+        }
+    }
+
+    #[test]
     fn a_trial_with_nothing() {
         let start = date(2017, 2, 14).at(10, 0, 0, 0);
         let mut trial = Trial::new(2, 3, start);

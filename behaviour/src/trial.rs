@@ -171,6 +171,8 @@ mod tests {
         );
         assert_eq!(trial.reaction_time(ReactionFrom::StimulusOnset), None);
         assert_eq!(trial.duration(), Some(SignedDuration::from_millis(2250)));
+        trial.decision = Decision::InappropriateResponse;
+        assert!(trial.reaction_time(ReactionFrom::Report).is_some());
         trial.decision = Decision::NoGo;
         assert_eq!(trial.reaction_time(ReactionFrom::Report), None);
     }

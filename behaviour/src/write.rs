@@ -230,6 +230,23 @@ mod tests {
     }
 
     #[test]
+    fn early_licks_count_from_the_texture() {
+        let mut log = LogWriter::new();
+        let start = date(2017, 2, 14).at(10, 0, 0, 0);
+        let reaction = SignedDuration::from_millis(400);
+        let end = log
+            .trial(3, start, "Texture 1 P100", Decision::Early, reaction)
+            .unwrap();
+        assert_eq!(end, date(2017, 2, 14).at(10, 0, 5, 400_000_000));
+        let log = log.finish();
+        assert_eq!(
+            log.lines().nth(4),
+            Some("14.02.2017 \t10:00:03.400\t3\tEarly Lick")
+        );
+        assert!(!log.contains("Response Cue"));
+    }
+
+    #[test]
     fn what_would_not_read_back_is_refused() {
         let mut log = LogWriter::new();
         let at = date(2017, 2, 14).at(10, 0, 0, 0);

@@ -577,17 +577,43 @@ fn hostile_texts_end_without_harm() {
 
 #[test]
 fn long_texts_are_kept_in_part() {
-    let long = "ü".repeat(100_000);
-    let text = whole_trial().replace(
-        "\tGo\n",
-        &format!("\tGo\n14.02.2017\t10:22:42\t1\t{long}\n"),
-    );
+    // What is kept ends between characters.
+    for (letter, kept) in [("x", 1024), ("ü", 1024), ("€", 1023)] {
+        let long = letter.repeat(100_000);
+        let bytes = long.len();
+        let text = whole_trial().replace(
+            "\tGo\n",
+            &format!("\tGo\n14.02.2017\t10:22:42\t1\t{long}\n"),
+        );
+        let log = Log::parse(&text).unwrap();
+        assert_eq!(log.trials()[0].other[0].text, long[..kept]);
+        assert_eq!(whats(&log), [(5, &What::LongEvent { bytes }, Done::Cut)]);
+    }
+}
+
+#[test]
+fn of_repeated_lines_the_first_time_counts_but_for_textures() {
+    let text = log(&[
+        ("10:00:00", 1, "Begin Trial"),
+        ("10:00:01", 1, "Stimulus Cue"),
+        ("10:00:02", 1, "Texture 1 P100"),
+        ("10:00:03", 1, "Delay"),
+        ("10:00:04", 1, "Report"),
+        ("10:00:11", 1, "Stimulus Cue"),
+        ("10:00:12", 1, "Texture 1 P100"),
+        ("10:00:13", 1, "Delay"),
+        ("10:00:14", 1, "Report"),
+        ("10:00:15", 1, "End Trial"),
+    ]);
     let log = Log::parse(&text).unwrap();
-    assert_eq!(log.trials()[0].other[0].text, long[..1024]);
+    let trial = &log.trials()[0];
+    let second = |at: Option<jiff::civil::DateTime>| at.unwrap().second();
     assert_eq!(
-        whats(&log),
-        [(5, &What::LongEvent { bytes: 200_000 }, Done::Cut)]
+        (second(trial.stimulus_line_at), second(trial.texture_at)),
+        (1, 12)
     );
+    assert_eq!((second(trial.delay_at), second(trial.report_at)), (3, 4));
+    assert!(log.problems().is_empty());
 }
 
 #[test]
