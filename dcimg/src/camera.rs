@@ -232,4 +232,82 @@ mod tests {
         assert_eq!(binning(sub(700, 350), 512, 256), None);
         assert_eq!(binning(sub(100, 100), 512, 256), None);
     }
+
+    /// Session header at 0 with its block table; frames start at `data_start`.
+    fn read(bytes: &[u8], data_start: u64) -> (Blocks, Vec<Warning>) {
+        let geometry = Geometry {
+            pixel: crate::PixelType::U16,
+            width: 8,
+            height: 4,
+            row_bytes: 16,
+            frame_bytes: 64,
+            stride: 96,
+            trailer: 32,
+            frames: 1,
+            data_start,
+            data_end: data_start + 96,
+        };
+        let mut warnings = Vec::new();
+        let blocks = blocks(Source::Whole(bytes), 0, &geometry, &mut warnings).unwrap();
+        (blocks, warnings)
+    }
+
+    fn entry(bytes: &mut [u8], at: usize, kind: u32, size: u32, start: u64) {
+        bytes[at..at + 4].copy_from_slice(&kind.to_le_bytes());
+        bytes[at + 4..at + 8].copy_from_slice(&size.to_le_bytes());
+        bytes[at + 8..at + 16].copy_from_slice(&start.wrapping_sub(0xA0).to_le_bytes());
+    }
+
+    /// Table of an unknown block, an empty slot and a relocation block, which starts right behind
+    /// the table and whose own bytes look like a further entry.
+    fn table() -> Vec<u8> {
+        let mut bytes = vec![0; 0x240];
+        entry(&mut bytes, 0xF0, 9, 16, 0x180);
+        entry(&mut bytes, 0x110, 4, 56, 0x120);
+        entry(&mut bytes, 0x120, 9, u32::MAX, 0);
+        bytes[0x12C..0x130].copy_from_slice(&8u32.to_le_bytes());
+        bytes[0x130..0x134].copy_from_slice(&0x12u32.to_le_bytes());
+        bytes
+    }
+
+    #[test]
+    fn empty_slots_are_skipped_and_the_first_block_ends_the_table() {
+        let (blocks, warnings) = read(&table(), 0x240);
+        let (bytes, place) = blocks.relocated.unwrap();
+        assert_eq!((bytes.value, bytes.offset), (8, 0x12C));
+        assert_eq!((place.value, place.offset), (0x12, 0x130));
+        assert_eq!(blocks.camera, None);
+        assert_eq!(warnings, []);
+    }
+
+    #[test]
+    fn blocks_outside_the_header_are_counted_not_read() {
+        let mut bytes = table();
+        entry(&mut bytes, 0xF0, 1, 248, 0x140);
+        entry(&mut bytes, 0x100, 4, 56, 0x50); // before the table
+        let (blocks, warnings) = read(&bytes, 0x240);
+        assert!(blocks.relocated.is_some() && blocks.camera.is_some());
+        assert!(matches!(
+            warnings[..],
+            [Warning::Blocks {
+                offset: 0x100,
+                bytes: 56,
+                count: 1,
+                ..
+            }]
+        ));
+        // With frames right behind the table everything reaches into them, and what were blocks
+        // now look like entries.
+        let (blocks, warnings) = read(&bytes, 0x150);
+        assert!(blocks.relocated.is_none() && blocks.camera.is_none());
+        assert!(matches!(
+            warnings[..],
+            [Warning::Blocks {
+                offset: 0xF0,
+                start: 0xA0,
+                bytes: 248,
+                count: 5
+            }]
+        ));
+    }
 }

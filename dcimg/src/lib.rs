@@ -11,22 +11,34 @@
 //!
 //! # Reading frames and clock
 //!
-//! ```no_run
-//! let file = dcimg::Mapped::open("20170214_102233_1")?;
+//! ```
+//! # let spec = dcimg::write::Spec::packed(64, 48).relocated_at(7, 0);
+//! # let mut writer = dcimg::write::Writer::new(std::io::Cursor::new(Vec::new()), &spec)?;
+//! # for k in 0..3u32 {
+//! #     let time = dcimg::Timestamp { seconds: 1_487_067_753, microseconds: 50_000 * k };
+//! #     let frame = ndarray::Array2::from_elem((48, 64), 100 + k as u16);
+//! #     writer.push(frame.view(), dcimg::Stamp { framestamp: k, time })?;
+//! # }
+//! # let bytes = writer.finish()?.into_inner();
+//! # let mut means = Vec::new();
+//! let file = dcimg::Dcimg::parse(&bytes)?; // or dcimg::Mapped::open(path)?
 //! let movie = file.movie();
 //! let clock = movie.clock()?;
 //! println!(
 //!     "{} frames of {} x {} px, {:.2} Hz, {} dropped",
 //!     movie.len(), movie.width(), movie.height(), clock.rate_hz(), clock.dropped(),
 //! );
-//! let mut buffer = ndarray::Array2::<f32>::zeros((movie.height(), movie.width()));
+//! let mut pixels = ndarray::Array2::<f32>::zeros((movie.height(), movie.width()));
 //! for frame in movie.frames() {
-//!     frame.read_into(buffer.view_mut())?;
-//!     println!("{} mean {:?}", frame.index(), buffer.mean());
+//!     frame.read_into(pixels.view_mut())?;
+//!     println!("frame {}: mean {:?}", frame.index(), pixels.mean());
+//! #   means.push(pixels.mean().unwrap());
 //! }
 //! for warning in file.warnings() {
 //!     eprintln!("warning: {warning}");
 //! }
+//! # assert_eq!(means, [100.0, 101.0, 102.0]);
+//! # assert_eq!(clock.rate_hz(), 20.0);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

@@ -31,7 +31,8 @@ impl<'a> Movie<'a> {
         self.layout.frames()
     }
 
-    /// Whether there are no readable frames (only with [`crate::Options::salvage`]).
+    /// Whether there are no readable frames (only with [`crate::Options::salvage`]). Then nothing
+    /// vouches for width and height: look before making a buffer of that size.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

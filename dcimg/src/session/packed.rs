@@ -240,3 +240,141 @@ fn add(base: u64, pointer: At<u64>, what: &'static str) -> Result<u64, Error> {
         value: pointer.value,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::PixelType;
+
+    fn put(bytes: &mut [u8], offset: usize, value: u64, n: usize) {
+        bytes[offset..offset + n].copy_from_slice(&value.to_le_bytes()[..n]);
+    }
+
+    /// Session header of the published file of 10 frames of 2048 x 168 px.
+    fn header() -> Vec<u8> {
+        let mut bytes = vec![0xEE; 0x50];
+        put(&mut bytes, 0x00, 6_882_184, 8); // session size
+        put(&mut bytes, 0x20, 10, 4); // frames
+        put(&mut bytes, 0x24, 2, 4); // bytes per pixel
+        put(&mut bytes, 0x2C, 2048, 4); // width
+        put(&mut bytes, 0x30, 4096, 4); // bytes per row
+        put(&mut bytes, 0x34, 168, 4); // height
+        put(&mut bytes, 0x38, 688_128, 4); // bytes per frame
+        put(&mut bytes, 0x44, 112, 4); // frame 0
+        put(&mut bytes, 0x48, 112 + 6_881_280, 8); // footer
+        bytes
+    }
+
+    /// Footer of two frames, with tables of relocated pixels, framestamps and timestamps, in
+    /// this unusual order: 0x28 bytes behind the two structures of 0x34 and 0x70 bytes.
+    fn footer_bytes() -> Vec<u8> {
+        let mut bytes = vec![0xEE; 0x40 + 0x70 + 40];
+        put(&mut bytes, 0x00, 7, 4); // format version
+        put(&mut bytes, 0x08, 0x40, 8); // second structure
+        put(&mut bytes, 0x28, 0xD8, 4); // footer size
+        put(&mut bytes, 0x40 + 0x30, 0xC0, 8); // framestamps
+        put(&mut bytes, 0x40 + 0x40, 0xC8, 8); // timestamps
+        put(&mut bytes, 0x40 + 0x58, 0xB0, 8); // relocated pixels
+        put(&mut bytes, 0x40 + 0x64, 0x12, 4); // place inside a frame
+        put(&mut bytes, 0x40 + 0x68, 8, 8); // bytes per frame
+        bytes
+    }
+
+    fn read_footer(bytes: &[u8], stated: u64) -> Result<Footer, Error> {
+        let geometry = Geometry {
+            pixel: PixelType::U16,
+            width: 8,
+            height: 4,
+            row_bytes: 16,
+            frame_bytes: 64,
+            stride: 64,
+            trailer: 0,
+            frames: 2,
+            data_start: 0,
+            data_end: 0,
+        };
+        let pointer = At {
+            value: 3,
+            offset: 500,
+        };
+        // Three bytes before the footer, two of them before the session header.
+        let file = [&[0; 5], bytes].concat();
+        Ok(footer(
+            Source::Whole(&file),
+            2,
+            pointer,
+            &geometry,
+            stated + 5,
+        )?)
+    }
+
+    #[test]
+    fn reads_every_field_from_its_place() {
+        let file = [&[0; 7][..], &header()].concat();
+        let (fields, footer) = parse(Source::Whole(&file), 7).unwrap();
+        assert_eq!(fields.bytes.value, 6_882_184);
+        assert_eq!((fields.frames.value, fields.frames.offset), (10, 7 + 0x20));
+        assert_eq!(fields.pixel.value, 2);
+        assert_eq!((fields.width.value, fields.height.value), (2048, 168));
+        assert_eq!(fields.row_bytes.value, 4096);
+        assert_eq!(fields.frame_bytes.value, 688_128);
+        assert_eq!(fields.data_offset.value, 112);
+        assert_eq!((fields.stride.value, fields.trailer), (688_128, 0));
+        assert_eq!((footer.value, footer.offset), (6_881_392, 7 + 0x48));
+    }
+
+    #[test]
+    fn every_truncation_of_the_header_is_an_error() {
+        let whole = header();
+        for length in 0..whole.len() {
+            let fault = parse(Source::Whole(&whole[..length]), 0).unwrap_err();
+            let error = Error::from(fault);
+            assert!(matches!(error, Error::Truncated { .. }), "{length}");
+        }
+    }
+
+    #[test]
+    fn tables_are_where_the_pointers_say() {
+        let bytes = footer_bytes();
+        let footer = read_footer(&bytes, bytes.len() as u64).unwrap();
+        assert_eq!((footer.start, footer.bytes), (5, 0xD8));
+        assert_eq!(footer.framestamps, Ok(5 + 0xC0));
+        assert_eq!(footer.timestamps, Ok(5 + 0xC8));
+        let relocated = footer.relocated.unwrap().unwrap();
+        assert_eq!(relocated.store, 5 + 0xB0);
+        assert_eq!(
+            (relocated.place.value, relocated.place.offset),
+            (0x12, 5 + 0x40 + 0x64)
+        );
+    }
+
+    /// What a cut footer loses depends on whether the file says it is longer.
+    #[test]
+    fn every_truncation_of_the_footer_is_told_from_a_wrong_pointer() {
+        let bytes = footer_bytes();
+        let whole = bytes.len();
+        for length in 0..whole {
+            for (stated, cut) in [(whole, true), (length, false)] {
+                let error = match read_footer(&bytes[..length], stated as u64) {
+                    Err(error) => error,
+                    // The last table is the first to go.
+                    Ok(footer) => footer.timestamps.unwrap_err(),
+                };
+                assert_eq!(matches!(error, Error::Truncated { .. }), cut, "{length}");
+                assert_eq!(matches!(error, Error::Footer { .. }), !cut, "{length}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_table_beyond_the_footer_is_refused_alone() {
+        let mut bytes = footer_bytes();
+        put(&mut bytes, 0x40 + 0x30, 0xD1, 8); // one byte too far for two framestamps
+        let footer = read_footer(&bytes, bytes.len() as u64).unwrap();
+        assert!(matches!(
+            footer.framestamps,
+            Err(Error::Footer { offset, .. }) if offset == 5 + 0x40 + 0x30
+        ));
+        assert!(footer.timestamps.is_ok() && footer.relocated.is_ok());
+    }
+}

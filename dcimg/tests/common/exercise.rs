@@ -76,6 +76,10 @@ pub(crate) fn whole_file(bytes: &[u8], options: &Options) {
     let relocation = movie.relocation();
     assert!(relocation.restored() <= n && !relocation.to_string().is_empty());
 
+    // Without frames the image may be of any size.
+    if movie.is_empty() {
+        return;
+    }
     let mut restored = 0;
     let mut pixels = Array2::<u16>::zeros((height, width));
     let mut floats = Array2::<f32>::zeros((height, width));
