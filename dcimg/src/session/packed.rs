@@ -123,7 +123,8 @@ pub(crate) fn footer(
     let cut = source.len() < file_bytes;
     let inside = |pointer: u64, start: u64, needed: u64, what| {
         let available = source.len().saturating_sub(start);
-        if needed <= available {
+        // An empty table must be inside, too.
+        if start <= source.len() && needed <= available {
             return Ok(());
         }
         Err(if cut {
