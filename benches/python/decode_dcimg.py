@@ -18,19 +18,19 @@ PASSES = 10
 def frame_by_frame(path):
     file = dcimg.DCIMGFile(path)
     for t in range(file.nfrms):
-        np.array(file.zslice(t))
+        file.frame(t)
     file.close()
 
 
 def whole(path):
     file = dcimg.DCIMGFile(path)
-    file.whole
+    file.whole()
     file.close()
 
 
 def total(path):
     file = dcimg.DCIMGFile(path)
-    sums = sum(int(file.zslice(t).sum(dtype=np.uint64)) for t in range(file.nfrms))
+    sums = sum(int(file.frame(t, copy=False).sum(dtype=np.uint64)) for t in range(file.nfrms))
     file.close()
     return sums
 

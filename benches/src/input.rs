@@ -52,6 +52,13 @@ impl Input {
         self.raw.view()
     }
 
+    /// The first `frames` frames, or all if there are fewer.
+    #[must_use]
+    pub fn first(&self, frames: usize) -> ArrayView3<'_, u16> {
+        let frames = frames.min(self.raw.len_of(Axis(0)));
+        self.raw.slice(ndarray::s![..frames, .., ..])
+    }
+
     /// The simulation, for what is true about the frames.
     #[must_use]
     pub fn trial(&self) -> Trial<'_> {
@@ -64,11 +71,10 @@ impl Input {
         &self.session
     }
 
-    /// Width, height and frames, as names of benchmarks end: `512x512x200`.
+    /// [`name_of`] all frames.
     #[must_use]
     pub fn name(&self) -> String {
-        let (frames, height, width) = self.raw.dim();
-        format!("{width}x{height}x{frames}")
+        name_of(self.raw.dim())
     }
 
     /// The trial as a DCIMG file of version 7, four pixels in the middle row relocated, 20 frames
@@ -95,4 +101,14 @@ impl Input {
         }
         writer.finish().expect("written to memory").into_inner()
     }
+}
+
+/// Width, height and frames of a movie of this shape, as names of benchmarks end: `512x512x200`.
+///
+/// ```
+/// assert_eq!(widefield_benches::name_of((200, 480, 640)), "640x480x200");
+/// ```
+#[must_use]
+pub fn name_of((frames, height, width): (usize, usize, usize)) -> String {
+    format!("{width}x{height}x{frames}")
 }

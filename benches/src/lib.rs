@@ -1,20 +1,30 @@
-//! Seeded inputs for comparing variants of each step: how fast, and how near to the truth.
+//! Seeded inputs and tables of variants: which way to do a step is fast, and which is right.
 //!
-//! Every benchmark and the accuracy table take their movies from here, so variants meet the same
-//! pixels. `README.md` explains how to add a variant and holds the measured results.
+//! Every benchmark and the accuracy table take their movies from [`Input`] and [`Small`], so
+//! variants meet the same pixels, and their functions from [`variants`], so whoever adds one
+//! there sees it everywhere. `README.md` explains how and holds the measured results.
 //!
 //! ```
 //! use widefield::simulate::Light;
-//! use widefield_benches::Input;
+//! use widefield_benches::{Input, variants::background};
 //!
 //! let input = Input::new(64, 20, Light::Gaussian);
-//! assert_eq!(input.raw().dim(), (20, 64, 64));
-//! assert_eq!(input.name(), "64x64x20");
-//! assert!(dcimg::Dcimg::parse(&input.dcimg()).is_ok());
+//! let small = input.small(32);
+//! let first = small.first_frame();
+//! for variant in background::VARIANTS.iter().filter(|variant| !variant.slow) {
+//!     println!("{}: {:.1} counts", variant.name, (variant.run)(first)?);
+//! }
+//! # Ok::<(), widefield_benches::Failure>(())
 //! ```
 
 mod input;
+mod job;
+mod small;
 mod sparse;
+pub mod variants;
 
-pub use input::Input;
+pub use input::{Input, name_of};
+pub use job::{Analysis, raw_to_dff};
+pub use small::Small;
 pub use sparse::{Layout, sparse_dcimg};
+pub use variants::{Failure, Variant};

@@ -1,0 +1,122 @@
+//! One trial from the raw file to dF/F in memory, against copying the file's bytes; and whole
+//! sessions from files to files.
+
+use std::hint::black_box;
+use std::path::Path;
+
+use criterion::{Criterion, Throughput};
+use dcimg::Dcimg;
+use rayon::prelude::*;
+use widefield::Size;
+use widefield::simulate::Light;
+use widefield_benches::variants::{dff, largest_difference};
+use widefield_benches::{Input, raw_to_dff};
+use widefield_pipeline::config::Override;
+use widefield_pipeline::{Engine, Experiment, simulate};
+
+const SMALL: Size = Size {
+    width: 256,
+    height: 256,
+};
+const SMOOTHING_SD_PX: f64 = 30.0;
+/// Trials of a session on disk.
+const TRIALS: u32 = 4;
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    in_memory(&mut criterion);
+    sessions(&mut criterion);
+    criterion.final_summary();
+}
+
+fn in_memory(criterion: &mut Criterion) {
+    let input = Input::new(512, 200, Light::Gaussian);
+    let file = input.dcimg();
+    let parsed = Dcimg::parse(&file).expect("a valid file");
+    let movie = parsed.movie();
+    check(&input, &file);
+
+    let mut group = criterion.benchmark_group("job");
+    group.sample_size(20);
+    group.throughput(Throughput::Bytes(file.len() as u64));
+    let mut copy = vec![0; file.len()];
+    let half = file.len().div_ceil(2);
+    group.bench_function(format!("memcpy_1_thread/{}", input.name()), |bench| {
+        bench.iter(|| black_box(&mut copy).copy_from_slice(black_box(&file)));
+    });
+    group.bench_function(format!("memcpy_2_threads/{}", input.name()), |bench| {
+        bench.iter(|| {
+            let halves = black_box(&mut copy).par_chunks_mut(half);
+            halves
+                .zip(file.par_chunks(half))
+                .for_each(|(to, from)| to.copy_from_slice(from));
+        });
+    });
+    let mut last = None;
+    group.bench_function(format!("raw_to_dff/{}", input.name()), |bench| {
+        bench.iter(|| {
+            let analysis = raw_to_dff(&movie, SMALL, SMOOTHING_SD_PX, last.take());
+            last = Some(analysis.expect("the default session"));
+        });
+    });
+    group.bench_function(
+        format!("raw_to_dff_fresh_memory/{}", input.name()),
+        |bench| {
+            bench.iter(|| raw_to_dff(black_box(&movie), SMALL, SMOOTHING_SD_PX, None));
+        },
+    );
+    group.finish();
+}
+
+/// The job in memory gives what the slow, obvious steps give.
+fn check(input: &Input, file: &[u8]) {
+    let parsed = Dcimg::parse(file).expect("a valid file");
+    let analysis = raw_to_dff(&parsed.movie(), SMALL, SMOOTHING_SD_PX, None).expect("a session");
+    let small = input.small(256);
+    assert_eq!(largest_difference(&analysis.movie, small.movie()), 0.0);
+    let subtract = widefield::Subtract {
+        background: analysis.background,
+        clamp_negative: true,
+    };
+    let slow = dff::reference(small.movie(), &subtract, analysis.mask.kept());
+    let difference = largest_difference(&analysis.dff, &slow);
+    assert!(difference <= 1e-6, "dF/F differs by {difference:e}");
+}
+
+/// Files in page cache to HDF5 and MAT files on disk.
+fn sessions(criterion: &mut Criterion) {
+    let folder = tempfile::Builder::new()
+        .prefix("job-")
+        .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+        .expect("a folder under target");
+    let session = simulate::Session {
+        trials: TRIALS,
+        ..simulate::Session::default()
+    };
+    let experiment = session
+        .write(folder.path(), |_| {})
+        .expect("room for a session");
+
+    let mut group = criterion.benchmark_group("job");
+    group.sample_size(10);
+    group.throughput(Throughput::Elements(TRIALS.into()));
+    for precision in ["f32", "f64"] {
+        group.bench_function(format!("session_{precision}/512x512x200"), |bench| {
+            bench.iter(|| run(&experiment, precision));
+        });
+    }
+    group.finish();
+}
+
+fn run(experiment: &Path, precision: &str) {
+    let set = |text: String| text.parse::<Override>().expect("KEY=VALUE");
+    let overrides = [
+        set(format!("output.precision=\"{precision}\"")),
+        set("output.existing=\"replace\"".to_owned()),
+    ];
+    let record = Experiment::load_with(experiment, &overrides)
+        .and_then(Experiment::plan)
+        .and_then(|plan| plan.run(Engine::local(), |_| {}))
+        .expect("a session that was just made");
+    assert_eq!(record.totals.ok, TRIALS as usize);
+}

@@ -1,0 +1,75 @@
+//! The whole job in Rust and as the notebook's arithmetic in Python, on one simulated session:
+//! seconds per trial side by side by stage.
+//!
+//! ```text
+//! WIDEFIELD_PYTHON=/path/to/python \
+//!     cargo run --release -p widefield-benches --example compare_with_python -- [TRIALS] [f32|f64]
+//! ```
+//!
+//! The interpreter needs numpy, scipy, Pillow and h5py; without the variable it is `python3`.
+//! Both read the session from page cache and use all processors.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use widefield_pipeline::config::Override;
+use widefield_pipeline::{Engine, Experiment, simulate};
+
+type Failure = Box<dyn std::error::Error>;
+
+fn main() -> Result<(), Failure> {
+    let mut arguments = std::env::args().skip(1);
+    let trials: u32 = arguments.next().map_or(Ok(4), |text| text.parse())?;
+    let precision = arguments.next().unwrap_or_else(|| "f64".to_owned());
+
+    let folder = tempfile::tempdir()?;
+    let [session, notebook] = ["session", "notebook"].map(|name| folder.path().join(name));
+    eprintln!("simulating {trials} trials");
+    let made = simulate::Session {
+        trials,
+        ..simulate::Session::default()
+    };
+    let experiment = made.write(&session, |_| {})?;
+
+    eprintln!("widefield, {precision}");
+    let overrides = [format!("output.precision=\"{precision}\"").parse::<Override>()?];
+    let plan = Experiment::load_with(&experiment, &overrides)?.plan()?;
+    let record = plan.run(Engine::local(), |_| {})?;
+    if record.totals.ok != trials as usize {
+        return Err(format!("{} of {trials} trials", record.totals.ok).into());
+    }
+
+    eprintln!("the notebook's job in Python");
+    let run = session.join("run.json");
+    let processors = std::thread::available_parallelism()?.to_string();
+    let lines = python("notebook_job.py")
+        .args([&session, &notebook])
+        .arg("--experiment")
+        .arg(&run)
+        .args(["--jobs", &processors])
+        .stderr(Stdio::inherit())
+        .output()?;
+    if !lines.status.success() {
+        return Err("notebook_job.py failed".into());
+    }
+    let json = folder.path().join("notebook.jsonl");
+    std::fs::File::create(&json)?.write_all(&lines.stdout)?;
+
+    let table = python("side_by_side.py").args([&json, &run]).status()?;
+    if !table.success() {
+        return Err("side_by_side.py failed".into());
+    }
+    Ok(())
+}
+
+fn python(script: &str) -> Command {
+    let interpreter = std::env::var_os("WIDEFIELD_PYTHON").unwrap_or_else(|| "python3".into());
+    let mut command = Command::new(interpreter);
+    command.arg(
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("python")
+            .join(script),
+    );
+    command
+}
