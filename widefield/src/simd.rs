@@ -19,24 +19,16 @@ pub(crate) fn exp(x: f64) -> f64 {
     let shifted = x * std::f64::consts::LOG2_E + ROUND;
     let k = shifted - ROUND;
     let r = x - k * LN_2_HIGH - k * LN_2_LOW;
-    let mut polynomial = 1.0 / 6_227_020_800.0;
-    for divisor in [
-        479_001_600.0,
-        39_916_800.0,
-        3_628_800.0,
-        362_880.0,
-        40_320.0,
-        5_040.0,
-        720.0,
-        120.0,
-        24.0,
-        6.0,
-        2.0,
-        1.0,
-        1.0,
-    ] {
-        polynomial = polynomial * r + 1.0 / divisor;
-    }
+    // Pairs, then pairs of pairs: short chains that a processor works on side by side.
+    let (r2, low) = (r * r, 1.0 + r);
+    let (r4, r8) = (r2 * r2, r2 * r2 * (r2 * r2));
+    let polynomial = low
+        + (1.0 / 2.0 + r * (1.0 / 6.0)) * r2
+        + ((1.0 / 24.0 + r * (1.0 / 120.0)) + (1.0 / 720.0 + r * (1.0 / 5040.0)) * r2) * r4
+        + (((1.0 / 40_320.0 + r * (1.0 / 362_880.0))
+            + (1.0 / 3_628_800.0 + r * (1.0 / 39_916_800.0)) * r2)
+            + (1.0 / 479_001_600.0 + r * (1.0 / 6_227_020_800.0)) * r4)
+            * r8;
     let power = f64::from_bits(shifted.to_bits().wrapping_add(1023) << 52);
     polynomial * power
 }
