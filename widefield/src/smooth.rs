@@ -1,26 +1,36 @@
 //! Gaussian smoothing of a frame.
 
+mod taps;
+mod waves;
+
 use crate::Error;
 use crate::number::{count, index};
-use multiversion::multiversion;
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
+use taps::Taps;
+use waves::Waves;
 
 /// Largest standard deviation, in pixels, that [`gaussian`] takes.
 pub const MAX_SD_PX: f64 = 1e5;
 
-/// Columns that are summed together in registers.
-const LANES: usize = 32;
+/// Radius in pixels from which waves are faster than adding the pixels one by one.
+pub const WAVES_FROM_PX: usize = 24;
 
-/// Frames below this many pixels are not worth a second thread.
-const PARALLEL_FROM: usize = 1 << 14;
+/// Lines that are filtered side by side, one in each lane of a register.
+const LANES: usize = 8;
+
+/// The same place of [`LANES`] lines.
+type Place = [f64; LANES];
 
 /// Gaussian filter of a frame `(y, x)`, standard deviation `sd_px` pixels on both axes.
 ///
 /// Weights `exp(-i^2 / (2 sd^2))` up to the radius `int(4 sd + 0.5)`, divided by their sum; the frame
 /// is continued by reflection with the edge repeated (`b a | a b c | c b`), however far the radius
-/// reaches. Equal to `scipy.ndimage.gaussian_filter` with its defaults but for rounding, below
-/// 1e-12 relative. The result does not depend on the number of threads.
+/// reaches. Equal to `scipy.ndimage.gaussian_filter` with its defaults within 1e-12 of the largest
+/// pixel. The result does not depend on the number of threads.
+///
+/// A wide Gaussian is summed as waves whose windowed sums slide along a line, so the work does not grow
+/// with `sd_px`; see [`WAVES_FROM_PX`].
 ///
 /// A standard deviation below 0.125 px has the radius 0 and leaves the frame as it is. NaN and
 /// infinite pixels spread as far as the radius. An empty frame gives an empty one.
@@ -51,40 +61,17 @@ pub fn gaussian(frame: ArrayView2<'_, f64>, sd_px: f64) -> Result<Array2<f64>, E
     if frame.is_empty() || radius(sd_px) == 0 {
         return Ok(out);
     }
-    let mut between = Array2::zeros((height, width));
-    if let (Some(out), Some(between)) = (out.as_slice_mut(), between.as_slice_mut()) {
-        let pieces = if out.len() < PARALLEL_FROM {
-            1
-        } else {
-            rayon::current_num_threads() * 4
-        };
-        let rows = height.div_ceil(pieces).max(1);
-        let kernel = folded(sd_px, height);
-        let reach = kernel.len() - 1;
-        let sources = reflected(height, reach);
-        between
-            .par_chunks_mut(rows * width)
-            .enumerate()
-            .for_each(|(i, piece)| {
-                for (y, row) in piece.chunks_exact_mut(width).enumerate() {
-                    let y = i * rows + y;
-                    along_columns(out, width, &sources[y..=y + 2 * reach], &kernel, row);
-                }
-            });
-        let kernel = folded(sd_px, width);
-        let reach = kernel.len() - 1;
-        let sources = reflected(width, reach);
-        out.par_chunks_mut(rows * width)
-            .zip(between.par_chunks(rows * width))
-            .for_each(|(out, between)| {
-                let mut line = vec![0.0; sources.len()];
-                for (out, row) in out.chunks_exact_mut(width).zip(between.chunks_exact(width)) {
-                    for (value, &source) in line.iter_mut().zip(&sources) {
-                        *value = row[source];
-                    }
-                    along_row(&line, &kernel, out);
-                }
-            });
+    // A sliding sum never loses a value that is not finite, and may overflow where weights would not.
+    let slidable = frame.iter().all(|value| value.abs() < 1e300);
+    if let Some(out) = out.as_slice_mut() {
+        let columns = along_columns(out, width, &Kernel::new(sd_px, height, slidable));
+        along_rows(
+            &columns,
+            width,
+            height,
+            &Kernel::new(sd_px, width, slidable),
+            out,
+        );
     }
     Ok(out)
 }
@@ -93,27 +80,91 @@ fn radius(sd_px: f64) -> usize {
     index(4.0 * sd_px + 0.5)
 }
 
-/// Weights at distance 0, 1, 2 ... for an axis of `n` pixels.
-///
-/// The reflected axis repeats every `2 n` pixels, so weights further out than `n` are added to the
-/// weight that meets the same pixel. Then no distance is above `n`, however wide the Gaussian.
-fn folded(sd_px: f64, n: usize) -> Vec<f64> {
-    let radius = radius(sd_px);
-    let weight = |i: usize| (-0.5 * (count(i) / sd_px).powi(2)).exp();
-    let sum = 1.0 + 2.0 * (1..=radius).map(weight).sum::<f64>();
-    if radius <= n {
-        return (0..=radius).map(|i| weight(i) / sum).collect();
+/// How lines of one length are filtered.
+enum Kernel {
+    Taps(Taps),
+    Waves(Waves),
+}
+
+impl Kernel {
+    /// For lines of `n` pixels.
+    fn new(sd_px: f64, n: usize, slidable: bool) -> Self {
+        // Beyond several times the line, its reflections are longer than what folding leaves to add.
+        if slidable && (WAVES_FROM_PX..=8 * n).contains(&radius(sd_px)) {
+            Self::Waves(Waves::new(sd_px))
+        } else {
+            Self::Taps(Taps::new(sd_px, n))
+        }
     }
-    let period = 2 * n;
-    let mut ring = vec![0.0; period];
-    ring[0] = 1.0;
-    for i in 1..=radius {
-        ring[i % period] += weight(i);
-        ring[(period - i % period) % period] += weight(i);
+
+    /// Places needed before the first and after the last pixel.
+    fn reach(&self) -> usize {
+        match self {
+            Self::Taps(taps) => taps.reach(),
+            Self::Waves(waves) => waves.reach(),
+        }
     }
-    // Distance n to the left and to the right is the same pixel of the ring, and is added twice.
-    ring[n] *= 0.5;
-    ring[..=n].iter().map(|weight| weight / sum).collect()
+
+    /// Filters lines that begin [`Kernel::reach`] places early and end as many late.
+    fn filter(&self, line: &[Place], out: &mut [Place]) {
+        match self {
+            Self::Taps(taps) => taps.filter(line, out),
+            Self::Waves(waves) => waves.filter(line, out),
+        }
+    }
+}
+
+/// Filters all columns of a frame. Block after block of [`LANES`] columns, each with all rows.
+fn along_columns(frame: &[f64], width: usize, kernel: &Kernel) -> Vec<Place> {
+    let height = frame.len() / width;
+    let sources = reflected(height, kernel.reach());
+    let mut columns = vec![[0.0; LANES]; width.div_ceil(LANES) * height];
+    columns
+        .par_chunks_mut(height)
+        .enumerate()
+        .for_each_init(Vec::new, |line, (block, out)| {
+            let first = block * LANES;
+            let lanes = LANES.min(width - first);
+            line.clear();
+            line.extend(sources.iter().map(|y| {
+                let mut place = [0.0; LANES];
+                place[..lanes].copy_from_slice(&frame[y * width + first..][..lanes]);
+                place
+            }));
+            kernel.filter(line, out);
+        });
+    columns
+}
+
+/// Filters all rows of what [`along_columns`] gives, into a frame row by row.
+fn along_rows(columns: &[Place], width: usize, height: usize, kernel: &Kernel, out: &mut [f64]) {
+    let sources = reflected(width, kernel.reach());
+    let new = || {
+        (
+            vec![[0.0; LANES]; width],
+            Vec::new(),
+            vec![[0.0; LANES]; width],
+        )
+    };
+    out.par_chunks_mut(LANES * width).enumerate().for_each_init(
+        new,
+        |(row, line, filtered), (block, out)| {
+            let first = block * LANES;
+            for lane in 0..out.len() / width {
+                for (x, place) in row.iter_mut().enumerate() {
+                    place[lane] = columns[x / LANES * height + first + lane][x % LANES];
+                }
+            }
+            line.clear();
+            line.extend(sources.iter().map(|&x| row[x]));
+            kernel.filter(line, filtered);
+            for (lane, out) in out.chunks_exact_mut(width).enumerate() {
+                for (out, place) in out.iter_mut().zip(filtered.iter()) {
+                    *out = place[lane];
+                }
+            }
+        },
+    );
 }
 
 /// For every place from `-reach` to `n + reach` the pixel that stands there.
@@ -126,52 +177,6 @@ fn reflected(n: usize, reach: usize) -> Vec<usize> {
             if place < n { place } else { period - 1 - place }
         })
         .collect()
-}
-
-/// One output row: `sources` are the rows around it, the middle one its own.
-#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
-fn along_columns(frame: &[f64], width: usize, sources: &[usize], kernel: &[f64], out: &mut [f64]) {
-    let reach = kernel.len() - 1;
-    for (block, out) in out.chunks_mut(LANES).enumerate() {
-        let piece = |i: usize| &frame[sources[i] * width + block * LANES..][..out.len()];
-        let mut sums = [0.0; LANES];
-        for (sum, &value) in sums.iter_mut().zip(piece(reach)) {
-            *sum = kernel[0] * value;
-        }
-        for (distance, &weight) in kernel.iter().enumerate().skip(1) {
-            for ((sum, &above), &below) in sums
-                .iter_mut()
-                .zip(piece(reach - distance))
-                .zip(piece(reach + distance))
-            {
-                *sum += weight * (above + below);
-            }
-        }
-        out.copy_from_slice(&sums[..out.len()]);
-    }
-}
-
-/// One output row from the row continued by the kernel's reach to either side.
-#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
-fn along_row(line: &[f64], kernel: &[f64], out: &mut [f64]) {
-    let reach = kernel.len() - 1;
-    for (block, out) in out.chunks_mut(LANES).enumerate() {
-        let piece = |i: usize| &line[i + block * LANES..][..out.len()];
-        let mut sums = [0.0; LANES];
-        for (sum, &value) in sums.iter_mut().zip(piece(reach)) {
-            *sum = kernel[0] * value;
-        }
-        for (distance, &weight) in kernel.iter().enumerate().skip(1) {
-            for ((sum, &left), &right) in sums
-                .iter_mut()
-                .zip(piece(reach - distance))
-                .zip(piece(reach + distance))
-            {
-                *sum += weight * (left + right);
-            }
-        }
-        out.copy_from_slice(&sums[..out.len()]);
-    }
 }
 
 #[cfg(test)]

@@ -79,7 +79,7 @@ proptest! {
     ) {
         let counts = Array2::from_shape_fn((height * ratio, width * ratio), |(y, x)| {
             let hash = (seed ^ (y * 1009 + x) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            if hash % 7 == 0 { u16::MAX } else { (hash >> 48) as u16 }
+            if hash.is_multiple_of(7) { u16::MAX } else { (hash >> 48) as u16 }
         });
         let to = Size { width, height };
         let mut resizer = Resize::Triangle.resizer(Size::of(counts.view()), to).unwrap();
