@@ -10,8 +10,8 @@
 use std::time::{Duration, Instant};
 
 use ndarray::{Array3, ArrayView2, ArrayView3, Axis, s};
+use widefield::Subtract;
 use widefield::simulate::Light;
-use widefield::{Baseline, Mask, Subtract};
 use widefield_benches::variants::{Variant, background, dff, largest_difference, resize, segment};
 use widefield_benches::{Failure, Input, Small};
 
@@ -198,29 +198,7 @@ fn delta_f(small: &Small) -> Result<(), Failure> {
             movie.len_of(Axis(0)),
         );
     }
-    // What no variant of this step can do better: the noise of the camera.
-    let noise = noise_of_dff(small)?;
-    println!("{:<24}{noise:>18.5}", "(noise of F and F0)");
     Ok(())
-}
-
-/// Rms error of dF/F from the true F0, so from the noise of single frames and of three baseline
-/// frames alone.
-fn noise_of_dff(small: &Small) -> Result<f64, Failure> {
-    let expected = small.expected();
-    let f0 = Baseline::frames(9..12).f0(expected.view(), small.subtract())?;
-    let mask = Mask::from_kept(small.brain().to_owned());
-    let mut out = Array3::zeros(expected.raw_dim());
-    widefield::dff::normalise_into(
-        small.movie(),
-        small.subtract(),
-        f0.view(),
-        &mask,
-        out.view_mut(),
-    )?;
-    let single = errors(out.view(), small.true_dff().view()).rms;
-    // The mean of three frames has a third of the variance of one.
-    Ok(single * (4.0_f64 / 3.0).sqrt())
 }
 
 struct Errors {
