@@ -90,6 +90,39 @@ fn behaviour_prints_the_counts() {
     let found: serde_json::Value = serde_json::from_str(&stdout).expect("JSON");
     assert_eq!(found["score"]["hits"], 1);
     assert_eq!(found["trials"].as_array().unwrap().len(), 3);
+    // d' = Z(1.5 / 3) - Z(1.5 / 2) by the log-linear rule, from 1 hit of 2 and 1 false alarm of 1.
+    let d_prime = found["score"]["d_prime"].as_f64().unwrap();
+    assert!(
+        (d_prime + 0.674_489_750_196_081_7).abs() < 1e-12,
+        "{d_prime}"
+    );
+    assert_eq!(found["trials"][0]["outcome"], "hit");
+    assert!(
+        (found["reaction_of_hits_s"]["quartiles"][1]
+            .as_f64()
+            .unwrap()
+            - 0.7)
+            .abs()
+            < 1e-9
+    );
+    let (status, stdout, _) = run(widefield()
+        .arg("behaviour")
+        .arg(&log)
+        .args(table)
+        .arg("--csv"));
+    assert_eq!(status, 0);
+    assert_eq!(stdout.lines().count(), 4);
+    let grit = [
+        "--by-grit",
+        "--stimulus",
+        "P100=Go",
+        "--stimulus",
+        "P1200=No Go",
+        "--json",
+    ];
+    let (_, by_grit, _) = run(widefield().arg("behaviour").arg(&log).args(grit));
+    let by_grit: serde_json::Value = serde_json::from_str(&by_grit).expect("JSON");
+    assert_eq!(by_grit["score"], found["score"]);
     let (status, _, stderr) = run(widefield().args(["behaviour", "/nowhere/log.txt"]));
     assert_eq!(status, 2);
     assert!(stderr.contains("/nowhere/log.txt"), "{stderr}");

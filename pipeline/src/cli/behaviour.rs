@@ -1,12 +1,16 @@
 //! `widefield behaviour`
 
-use super::{Outcome, output};
+use super::{Outcome as Ended, output};
+use clap::ValueEnum;
 use miette::{IntoDiagnostic, WrapErr};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::PathBuf;
-use widefield_behaviour::sdt::Correction;
-use widefield_behaviour::{Correct, Log, Score, Trial, text};
+use widefield_behaviour::{
+    Correct, Correction, Interval, Log, Matching, Outcome, ReactionFrom, Score, Table, Trial, csv,
+    format_date_time, quantiles, reaction_times_s, text,
+};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -15,10 +19,32 @@ pub(super) struct Args {
     /// A stimulus and its correct decision, as in 'Texture 1 P100=Go'; repeat for each
     #[arg(long = "stimulus", value_name = "NAME=DECISION", value_parser = stimulus)]
     stimuli: Vec<(String, Correct)>,
-    /// Print one JSON object
+    /// Match stimuli by the word after the last blank (P100) instead of the whole name
     #[arg(long)]
+    by_grit: bool,
+    /// What is done about rates of 0 and 1 in d', criterion and beta
+    #[arg(long, default_value = "log-linear")]
+    correction: CorrectionArg,
+    /// Print one JSON object
+    #[arg(long, conflicts_with = "csv")]
     json: bool,
+    /// Print a table of all trials with every field, comma separated
+    #[arg(long)]
+    csv: bool,
 }
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum CorrectionArg {
+    /// n / N, which may make d' infinite
+    None,
+    /// 0 becomes 1 / (2 N), 1 becomes 1 - 1 / (2 N)
+    HalfTrial,
+    /// (n + 0.5) / (N + 1), for every rate
+    LogLinear,
+}
+
+/// Confidence of the intervals shown.
+const CONFIDENCE: f64 = 0.95;
 
 fn stimulus(text: &str) -> Result<(String, Correct), String> {
     let (name, decision) = text.rsplit_once('=').ok_or("is no NAME=DECISION")?;
@@ -31,109 +57,294 @@ fn stimulus(text: &str) -> Result<(String, Correct), String> {
     }
 }
 
-pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
+pub(super) fn run(args: &Args) -> miette::Result<Ended> {
     let path = args.log.display();
     let bytes = std::fs::read(&args.log)
         .into_diagnostic()
         .wrap_err_with(|| format!("cannot read {path}"))?;
+    // Names of stimuli are ASCII; a stray byte of another encoding must not cost the log.
     let log = Log::read(&String::from_utf8_lossy(&bytes));
     for problem in log.problems() {
         output::message(format_args!("{path}: {problem}"));
     }
+    if log.problems_omitted() > 0 {
+        output::message(format_args!(
+            "{path}: and {} more problems",
+            log.problems_omitted()
+        ));
+    }
     if log.trials().is_empty() {
         miette::bail!("{path}: holds no trial");
     }
-    let known = |t: &&Trial| {
-        t.stimulus
-            .as_ref()
-            .is_some_and(|s| args.stimuli.iter().any(|(name, _)| name == s))
-    };
-    let scored: Vec<Trial> = log
-        .trials()
-        .iter()
-        .filter(known)
-        .filter(|t| !t.damaged)
-        .cloned()
-        .collect();
-    let shown: BTreeSet<&str> = log
-        .trials()
-        .iter()
-        .filter_map(|t| t.stimulus.as_deref())
-        .collect();
-    let unknown: Vec<&str> = shown
-        .into_iter()
-        .filter(|s| !args.stimuli.iter().any(|(name, _)| name == s))
-        .collect();
-    if !unknown.is_empty() {
-        let hint: Vec<String> = unknown
-            .iter()
-            .map(|s| format!("--stimulus '{s}=Go'"))
-            .collect();
-        output::message(format_args!(
-            "not scored, since no correct decision is given: {}; add for instance {}",
-            unknown.join(", "),
-            hint.join(" ")
-        ));
-    }
-    let score = Score::of(&scored, &args.stimuli)
-        .into_diagnostic()
-        .wrap_err_with(|| format!("{path}"))?;
+    let scored = Scored::new(args, &log).wrap_err_with(|| format!("{path}"))?;
     if args.json {
-        output::result(json(&log, &score))?;
+        output::result(scored.json()?)?;
+    } else if args.csv {
+        output::result(csv::trials(log.trials(), Some(&scored.table)).trim_end())?;
     } else {
-        output::result(text::trial_list(log.trials()).trim_end())?;
-        output::result("")?;
-        output::result(text::performance(&score, &args.stimuli).trim_end())?;
-        output::result(format_args!(
-            "Early: {}\nUnscored: {}\nNot scored: {}\nd': {:.3} (log-linear)",
-            score.early(),
-            score.unscored(),
-            log.trials().len() - scored.len(),
-            score.d_prime(Correction::LogLinear)
-        ))?;
+        output::result(scored.trials())?;
+        output::result(scored.summary()?.trim_end())?;
     }
     let sound = !log.problems().iter().any(|p| p.is_unusable());
-    Ok(if sound {
-        Outcome::Done
-    } else {
-        Outcome::Partly
-    })
+    Ok(if sound { Ended::Done } else { Ended::Partly })
 }
 
-fn json(log: &Log, score: &Score) -> serde_json::Value {
-    let finite = |v: f64| v.is_finite().then_some(v);
-    let trials: Vec<_> = log
-        .trials()
-        .iter()
-        .map(|t| {
-            json!({
-                "running": t.running,
-                "logged": t.logged,
-                "start": t.start.to_string(),
-                "stimulus": t.stimulus,
-                "decision": t.decision.to_string(),
-                "damaged": t.damaged,
-            })
+/// A log and what the table of stimuli makes of it.
+struct Scored<'a> {
+    log: &'a Log,
+    stimuli: &'a [(String, Correct)],
+    table: Table,
+    correction: Correction,
+    /// Trials whose stimulus the table knows.
+    known: Vec<Trial>,
+    score: Score,
+}
+
+impl<'a> Scored<'a> {
+    fn new(args: &'a Args, log: &'a Log) -> miette::Result<Self> {
+        let matching = if args.by_grit {
+            Matching::Grit
+        } else {
+            Matching::FullName
+        };
+        let table = Table::new(&args.stimuli, matching).into_diagnostic()?;
+        let is_known = |t: &&Trial| {
+            t.stimulus
+                .as_deref()
+                .is_some_and(|s| table.correct(s).is_some())
+        };
+        let known: Vec<Trial> = log.trials().iter().filter(is_known).cloned().collect();
+        let names = log.trials().iter().filter_map(|t| t.stimulus.as_deref());
+        let unknown: BTreeSet<&str> = names.filter(|s| table.correct(s).is_none()).collect();
+        if !unknown.is_empty() {
+            let hint: Vec<String> = unknown
+                .iter()
+                .map(|s| format!("--stimulus '{s}=Go'"))
+                .collect();
+            output::message(format_args!(
+                "not scored, since no correct decision is given: {}; add for instance {}",
+                unknown.into_iter().collect::<Vec<_>>().join(", "),
+                hint.join(" ")
+            ));
+        }
+        let score = Score::with(&known, &table).into_diagnostic()?;
+        Ok(Self {
+            log,
+            stimuli: &args.stimuli,
+            table,
+            correction: match args.correction {
+                CorrectionArg::None => Correction::None,
+                CorrectionArg::HalfTrial => Correction::HalfTrial,
+                CorrectionArg::LogLinear => Correction::LogLinear,
+            },
+            known,
+            score,
         })
+    }
+
+    fn outcome(&self, trial: &Trial) -> &'static str {
+        match self.table.outcome(trial) {
+            Ok(Some(outcome)) => name(outcome),
+            Ok(None) => "damaged",
+            Err(_) => "not scored",
+        }
+    }
+
+    /// Reaction times of hits in seconds, from the moment the animal may answer.
+    fn reactions_s(&self) -> Vec<f64> {
+        let hit = |t: &&Trial| self.table.outcome(t) == Ok(Some(Outcome::Hit));
+        reaction_times_s(self.known.iter().filter(hit), ReactionFrom::Report)
+    }
+
+    fn trials(&self) -> String {
+        let rows = self.log.trials().iter().map(|t| {
+            [
+                t.running.to_string(),
+                t.logged.to_string(),
+                format_date_time(t.start),
+                t.stimulus.clone().unwrap_or_else(|| "missing".into()),
+                t.decision.to_string(),
+                self.outcome(t).to_owned(),
+            ]
+        });
+        columns(
+            [
+                "trial", "logged", "start", "stimulus", "decision", "outcome",
+            ],
+            rows,
+        )
+    }
+
+    fn summary(&self) -> miette::Result<String> {
+        let s = &self.score;
+        let mut out = text::performance(s, self.stimuli);
+        let not_scored = self.log.trials().len() - self.known.len();
+        let _ = writeln!(
+            out,
+            "Early: {}\nUnscored: {}\nDamaged: {}\nNot scored: {not_scored}\nIncomplete: {}\n",
+            s.early(),
+            s.unscored(),
+            s.damaged(),
+            self.log.incomplete().len()
+        );
+        let rate = |value: f64, interval: Interval| {
+            format!(
+                "{value:.3} (95 % {:.3} to {:.3})",
+                interval.low, interval.high
+            )
+        };
+        if s.go_trials() > 0 {
+            let interval = s.hit_rate_interval(CONFIDENCE).into_diagnostic()?;
+            let _ = writeln!(out, "Hit rate: {}", rate(s.hit_rate(), interval));
+        }
+        if s.no_go_trials() > 0 {
+            let interval = s.false_alarm_rate_interval(CONFIDENCE).into_diagnostic()?;
+            let _ = writeln!(
+                out,
+                "False-alarm rate: {}",
+                rate(s.false_alarm_rate(), interval)
+            );
+        }
+        if s.go_trials() > 0 && s.no_go_trials() > 0 {
+            let _ = writeln!(
+                out,
+                "d': {:.3}  criterion: {:.3}  beta: {:.3}  ({})",
+                shown(s.d_prime(self.correction)),
+                shown(s.criterion(self.correction)),
+                shown(s.beta(self.correction)),
+                self.correction_name()
+            );
+        }
+        let reactions = self.reactions_s();
+        if !reactions.is_empty() {
+            let q = quantiles(&reactions, &[0.25, 0.5, 0.75]).into_diagnostic()?;
+            let _ = writeln!(
+                out,
+                "Reaction time of hits: median {:.3} s, quartiles {:.3} and {:.3} s, {} trials",
+                q[1],
+                q[0],
+                q[2],
+                reactions.len()
+            );
+        }
+        Ok(out)
+    }
+
+    fn correction_name(&self) -> &'static str {
+        match self.correction {
+            Correction::None => "no correction",
+            Correction::HalfTrial => "1/(2N)",
+            _ => "log-linear",
+        }
+    }
+
+    fn json(&self) -> miette::Result<Value> {
+        let finite = |v: f64| v.is_finite().then_some(v);
+        let trials: Vec<_> = self
+            .log
+            .trials()
+            .iter()
+            .map(|t| {
+                let reaction = t.reaction_time(ReactionFrom::Report);
+                json!({
+                    "running": t.running,
+                    "logged": t.logged,
+                    "start": t.start.to_string(),
+                    "stimulus": t.stimulus,
+                    "decision": t.decision.to_string(),
+                    "outcome": self.outcome(t),
+                    "reaction_s": reaction.map(|r| r.as_secs_f64()),
+                    "damaged": t.damaged,
+                })
+            })
+            .collect();
+        let problems: Vec<_> = self
+            .log
+            .problems()
+            .iter()
+            .map(|p| json!({"line": p.line, "column": p.column, "message": p.to_string()}))
+            .collect();
+        let counts = |s: &Score| {
+            let interval = |i: Result<Interval, _>| {
+                i.ok().and_then(|i| Some([finite(i.low)?, finite(i.high)?]))
+            };
+            json!({
+                "go_trials": s.go_trials(),
+                "no_go_trials": s.no_go_trials(),
+                "hits": s.hits(),
+                "misses": s.misses(),
+                "correct_rejections": s.correct_rejections(),
+                "false_alarms": s.false_alarms(),
+                "early": s.early(),
+                "unscored": s.unscored(),
+                "damaged": s.damaged(),
+                "hit_rate": finite(s.hit_rate()),
+                "hit_rate_interval": interval(s.hit_rate_interval(CONFIDENCE)),
+                "false_alarm_rate": finite(s.false_alarm_rate()),
+                "false_alarm_rate_interval": interval(s.false_alarm_rate_interval(CONFIDENCE)),
+                "correction": self.correction_name(),
+                "d_prime": finite(s.d_prime(self.correction)),
+                "criterion": finite(s.criterion(self.correction)),
+                "beta": finite(s.beta(self.correction)),
+            })
+        };
+        let by_stimulus: serde_json::Map<String, Value> =
+            Score::by_stimulus(&self.known, &self.table)
+                .into_diagnostic()?
+                .iter()
+                .map(|(stimulus, score)| (stimulus.clone(), counts(score)))
+                .collect();
+        let reactions = self.reactions_s();
+        let q = quantiles(&reactions, &[0.25, 0.5, 0.75]).into_diagnostic()?;
+        Ok(json!({
+            "trials": trials,
+            "incomplete": self.log.incomplete().len(),
+            "not_scored": self.log.trials().len() - self.known.len(),
+            "score": counts(&self.score),
+            "by_stimulus": by_stimulus,
+            "reaction_of_hits_s": {"trials": reactions.len(), "quartiles": q.into_iter().map(finite).collect::<Vec<_>>()},
+            "problems": problems,
+        }))
+    }
+}
+
+fn name(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Hit => "hit",
+        Outcome::Miss => "miss",
+        Outcome::CorrectRejection => "correct rejection",
+        Outcome::FalseAlarm => "false alarm",
+        Outcome::Early => "early",
+        Outcome::Unscored => "unscored",
+    }
+}
+
+/// Without the sign of a number that is shown as 0.
+fn shown(value: f64) -> f64 {
+    if value.abs() < 0.0005 { 0.0 } else { value }
+}
+
+/// A table with aligned columns.
+fn columns<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+    let rows: Vec<[String; N]> = std::iter::once(head.map(str::to_owned))
+        .chain(rows)
         .collect();
-    let problems: Vec<_> = log
-        .problems()
-        .iter()
-        .map(|p| json!({"line": p.line, "column": p.column, "message": p.to_string()}))
-        .collect();
-    json!({
-        "trials": trials,
-        "score": {
-            "go_trials": score.go_trials(),
-            "no_go_trials": score.no_go_trials(),
-            "hits": score.hits(),
-            "misses": score.misses(),
-            "correct_rejections": score.correct_rejections(),
-            "false_alarms": score.false_alarms(),
-            "early": score.early(),
-            "unscored": score.unscored(),
-            "d_prime": finite(score.d_prime(Correction::LogLinear)),
-        },
-        "problems": problems,
-    })
+    let width = |column: usize| {
+        rows.iter()
+            .map(|r| r[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: [usize; N] = std::array::from_fn(width);
+    let mut out = String::new();
+    for row in &rows {
+        let cells: Vec<String> = row
+            .iter()
+            .zip(widths)
+            .map(|(cell, w)| format!("{cell:w$}"))
+            .collect();
+        out.push_str(cells.join("  ").trim_end());
+        out.push('\n');
+    }
+    out
 }
