@@ -1,8 +1,10 @@
 //! What `experiment.toml` says: keys, defaults, and the rules between them.
 
+mod limits;
 mod read;
 mod template;
 
+pub use limits::Checks;
 pub use read::{ConfigError, Override};
 pub use template::TEMPLATE;
 
@@ -28,6 +30,9 @@ pub struct Config {
     /// Arithmetic.
     #[serde(default)]
     pub analysis: Analysis,
+    /// Limits of the checks; they change no result.
+    #[serde(default)]
+    pub checks: Checks,
 }
 
 /// Where the raw files are.
@@ -514,6 +519,11 @@ impl Config {
                 "output.compression",
                 format!("{} is above 9", o.compression),
             );
+        }
+        let wrong = |pair: &(&str, [f64; 2])| !pair.1.iter().all(|v| v.is_finite() && *v >= 0.0);
+        if let Some((name, [warn, fail])) = self.checks.pairs().find(wrong) {
+            let message = format!("[{warn}, {fail}] are no two limits from 0 on: warn, fail");
+            return err(&format!("checks.{name}"), message);
         }
         self.experiment
             .problem()

@@ -2,10 +2,10 @@
 
 use crate::config::Config;
 use crate::error::Error;
-use crate::record::{BehaviourRecord, Check, Level, Output};
+use crate::record::{BehaviourRecord, Check, Level, OutcomeRecord, Output};
 use std::collections::BTreeMap;
 use widefield_behaviour::sdt::Correction;
-use widefield_behaviour::{Correct, Log, Score, Trial, text};
+use widefield_behaviour::{Correct, Log, Outcome, ReactionFrom, Score, Trial, text};
 use widefield_storage::{Place, mat};
 
 /// What the log says of one movie.
@@ -189,7 +189,29 @@ impl SessionLog {
             left_out: self.left_out,
             d_prime: (s.go_trials() > 0 && s.no_go_trials() > 0 && d_prime.is_finite())
                 .then_some(d_prime),
+            hit_rate: finite(s.hit_rate()),
+            false_alarm_rate: finite(s.false_alarm_rate()),
+            outcomes: self.log.trials().iter().map(|t| self.outcome(t)).collect(),
         }
+    }
+
+    fn outcome(&self, trial: &Trial) -> OutcomeRecord {
+        let rule = trial.stimulus.as_ref().filter(|_| !trial.damaged);
+        let rule = rule.and_then(|s| self.rules.iter().find(|(name, _)| name == s));
+        let outcome = rule.map(|(_, correct)| Outcome::of(*correct, trial.decision));
+        let reaction = trial.reaction_time(ReactionFrom::Report);
+        OutcomeRecord {
+            trial: trial.running,
+            outcome: outcome.map_or_else(|| "left out".into(), |o| o.to_string()),
+            reaction_s: reaction.map(|r| r.as_secs_f64()),
+        }
+    }
+
+    /// Running number and start of every trial, seconds since 1970 of the rig's clock.
+    pub(crate) fn starts(&self) -> Vec<(u32, f64)> {
+        let epoch = jiff::civil::datetime(1970, 1, 1, 0, 0, 0, 0);
+        let since = |t: &Trial| (t.running, t.start.duration_since(epoch).as_secs_f64());
+        self.log.trials().iter().map(since).collect()
     }
 
     /// Writes both texts and the trial indices.
@@ -227,6 +249,10 @@ impl SessionLog {
             .map(|(name, bytes)| Ok(output.put(&name, bytes)?.into()))
             .collect()
     }
+}
+
+fn finite(value: f64) -> Option<f64> {
+    value.is_finite().then_some(value)
 }
 
 impl From<widefield_storage::Written> for Output {

@@ -432,6 +432,7 @@ fn comparable(config: &Config) -> Config {
     c.data.url.clear();
     c.output.url = None;
     c.output.existing = Existing::Resume;
+    c.checks = crate::config::Checks::default();
     c
 }
 

@@ -70,6 +70,51 @@ pub struct TrialRecord {
     pub seconds: BTreeMap<String, f64>,
     /// What was read, so that a later run can tell whether it changed.
     pub input: Option<Input>,
+    /// What the checks are made from.
+    #[serde(default)]
+    pub quality: Option<Quality>,
+}
+
+/// Measures of a trial that its checks are made from; `None` where one could not be taken.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Quality {
+    /// Range of brightness of a frame over its noise, [`widefield::quality::light_over_noise`] of frames 1 and 2.
+    pub light_over_noise: Option<f64>,
+    /// Share of the raw pixels above `analysis.invalid_above`.
+    pub saturated_share: Option<f64>,
+    /// When frame 0 was taken by the camera's clock, seconds since 1970.
+    pub first_frame_unix_s: Option<f64>,
+    /// Frames per second by the camera's clock, missing ones counted.
+    pub camera_rate_hz: Option<f64>,
+    /// Largest deviation of an interval between frames, [`widefield::quality::jitter`].
+    pub clock_jitter: Option<f64>,
+    /// Frames missing between the first and last frame of the baseline, or just before it.
+    pub dropped_in_baseline: Option<u64>,
+    /// Why there is no background.
+    pub background_error: Option<String>,
+    /// Largest plausible background, counts: 5th percentile of the smoothed frame.
+    pub background_limit: Option<f64>,
+    /// Root mean square residual of the background fit over its amplitude.
+    pub fit_residual: Option<f64>,
+    /// Whether the threshold is the first point of the density; `None` for a mask of the session.
+    pub threshold_zero: Option<bool>,
+    /// Share of the pixels that are masked.
+    pub masked_share: Option<f64>,
+    /// Median F0 of the kept pixels, counts above background.
+    pub f0: Option<f64>,
+    /// Share of the kept pixels with an F0 below 5 % of that median.
+    pub low_f0_share: Option<f64>,
+    /// Half-open range of frames F0 is the mean of.
+    pub baseline_frames: Option<[usize; 2]>,
+    /// Mean dF/F of the kept pixels over those frames.
+    pub baseline_dff: Option<f64>,
+    /// Frame 0 against the next nine, [`widefield::quality::first_frame`] of the mean trace.
+    pub first_frame: Option<f64>,
+    /// Share of light lost during the trial, [`widefield::quality::bleaching`] of the mean trace.
+    pub bleaching: Option<f64>,
+    /// 99.9th percentile of |dF/F| over kept pixels and frames.
+    pub dff_p999: Option<f64>,
 }
 
 /// Parameters of the fitted Gaussian, in camera axes of the resized frame.
@@ -186,6 +231,26 @@ pub struct BehaviourRecord {
     pub left_out: u32,
     /// Sensitivity with the log-linear correction; `None` without both kinds of trial.
     pub d_prime: Option<f64>,
+    /// Hits per Go trial; `None` without one.
+    #[serde(default)]
+    pub hit_rate: Option<f64>,
+    /// False alarms per No Go trial; `None` without one.
+    #[serde(default)]
+    pub false_alarm_rate: Option<f64>,
+    /// Every trial of the log in order.
+    #[serde(default)]
+    pub outcomes: Vec<OutcomeRecord>,
+}
+
+/// One trial of the log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OutcomeRecord {
+    /// Running number, which movies are matched to.
+    pub trial: u32,
+    /// `hit`, `miss`, `correct rejection`, `false alarm`, `early`, `unscored`; `left out` if it was not scored.
+    pub outcome: String,
+    /// From when the animal may answer to its lick, seconds; `None` without a lick.
+    pub reaction_s: Option<f64>,
 }
 
 /// Sums over the trials of a run.
@@ -203,6 +268,9 @@ pub struct Totals {
     pub bytes: u64,
     /// Wall-clock time of this run.
     pub seconds: f64,
+    /// Part of it that session checks and the report took; what trials spent on it stands with them.
+    #[serde(default)]
+    pub report_seconds: f64,
     /// When this run ended, UTC.
     pub ended: String,
     /// Whether the run was interrupted, so that movies may be missing from the list.
@@ -246,6 +314,7 @@ impl TrialRecord {
             outputs: Vec::new(),
             seconds: BTreeMap::new(),
             input: None,
+            quality: None,
         }
     }
 

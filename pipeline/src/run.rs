@@ -1,12 +1,13 @@
 //! A whole run: the trials of a plan, then what belongs to the session.
 
-use crate::config::{Existing, Scope};
+use crate::checks;
+use crate::config::{Config, Existing, Scope};
 use crate::engine::Engine;
 use crate::engine::local::{self, Progress};
 use crate::error::{Error, with_causes};
 use crate::plan::{Plan, RUN_JSON, TrialPlan, Work};
 use crate::record::{Check, Level, Output, RunRecord, Status, Totals, TrialRecord};
-use crate::report;
+use crate::report::{self, pictures::Pictures};
 use crate::trial::{Measured, SessionWide, TrialError, Worker, described};
 use ndarray::Array2;
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,7 +66,7 @@ impl Plan {
     pub fn run(self, engine: Engine, mut tell: impl FnMut(Event<'_>)) -> Result<RunRecord, Error> {
         let began = Instant::now();
         let out = &self.config.output;
-        for folder in ["", &out.movie, &out.dff, &out.mat] {
+        for folder in ["", &out.movie, &out.dff, &out.mat, "report"] {
             self.output.check_writable(folder)?;
         }
         self.output.sweep_temporary()?;
@@ -78,6 +79,7 @@ impl Plan {
             kept: self.trials.len() - to_do.len(),
             checks: &self.checks,
         });
+        let kept = |trial| kept(&self.config, trial);
         let mut records: Vec<Option<TrialRecord>> = self.trials.iter().map(kept).collect();
         let largest = self.trials.iter().map(|t| t.input.bytes).max().unwrap_or(0);
         let (jobs, memory) = engine.width(largest);
@@ -197,7 +199,7 @@ impl Plan {
         let mut checks = self.checks.clone();
         let mut outputs = Vec::new();
         // Trials that were under way or never began are no failures: the next run does them.
-        let trials: Vec<TrialRecord> = records
+        let mut trials: Vec<TrialRecord> = records
             .into_iter()
             .flatten()
             .filter(|r| {
@@ -220,10 +222,23 @@ impl Plan {
                 }
             }
         }
+        let reporting = Instant::now();
+        let pictures = self.pictures(&trials);
+        let masks: Vec<_> = pictures
+            .iter()
+            .map(|p| p.as_ref().and_then(Pictures::kept))
+            .collect();
+        let behaviour = self.log.as_ref().map(crate::label::SessionLog::record);
+        let session = checks::Session {
+            masks: masks.iter().map(Option::as_ref).collect(),
+            log_starts: self.log.as_ref().map(|l| l.starts()).unwrap_or_default(),
+            behaviour: behaviour.as_ref(),
+        };
+        checks.extend(checks::of_session(&self.config, &mut trials, &session));
         let mut record = RunRecord {
             version: crate::VERSION.into(),
             config: self.config.clone(),
-            behaviour: self.log.as_ref().map(crate::label::SessionLog::record),
+            behaviour,
             totals: totals(&trials, outputs, self.ignored.clone(), interrupted),
             trials,
             checks,
@@ -232,13 +247,27 @@ impl Plan {
             self.remove_old(&mut record, tell);
         }
         record.totals.seconds = began.elapsed().as_secs_f64();
+        let page = report::html(&record, &pictures);
+        record.totals.report_seconds = reporting.elapsed().as_secs_f64();
         let finish = |source| Error::Finish { source };
         self.output
-            .put("report.html", report::html(&record).into_bytes())
+            .put("report.html", page.into_bytes())
             .map_err(finish)?;
         let json = serde_json::to_vec_pretty(&record).unwrap_or_default();
         self.output.put(RUN_JSON, json).map_err(finish)?;
         Ok(record)
+    }
+
+    /// What was kept for the report, for each record; `None` where nothing was, or nothing readable.
+    fn pictures(&self, trials: &[TrialRecord]) -> Vec<Option<Pictures>> {
+        let of = |record: &TrialRecord| {
+            let trial = self.trials.iter().find(|t| t.file == record.file)?;
+            // A failed trial may have left pictures in an earlier run; those of this one came with measures.
+            record.quality.as_ref()?;
+            let bytes = self.output.read(&Pictures::name(&trial.stem)).ok()?;
+            serde_json::from_slice(&bytes).ok()
+        };
+        trials.iter().map(of).collect()
     }
 
     fn session_files(
@@ -336,13 +365,18 @@ impl Plan {
     }
 }
 
-fn kept(trial: &TrialPlan) -> Option<TrialRecord> {
+/// The record of a trial that an earlier run finished, judged by the limits of this one.
+fn kept(config: &Config, trial: &TrialPlan) -> Option<TrialRecord> {
     match &trial.work {
         Work::Do(_) => None,
-        Work::Keep(record) => Some(TrialRecord {
-            status: Status::Skipped,
-            ..(**record).clone()
-        }),
+        Work::Keep(record) => {
+            let mut record = TrialRecord {
+                status: Status::Skipped,
+                ..(**record).clone()
+            };
+            checks::judge(config, &mut record);
+            Some(record)
+        }
     }
 }
 
@@ -386,6 +420,7 @@ fn totals(
         skipped: count(Status::Skipped),
         bytes: of_trials.chain(&outputs).map(|o| o.bytes).sum(),
         seconds: 0.0,
+        report_seconds: 0.0,
         ended: jiff::Timestamp::now()
             .strftime("%Y-%m-%dT%H:%M:%SZ")
             .to_string(),

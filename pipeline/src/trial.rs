@@ -1,15 +1,17 @@
 //! One trial: read, call the libraries in order, write.
 
+use crate::checks;
 use crate::config::{Config, MatScale};
 use crate::error::with_causes;
 use crate::plan::TrialPlan;
-use crate::record::{Check, Fit, Level, Output, Status, TrialRecord};
+use crate::record::{Check, Fit, Level, Output, Quality, Status, TrialRecord};
+use crate::report::pictures::{Gather, Pictures};
 use dcimg::{Dcimg, Mapped, Movie};
 use ndarray::parallel::prelude::*;
 use ndarray::{Array2, Array3, ArrayView3, Axis, s};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
-use widefield::{BackgroundLevel, Baseline, Mask, Resize, Size, Subtract};
+use widefield::{BackgroundLevel, Baseline, Mask, Resize, Size, Subtract, quality};
 use widefield_storage::{Dataset, ErrorKind, MatMovie, Place};
 
 /// What trials of one run share.
@@ -81,6 +83,9 @@ struct Loaded {
     /// (t, y, x), camera orientation, counts.
     movie: Array3<f32>,
     dropped: Option<u64>,
+    gaps: Vec<dcimg::Gap>,
+    intervals_s: Vec<f64>,
+    quality: Quality,
     checks: Vec<Check>,
 }
 
@@ -115,15 +120,45 @@ impl Worker<'_> {
         level: Option<&BackgroundLevel>,
     ) -> TrialRecord {
         let mut record = described(trial);
-        match self.process(trial, session, level, &mut record) {
+        let mut pictures = Pictures::default();
+        match self.process(trial, session, level, &mut record, &mut pictures) {
             Ok(()) => record.status = Status::Ok,
             Err(error) => {
                 record.status = Status::Failed;
                 record.error = Some(with_causes(&error));
                 record.outputs.clear();
+                if let TrialError::Analysis {
+                    step: "background",
+                    source,
+                } = &error
+                {
+                    let quality = record.quality.get_or_insert_default();
+                    quality.background_error = Some(source.to_string());
+                }
             }
         }
+        self.keep(trial, &pictures, &mut record);
+        checks::judge(self.config, &mut record);
         record
+    }
+
+    /// Keeps what the report shows of a trial that was read. A report without pictures is no failed trial.
+    fn keep(&self, trial: &TrialPlan, pictures: &Pictures, record: &mut TrialRecord) {
+        if pictures.first.is_none() || self.alive().is_err() {
+            return;
+        }
+        let began = Instant::now();
+        let name = Pictures::name(&trial.stem);
+        let json = serde_json::to_vec(pictures).unwrap_or_default();
+        if let Err(error) = self.output.put(&name, json) {
+            let message = format!(
+                "its pictures are missing from the report: {}",
+                with_causes(&error)
+            );
+            let check = Check::new("pictures", Level::Warn, f64::NAN, f64::NAN, message);
+            record.checks.push(check);
+        }
+        *record.seconds.entry("report".into()).or_default() += began.elapsed().as_secs_f64();
     }
 
     /// The mean over frames of the resized movie, before subtraction.
@@ -144,27 +179,46 @@ impl Worker<'_> {
         session: &SessionWide,
         level: Option<&BackgroundLevel>,
         record: &mut TrialRecord,
+        pictures: &mut Pictures,
     ) -> Result<(), TrialError> {
         let mut stage = Stage::new(record);
         let loaded = self.load(trial)?;
         stage.ends("read");
         let movie = loaded.movie;
-        stage.record.frames = Some(movie.len_of(Axis(0)));
+        let frames = movie.len_of(Axis(0));
+        stage.record.frames = Some(frames);
         stage.record.dropped_frames = loaded.dropped;
         stage.record.checks.extend(loaded.checks);
+        stage.record.quality = Some(loaded.quality);
+        pictures.first_frame(movie.index_axis(Axis(0), 0));
+        pictures.intervals(&loaded.intervals_s);
+        stage.quality().light_over_noise = light_over_noise(movie.view());
+        stage.ends("report");
 
         // Asked for first: a baseline that does not fit is a mistake in the request, not in the pixels.
-        let baseline = self.baseline(movie.len_of(Axis(0)))?;
+        let baseline = self.baseline(frames)?;
+        if let Ok(range) = baseline.range(frames) {
+            stage.quality().baseline_frames = Some([range.start, range.end]);
+            stage.quality().dropped_in_baseline = Some(missing_in(&loaded.gaps, &range));
+        }
         self.alive()?;
         let level = match level {
             Some(measured) => *measured,
             None => self.background(movie.view())?,
         };
         stage.record.fit = level.fit.as_ref().map(Fit::from);
-        stage.record.checks.push(background_check(&level));
+        stage.quality().background_limit = Some(level.plausible_max);
+        let relative = level.fit.map(|fit| fit.residual_rms / fit.amplitude.abs());
+        stage.quality().fit_residual = relative.filter(|r| r.is_finite());
         let background = session.background.unwrap_or(level.value);
         stage.record.background = Some(background);
         stage.ends("background");
+        let step = &self.config.analysis.background;
+        let fitted = movie.slice(s![step.frames[0]..step.frames[1], .., ..]);
+        if let Ok(image) = Subtract::NOTHING.mean(fitted) {
+            pictures.fit(image.view(), step.smoothing_sd_px, &level);
+        }
+        stage.ends("report");
 
         self.alive()?;
         let subtract = self.subtract(background);
@@ -188,13 +242,17 @@ impl Worker<'_> {
                     .rule()
                     .mask(mean.view())
                     .map_err(analysis("mask"))?;
-                stage.record.checks.extend(threshold_check(&mask));
+                stage.quality().threshold_zero = Some(mask.threshold_zero());
                 mask
             }
         };
         stage.record.threshold = Some(mask.threshold());
         stage.record.masked_pixels = Some(mask.masked_pixels());
+        let pixels = mask.kept().len() as f64;
+        stage.quality().masked_share = Some(mask.masked_pixels() as f64 / pixels);
         stage.ends("mask");
+        pictures.mask(&mask);
+        stage.ends("report");
 
         self.alive()?;
         let f0 = baseline
@@ -202,8 +260,26 @@ impl Worker<'_> {
             .map_err(analysis("baseline"))?;
         let nonfinite = widefield::dff::nonfinite_pixels(f0.view(), &mask);
         stage.record.nonfinite_pixels = Some(nonfinite);
-        self.write(trial, &movie, &subtract, &f0, &mask, stage.record)?;
+        let median = quality::kept_median(f0.view(), mask.kept());
+        stage.quality().f0 = median.ok().filter(|f0| f0.is_finite());
+        let low = quality::low_share(f0.view(), mask.kept(), LOW_F0);
+        stage.quality().low_f0_share = low.ok().filter(|share| share.is_finite());
+        let mut gather = Gather::new(f0.dim(), frames, &self.config.experiment.axis());
+        self.write(
+            trial,
+            &movie,
+            &subtract,
+            &f0,
+            &mask,
+            stage.record,
+            &mut gather,
+        )?;
         stage.ends("write");
+        stage.moves(gather.spent, "write", "report");
+        gather
+            .finish(stage.quality(), pictures)
+            .map_err(analysis("report"))?;
+        stage.ends("report");
         Ok(())
     }
 
@@ -312,18 +388,31 @@ impl Worker<'_> {
                 Ok(())
             })?;
 
-        let clock = raw.clock().ok();
+        let clock = raw.clock().ok().filter(|clock| !clock.is_empty());
+        let pixels = raw.len() as f64 * camera.width as f64 * camera.height as f64;
+        let mut quality = Quality {
+            saturated_share: Some(invalid.into_inner() as f64 / pixels),
+            ..Quality::default()
+        };
+        if let Some(clock) = &clock {
+            let finite = |v: f64| v.is_finite().then_some(v);
+            let stamps = clock.framestamps().windows(2);
+            let steps: Vec<u32> = stamps.map(|pair| pair[1].wrapping_sub(pair[0])).collect();
+            quality.first_frame_unix_s = clock.times().first().map(|time| time.as_seconds());
+            quality.camera_rate_hz = finite(clock.camera_rate_hz());
+            quality.clock_jitter = finite(quality::jitter(&clock.intervals_s(), &steps));
+        }
         let mut checks: Vec<Check> = warnings
             .iter()
             .map(|w| Check::new("file", Level::Warn, f64::NAN, f64::NAN, w.to_string()))
             .collect();
-        let dropped = clock.as_ref().map(dcimg::Clock::dropped);
-        checks.extend(dropped.map(dropped_check));
         checks.extend(aspect_check(camera, size));
-        checks.extend(invalid_check(invalid.into_inner(), above));
         Ok(Loaded {
             movie,
-            dropped,
+            dropped: clock.as_ref().map(dcimg::Clock::dropped),
+            gaps: clock.as_ref().map(dcimg::Clock::gaps).unwrap_or_default(),
+            intervals_s: clock.map(|clock| clock.intervals_s()).unwrap_or_default(),
+            quality,
             checks,
         })
     }
@@ -345,7 +434,8 @@ impl Worker<'_> {
         Ok(Array3::zeros((frames, size.height, size.width)))
     }
 
-    /// Opens all outputs, feeds them block by block, and lets them appear only when all are complete.
+    /// Opens all outputs, feeds them and the report block by block, and lets them appear only when all are complete.
+    #[expect(clippy::too_many_arguments, reason = "everything a trial has computed")]
     fn write(
         &self,
         trial: &TrialPlan,
@@ -354,6 +444,7 @@ impl Worker<'_> {
         f0: &Array2<f64>,
         mask: &Mask,
         record: &mut TrialRecord,
+        gather: &mut Gather,
     ) -> Result<(), TrialError> {
         let (frames, height, width) = movie.dim();
         let shape = [frames, height, width];
@@ -394,25 +485,22 @@ impl Worker<'_> {
                 Err(error) => return Err(error.into()),
             };
         }
-        let wants_dff = dff_file.is_some() || mat_file.is_some();
-        let mut normalised =
-            Array3::<f32>::zeros((if wants_dff { BLOCK.min(frames) } else { 0 }, height, width));
+        let mut normalised = Array3::<f32>::zeros((BLOCK.min(frames), height, width));
         for block in movie.axis_chunks_iter(Axis(0), BLOCK) {
             self.alive()?;
             if let Some(file) = &mut mov_file {
                 file.push(block)?;
             }
-            if wants_dff {
-                let n = block.len_of(Axis(0));
-                let mut dff = normalised.slice_mut(s![..n, .., ..]);
-                widefield::dff::normalise_into(block, subtract, f0.view(), mask, dff.view_mut())
-                    .map_err(analysis("dF/F"))?;
-                if let Some(file) = &mut dff_file {
-                    file.push(dff.view())?;
-                }
-                if let Some(file) = &mut mat_file {
-                    file.push(dff.view())?;
-                }
+            let n = block.len_of(Axis(0));
+            let mut dff = normalised.slice_mut(s![..n, .., ..]);
+            widefield::dff::normalise_into(block, subtract, f0.view(), mask, dff.view_mut())
+                .map_err(analysis("dF/F"))?;
+            gather.add(block, dff.view()).map_err(analysis("report"))?;
+            if let Some(file) = &mut dff_file {
+                file.push(dff.view())?;
+            }
+            if let Some(file) = &mut mat_file {
+                file.push(dff.view())?;
             }
         }
         self.alive()?;
@@ -499,11 +587,24 @@ impl<'a> Stage<'a> {
         }
     }
 
+    /// Adds the time since the last stage ended to this one.
     fn ends(&mut self, name: &str) {
         let now = Instant::now();
         let seconds = (now - self.began).as_secs_f64();
-        self.record.seconds.insert(name.to_owned(), seconds);
+        *self.record.seconds.entry(name.to_owned()).or_default() += seconds;
         self.began = now;
+    }
+
+    /// Counts time that was spent within one stage to another.
+    fn moves(&mut self, spent: std::time::Duration, from: &str, to: &str) {
+        let spent = spent.as_secs_f64();
+        for (name, seconds) in [(from, -spent), (to, spent)] {
+            *self.record.seconds.entry(name.to_owned()).or_default() += seconds;
+        }
+    }
+
+    fn quality(&mut self) -> &mut Quality {
+        self.record.quality.get_or_insert_default()
     }
 }
 
@@ -521,52 +622,23 @@ impl From<&widefield::GaussianFit> for Fit {
     }
 }
 
-fn background_check(level: &BackgroundLevel) -> Check {
-    let (verdict, message) = if level.implausible {
-        (
-            Level::Warn,
-            format!(
-                "background {:.1} is outside 0 to {:.1} counts, the 5th percentile of the smoothed frame; dF/F is scaled wrongly if light is not Gaussian",
-                level.value, level.plausible_max
-            ),
-        )
-    } else {
-        (Level::Pass, format!("background {:.1} counts", level.value))
-    };
-    Check::new(
-        "background_implausible",
-        verdict,
-        level.value,
-        level.plausible_max,
-        message,
-    )
+/// Kept pixels whose F0 is below this share of the median count as low.
+const LOW_F0: f64 = 0.05;
+
+/// Of frames 1 and 2, as frame 0 may be dim; of 0 and 1 where there are no more.
+fn light_over_noise(movie: ArrayView3<'_, f32>) -> Option<f64> {
+    let last = movie.len_of(Axis(0)).checked_sub(1).filter(|&n| n > 0)?;
+    let first = last.min(2) - 1;
+    let [a, b] = [first, first + 1].map(|t| movie.index_axis(Axis(0), t));
+    let found = quality::light_over_noise(a, b).ok()?;
+    found.is_finite().then_some(found)
 }
 
-fn threshold_check(mask: &Mask) -> Option<Check> {
-    mask.threshold_zero().then(|| {
-        Check::new(
-            "threshold_zero",
-            Level::Warn,
-            mask.threshold(),
-            0.0,
-            "the density of pixel means is below the cutoff from the start, so nothing is masked; lower analysis.segmentation.density_cutoff",
-        )
-    })
-}
-
-fn dropped_check(dropped: u64) -> Check {
-    let value = dropped as f64;
-    let (level, message) = match dropped {
-        0 => (
-            Level::Pass,
-            "no frame is missing by the framestamps".to_owned(),
-        ),
-        n => (
-            Level::Warn,
-            format!("{n} frames are missing by the framestamps; times after the gap are shifted"),
-        ),
-    };
-    Check::new("dropped_frames", level, value, 0.0, message)
+/// Frames that are missing within a range of frames, or just before it.
+fn missing_in(gaps: &[dcimg::Gap], range: &std::ops::Range<usize>) -> u64 {
+    let within = |gap: &&dcimg::Gap| range.contains(&(gap.after + 1));
+    let missing = gaps.iter().filter(within).map(|gap| u64::from(gap.missing));
+    missing.sum()
 }
 
 /// Pixels that stop being square are seldom meant.
@@ -584,13 +656,5 @@ fn aspect_check(camera: Size, resized: Size) -> Option<Check> {
             resized.height
         );
         Check::new("aspect", Level::Warn, off, 0.01, message)
-    })
-}
-
-fn invalid_check(cleared: usize, above: u16) -> Option<Check> {
-    (cleared > 0).then(|| {
-        let value = cleared as f64;
-        let message = format!("{cleared} raw pixels above {above} were set to 0");
-        Check::new("invalid_pixels", Level::Warn, value, 0.0, message)
     })
 }

@@ -111,6 +111,24 @@ const KEYS: &[&str] = &[
     "analysis.baseline.method",
     "analysis.baseline.frames",
     "analysis.baseline.before_s",
+    "checks.no_light",
+    "checks.fit_residual",
+    "checks.background_step",
+    "checks.first_frame",
+    "checks.saturation",
+    "checks.low_f0",
+    "checks.masked_share_low",
+    "checks.masked_share_high",
+    "checks.mask_stability",
+    "checks.dropped_frames",
+    "checks.frame_rate",
+    "checks.clock_jitter",
+    "checks.bleaching",
+    "checks.f0_drift",
+    "checks.baseline_event",
+    "checks.dff_range",
+    "checks.early_share",
+    "checks.clock_match",
 ];
 
 /// Whether the key exists, as a value or as a table of such.
@@ -136,7 +154,7 @@ fn nearest(key: &str) -> String {
         let by_path = strsim::damerau_levenshtein(k, key);
         (by_name, by_path)
     };
-    let tables = ["data", "output", "experiment", "analysis"];
+    let tables = ["data", "output", "experiment", "analysis", "checks"];
     if !key.contains('.') {
         let near = |t: &&&str| strsim::damerau_levenshtein(t, key);
         if let Some(table) = tables.iter().min_by_key(near).filter(|t| near(t) <= 3) {
@@ -455,6 +473,8 @@ mod tests {
                 "[analysis.segmentation]\ndensity_cutoff = 0.0",
                 "density_cutoff",
             ),
+            ("[checks]\nbleaching = [0.1, -1]", "checks.bleaching"),
+            ("[checks]\nbleaching = [0.1]", "bleaching"),
             (
                 "[analysis.baseline]\nframes = [9, 9]",
                 "analysis.baseline.frames",

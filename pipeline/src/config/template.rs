@@ -62,4 +62,24 @@ scope = "trial"                 # or "session": one mask for all trials
 method = "frames"
 frames = [9, 12]                # half-open; or, instead of frames:
 # before_s = -2.0               # all frames before this time
+
+[checks]                        # [warn, fail]; shares as fractions of 1. They change no result
+no_light = [10, 5]              # below: range of brightness over its noise
+fit_residual = [0.1, 0.2]       # of the background fit, over its amplitude
+background_step = [0.02, 0.1]   # background against the session's median, over F0
+first_frame = [0.02, 0.1]       # frame 0 against the median of frames 1 to 9
+saturation = [0, 0.001]         # raw pixels above invalid_above
+low_f0 = [0.001, 0.01]          # kept pixels with F0 below 5 % of its median
+masked_share_low = [0.05, 0]    # below: masked pixels
+masked_share_high = [0.8, 0.95] # above: masked pixels
+mask_stability = [0.95, 0.85]   # below: overlap with the session's mask
+dropped_frames = [1, 1]         # from: missing anywhere, missing in the baseline
+frame_rate = [0.005, 0.02]      # camera's rate against sample_rate_hz
+clock_jitter = [0.1, 0.5]       # largest deviation of an interval between frames
+bleaching = [0.01, 0.03]        # light lost during a trial
+f0_drift = [0.1, 0.25]          # change of F0 over the session
+baseline_event = [0.001, 0.01]  # mean dF/F over the baseline; a baseline at an event warns, after 0 s fails
+dff_range = [0.5, 2]            # 99.9th percentile of |dF/F|
+early_share = [0.3, 0.5]        # early trials
+clock_match = [2, 60]           # seconds between movie and entry of the log; slipped numbers fail
 "#;

@@ -1,52 +1,79 @@
 //! Pieces of a page: escaping, tables, the frame around them.
 
+use crate::record::Level;
 use std::fmt::Write as _;
+use widefield::render::ColourMap;
 
-const STYLE: &str = "
-:root{color-scheme:light dark;--line:#d0d0d0;--soft:#f4f4f4;--pass:#1a7f37;--warn:#9a6700;--fail:#b3261e}
-@media(prefers-color-scheme:dark){:root{--line:#444;--soft:#242424;--pass:#57c271;--warn:#e3b341;--fail:#ff8a80}}
-body{font:16px/1.5 system-ui,sans-serif;max-width:75rem;margin:0 auto;padding:1rem}
-h1{font-size:1.4rem;overflow-wrap:anywhere}h2{font-size:1.15rem;margin-top:2rem}
-.verdict{border-left:.4rem solid;padding:.5rem 1rem;background:var(--soft)}
-.scroll{overflow-x:auto}table{border-collapse:collapse}
-th,td{padding:.25rem .6rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
-thead th{white-space:nowrap}.n{text-align:right;font-variant-numeric:tabular-nums}
-.pass{color:var(--pass)}.warn{color:var(--warn)}.fail{color:var(--fail)}
-.badge{font-weight:600}.verdict strong{color:inherit}
-pre{background:var(--soft);padding:1rem;overflow-x:auto;font-size:.85rem}
-@media print{body{max-width:none}.scroll{overflow:visible}}
-";
+const STYLE: &str = include_str!("style.css");
+/// Sorting and filtering; the page is complete without it.
+const SCRIPT: &str = include_str!("table.js");
 
 pub(super) fn head(page: &mut String, title: &str) {
     let title = escape(title);
+    let mut bars = String::new();
+    for (name, map) in [("magma", ColourMap::Magma), ("viridis", ColourMap::Viridis)] {
+        let stops: Vec<String> = (0..=10)
+            .map(|i| {
+                let [r, g, b] = map.colour(f64::from(i) / 10.0);
+                format!("#{r:02x}{g:02x}{b:02x}")
+            })
+            .collect();
+        let _ = write!(
+            bars,
+            ".bar.{name}{{background:linear-gradient(90deg,{})}}",
+            stops.join(",")
+        );
+    }
     let _ = write!(
         page,
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
-         <title>widefield: {title}</title><style>{STYLE}</style></head><body><main><h1>{title}</h1>\n"
+         <title>widefield: {title}</title><link rel=\"icon\" href=\"data:,\">\
+         <style>{STYLE}{bars}</style></head><body><main><h1>{title}</h1>\n"
     );
 }
 
 pub(super) fn foot(page: &mut String, text: &str) {
     let _ = writeln!(
         page,
-        "</main><footer><p>{}</p></footer></body></html>",
+        "</main><footer><p>{}</p></footer><script>{SCRIPT}</script></body></html>",
         escape(text)
     );
 }
 
-/// A table under a heading. `rows` is markup.
-pub(super) fn table(page: &mut String, title: &str, head: &[&str], rows: &str) {
-    let cell = |name: &&str| match *name {
-        "" => "<th scope=\"col\"><span aria-label=\"status\"></span></th>".to_owned(),
-        name => format!("<th scope=\"col\">{}</th>", escape(name)),
-    };
+/// A heading that the list of contents can point to.
+pub(super) fn section(page: &mut String, id: &str, title: &str) {
+    let _ = writeln!(page, "<h2 id=\"{id}\">{}</h2>", escape(title));
+}
+
+/// A table; `rows` is markup, numbers are in cells of class `n`.
+pub(super) fn table(page: &mut String, caption: &str, head: &[&str], rows: &str) {
+    let cell = |name: &&str| format!("<th scope=\"col\">{}</th>", escape(name));
     let head: String = head.iter().map(cell).collect();
+    // Focusable, so that a table wider than the screen can be scrolled by keyboard.
     let _ = writeln!(
         page,
-        "<h2>{}</h2><div class=\"scroll\"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>",
-        escape(title)
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{0}\"><table><caption class=\"away\">{0}</caption>\
+         <thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>",
+        escape(caption)
     );
+}
+
+/// Name of a verdict, for people and for the style sheet.
+pub(super) fn class(level: Level) -> &'static str {
+    match level {
+        Level::Pass => "pass",
+        Level::Warn => "warn",
+        Level::Fail => "fail",
+    }
+}
+
+pub(super) fn badge(level: Level, text: &str) -> String {
+    format!(
+        "<span class=\"badge {}\">{}</span>",
+        class(level),
+        escape(text)
+    )
 }
 
 /// Text as it may stand anywhere in a page.
@@ -65,8 +92,13 @@ pub(super) fn escape(text: &str) -> String {
     safe
 }
 
+/// A number with one digit behind the point; a dash where there is none.
 pub(super) fn number(value: Option<f64>) -> String {
     value.map_or_else(|| "–".into(), |v| format!("{v:.1}"))
+}
+
+pub(super) fn or_dash(value: Option<impl ToString>) -> String {
+    value.map_or_else(|| "–".into(), |v| escape(&v.to_string()))
 }
 
 pub(super) fn bytes(n: u64) -> String {

@@ -1,0 +1,459 @@
+//! From measures to verdicts: pass, warn or fail, each with what was measured, the limit, and what to do.
+//!
+//! Measures come from [`Quality`] in the record of a trial, so that trials kept from an earlier run are judged by
+//! today's limits like all others. A measure that could not be taken gives no check.
+//!
+//! Some faults make others unavoidable: a dark movie has no sensible mask. Such a consequence is reported as part of
+//! its cause, by the table [`CONSEQUENCES`], so that the page names what is wrong and not all that follows.
+
+mod session;
+
+pub(crate) use session::{Session, of_session};
+
+use crate::config::{Checks, Config};
+use crate::record::{Check, Level, Quality, Status, TrialRecord};
+
+/// What follows from what: cause, and the checks that are part of it once it is raised.
+const CONSEQUENCES: &[(&str, &[&str])] = &[
+    // Without light nothing that is computed from pixels means anything.
+    (
+        "no_light",
+        &[
+            "background_implausible",
+            "fit_residual",
+            "background_step",
+            "first_frame",
+            "low_f0",
+            "masked_share",
+            "mask_stability",
+            "threshold_zero",
+            "bleaching",
+            "baseline_event",
+            "dff_range",
+        ],
+    ),
+    // A fit that misses the background misses the image, and what is left after subtraction is masked wrongly.
+    (
+        "background_implausible",
+        &[
+            "fit_residual",
+            "background_step",
+            "low_f0",
+            "masked_share",
+            "mask_stability",
+            "threshold_zero",
+        ],
+    ),
+    // The threshold 0 masks nothing.
+    ("threshold_zero", &["masked_share", "mask_stability"]),
+    // An interval over lost frames that the camera did not count is both.
+    ("clock_jitter", &["frame_rate"]),
+];
+
+/// Checks that [`of_trial`] and [`of_session`] make, as opposed to what was noticed on the way.
+const JUDGED: &[&str] = &[
+    "no_light",
+    "background_implausible",
+    "fit_residual",
+    "background_step",
+    "first_frame",
+    "saturation",
+    "low_f0",
+    "masked_share",
+    "mask_stability",
+    "threshold_zero",
+    "dropped_frames",
+    "frame_rate",
+    "clock_jitter",
+    "bleaching",
+    "baseline_event",
+    "dff_range",
+];
+
+/// Judges a trial by its own measures, and replaces earlier verdicts.
+pub(crate) fn judge(config: &Config, record: &mut TrialRecord) {
+    let judged = |c: &Check| JUDGED.contains(&c.name.as_str());
+    record.checks.retain(|c| !judged(c));
+    let checks = of_trial(config, record);
+    record.checks.extend(checks);
+    settle(&mut record.checks);
+}
+
+/// Moves consequences into their causes.
+fn settle(checks: &mut [Check]) {
+    for (cause, parts) in CONSEQUENCES {
+        let raised = |c: &Check| c.level != Level::Pass;
+        if !checks.iter().any(|c| c.name == *cause && raised(c)) {
+            continue;
+        }
+        let mut worst = Level::Pass;
+        let mut moved = Vec::new();
+        for check in checks.iter_mut() {
+            if parts.contains(&check.name.as_str()) && raised(check) {
+                worst = worst.max(check.level);
+                moved.push(check.name.clone());
+                check.level = Level::Pass;
+                check.message = format!("{} (part of {cause})", check.message);
+            }
+        }
+        if let Some(check) = checks.iter_mut().find(|c| c.name == *cause)
+            && !moved.is_empty()
+        {
+            check.level = check.level.max(worst);
+            check.message = format!("{}; it follows: {}", check.message, moved.join(", "));
+        }
+    }
+}
+
+/// A measure against its two limits.
+struct Measure<'a> {
+    name: &'a str,
+    value: f64,
+    limits: [f64; 2],
+    /// Whether a value is beyond a limit.
+    beyond: fn(f64, f64) -> bool,
+    /// What was measured, in words with the number.
+    found: String,
+    /// A limit in the unit of the words.
+    show: fn(f64) -> String,
+    /// What to do.
+    advice: &'a str,
+}
+
+impl Measure<'_> {
+    fn check(self) -> Check {
+        let [warn, fail] = self.limits;
+        let (level, limit) = if (self.beyond)(self.value, fail) {
+            (Level::Fail, fail)
+        } else if (self.beyond)(self.value, warn) {
+            (Level::Warn, warn)
+        } else {
+            (Level::Pass, warn)
+        };
+        let shown = (self.show)(limit);
+        let message = match level {
+            Level::Pass => format!("{} (limit {shown})", self.found),
+            _ => format!("{}, beyond {shown}: {}", self.found, self.advice),
+        };
+        Check::new(self.name, level, self.value, limit, message)
+    }
+}
+
+fn above(value: f64, limit: f64) -> bool {
+    value > limit
+}
+
+fn below(value: f64, limit: f64) -> bool {
+    value < limit
+}
+
+fn from(value: f64, limit: f64) -> bool {
+    value >= limit
+}
+
+/// A share in per cent with what digits it needs.
+pub(crate) fn percent(share: f64) -> String {
+    let percent = 100.0 * share;
+    let digits = match percent.abs() {
+        p if p == 0.0 || p >= 10.0 => 0,
+        p if p >= 1.0 => 1,
+        p if p >= 0.1 => 2,
+        _ => 3,
+    };
+    format!("{percent:.digits$} %")
+}
+
+fn plain(value: f64) -> String {
+    format!("{value}")
+}
+
+fn of_trial(config: &Config, record: &TrialRecord) -> Vec<Check> {
+    let Some(quality) = &record.quality else {
+        return Vec::new();
+    };
+    let limits = &config.checks;
+    let mut checks: Vec<Check> = of_light(limits, quality, record);
+    checks.extend(of_clock(config, quality, record));
+    checks.extend(of_mask(limits, quality));
+    checks.extend(of_dff(config, quality));
+    checks
+}
+
+fn of_light(limits: &Checks, quality: &Quality, record: &TrialRecord) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let mut add = |measure: Measure<'_>| checks.push(measure.check());
+    if let Some(value) = quality.light_over_noise {
+        add(Measure {
+            name: "no_light",
+            value,
+            limits: limits.no_light,
+            beyond: below,
+            found: format!(
+                "brightness over the frame spans {value:.1} times its noise (noise alone: 3.3)"
+            ),
+            show: plain,
+            advice: "the frame is nearly dark; was the lens cap on, the lamp off or the shutter closed?",
+        });
+    }
+    if let Some(value) = quality.saturated_share {
+        add(Measure {
+            name: "saturation",
+            value,
+            limits: limits.saturation,
+            beyond: above,
+            found: format!(
+                "{} of the raw pixels are above analysis.invalid_above and were set to 0",
+                percent(value)
+            ),
+            show: percent,
+            advice: "lower exposure or light; dF/F is wrong where pixels saturate",
+        });
+    }
+    if let Some(value) = quality.fit_residual {
+        add(Measure {
+            name: "fit_residual",
+            value,
+            limits: limits.fit_residual,
+            beyond: above,
+            found: format!(
+                "the background fit leaves {} of its amplitude unexplained",
+                percent(value)
+            ),
+            show: percent,
+            advice: "the light is not Gaussian; compare the profile with the fit, and the background with a dark corner",
+        });
+    }
+    if let Some(value) = quality.first_frame {
+        add(Measure {
+            name: "first_frame",
+            value,
+            limits: limits.first_frame,
+            beyond: above,
+            found: format!(
+                "frame 0 differs by {} from the median of frames 1 to 9",
+                percent(value)
+            ),
+            show: percent,
+            advice: "lamp or shutter were late; take the background from later frames (analysis.background.frames)",
+        });
+    }
+    if let Some(value) = quality.bleaching {
+        add(Measure {
+            name: "bleaching",
+            value,
+            limits: limits.bleaching,
+            beyond: above,
+            found: if value < 0.0 {
+                format!(
+                    "no light is lost during the trial ({} gained)",
+                    percent(-value)
+                )
+            } else {
+                format!("{} of the light is lost during the trial", percent(value))
+            },
+            show: percent,
+            advice: "dF/F sinks with it; lower the light, or compare only within the same time of trials",
+        });
+    }
+    checks.extend(background(quality, record));
+    checks
+}
+
+fn background(quality: &Quality, record: &TrialRecord) -> Option<Check> {
+    let name = "background_implausible";
+    if let Some(error) = &quality.background_error {
+        let message = format!("no background: {error}; look at the first frame");
+        return Some(Check::new(name, Level::Fail, f64::NAN, f64::NAN, message));
+    }
+    let (value, most) = (record.fit?.offset, quality.background_limit?);
+    let plausible = (0.0..=most).contains(&value);
+    let (level, message) = if plausible {
+        let message = format!("background {value:.1} counts, within 0 to {most:.1}");
+        (Level::Pass, message)
+    } else {
+        let message = format!(
+            "background {value:.1} is outside 0 to {most:.1} counts, the 5th percentile of the smoothed frame: \
+             the light is not Gaussian, and dF/F is scaled wrongly; compare with a dark corner of the first frame"
+        );
+        (Level::Warn, message)
+    };
+    let limit = if value < 0.0 { 0.0 } else { most };
+    Some(Check::new(name, level, value, limit, message))
+}
+
+fn of_clock(config: &Config, quality: &Quality, record: &TrialRecord) -> Vec<Check> {
+    let limits = &config.checks;
+    let mut checks = Vec::new();
+    if let Some(dropped) = record.dropped_frames {
+        let in_baseline = quality.dropped_in_baseline.unwrap_or(0);
+        let [warn, fail] = limits.dropped_frames;
+        let (anywhere, baseline) = (dropped as f64, in_baseline as f64);
+        let advice = "times after a gap are shifted; check disk and cable of the camera";
+        let (level, value, limit, message) = if from(baseline, fail) && in_baseline > 0 {
+            let message =
+                format!("{in_baseline} of {dropped} missing frames lie in the baseline: {advice}");
+            (Level::Fail, baseline, fail, message)
+        } else if from(anywhere, warn) && dropped > 0 {
+            let message = format!("{dropped} frames are missing by the framestamps: {advice}");
+            (Level::Warn, anywhere, warn, message)
+        } else {
+            let message = format!("{dropped} frames are missing by the framestamps");
+            (Level::Pass, anywhere, warn, message)
+        };
+        checks.push(Check::new("dropped_frames", level, value, limit, message));
+    }
+    if let Some(rate) = quality.camera_rate_hz {
+        let nominal = config.experiment.sample_rate_hz;
+        let measure = Measure {
+            name: "frame_rate",
+            value: (rate / nominal - 1.0).abs(),
+            limits: limits.frame_rate,
+            beyond: above,
+            found: format!(
+                "the camera ran at {rate:.3} Hz, experiment.sample_rate_hz is {nominal}"
+            ),
+            show: percent,
+            advice: "correct experiment.sample_rate_hz, or the camera's trigger",
+        };
+        checks.push(measure.check());
+    }
+    if let Some(value) = quality.clock_jitter {
+        let measure = Measure {
+            name: "clock_jitter",
+            value,
+            limits: limits.clock_jitter,
+            beyond: above,
+            found: format!(
+                "intervals between frames differ by up to {} from their median",
+                percent(value)
+            ),
+            show: percent,
+            advice: "frames are not evenly spaced in time; check the trigger, and look at the intervals",
+        };
+        checks.push(measure.check());
+    }
+    checks
+}
+
+fn of_mask(limits: &Checks, quality: &Quality) -> Vec<Check> {
+    let mut checks = Vec::new();
+    if quality.threshold_zero == Some(true) {
+        checks.push(Check::new(
+            "threshold_zero",
+            Level::Warn,
+            0.0,
+            0.0,
+            "the density of pixel means is below the cutoff from the start, so nothing is masked: \
+             lower analysis.segmentation.density_cutoff",
+        ));
+    }
+    if let Some(value) = quality.masked_share {
+        let found = format!("{} of the pixels are masked", percent(value));
+        let advice =
+            "look at the outline over the mean; change analysis.segmentation.density_cutoff";
+        let ([low, none], high) = (limits.masked_share_low, limits.masked_share_high);
+        let measure = if value < low {
+            Measure {
+                name: "masked_share",
+                value,
+                limits: [low, none],
+                beyond: |value, limit| value < limit || value == 0.0,
+                found,
+                show: percent,
+                advice,
+            }
+        } else {
+            Measure {
+                name: "masked_share",
+                value,
+                limits: high,
+                beyond: above,
+                found,
+                show: percent,
+                advice,
+            }
+        };
+        checks.push(measure.check());
+    }
+    if let Some(value) = quality.low_f0_share {
+        let measure = Measure {
+            name: "low_f0",
+            value,
+            limits: limits.low_f0,
+            beyond: above,
+            found: format!(
+                "{} of the kept pixels have an F0 below 5 % of the median F0",
+                percent(value)
+            ),
+            show: percent,
+            advice: "their dF/F is noise; lower analysis.segmentation.density_cutoff so that they are masked",
+        };
+        checks.push(measure.check());
+    }
+    checks
+}
+
+fn of_dff(config: &Config, quality: &Quality) -> Vec<Check> {
+    let limits = &config.checks;
+    let mut checks = Vec::new();
+    if let Some([start, end]) = quality.baseline_frames {
+        checks.push(baseline(config, start, end, quality.baseline_dff));
+    }
+    if let Some(value) = quality.dff_p999 {
+        let measure = Measure {
+            name: "dff_range",
+            value,
+            limits: limits.dff_range,
+            beyond: above,
+            found: format!("99.9 % of |dF/F| stay below {}", percent(value)),
+            show: percent,
+            advice: "more than cortex can do; look for dark pixels within the mask, movement, or flashes of light",
+        };
+        checks.push(measure.check());
+    }
+    checks
+}
+
+/// Whether F0 is taken at rest: before the stimulus, from no event on, and so that dF/F is 0 there.
+fn baseline(config: &Config, start: usize, end: usize, mean: Option<f64>) -> Check {
+    let name = "baseline_event";
+    let axis = config.experiment.axis();
+    let (first_s, last_s) = (axis.time_s(start), axis.time_s(end.saturating_sub(1)));
+    let window = format!(
+        "the baseline, frames {start} to {}, {first_s:.2} to {last_s:.2} s",
+        end.saturating_sub(1)
+    );
+    let advice = "move analysis.baseline to frames at rest";
+    if last_s >= 0.0 {
+        let message = format!("{window}, reaches beyond stimulus onset at 0 s: {advice}");
+        return Check::new(name, Level::Fail, last_s, 0.0, message);
+    }
+    let within = |(_, s): &(&String, &f64)| (first_s..=last_s).contains(*s);
+    if let Some((event, s)) = config.experiment.events.iter().find(within) {
+        let message = format!("{window}, holds the event {event} = {s}: {advice}");
+        return Check::new(name, Level::Warn, last_s, *s, message);
+    }
+    let value = mean.unwrap_or(0.0).abs();
+    let measure = Measure {
+        name,
+        value,
+        limits: config.checks.baseline_event,
+        beyond: above,
+        found: format!(
+            "{window}, is before all events, mean dF/F there {}",
+            percent(value)
+        ),
+        show: percent,
+        advice: "dF/F should be 0 on average where F0 is taken; look at the trace, and for pixels that are not finite",
+    };
+    measure.check()
+}
+
+/// Whether the trial's numbers may enter what is computed over the session.
+fn counts(record: &TrialRecord) -> bool {
+    let dark = |c: &Check| c.name == "no_light" && c.level != Level::Pass;
+    record.status != Status::Failed && !record.checks.iter().any(dark)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,205 @@
+//! Checks that need all trials: what changes from one to the next, and how they fit the log.
+
+use super::{Measure, above, below, counts, percent, plain, settle};
+use crate::config::Config;
+use crate::record::{BehaviourRecord, Check, Level, TrialRecord};
+use ndarray::Array2;
+use widefield::quality;
+
+/// What the session's checks are made from, beside the records of the trials.
+#[derive(Debug, Default)]
+pub(crate) struct Session<'a> {
+    /// Kept pixels of each trial, in the order of the records.
+    pub(crate) masks: Vec<Option<&'a Array2<bool>>>,
+    /// Running number and start of each trial of the log, seconds.
+    pub(crate) log_starts: Vec<(u32, f64)>,
+    pub(crate) behaviour: Option<&'a BehaviourRecord>,
+}
+
+/// Adds to each trial what it takes all of them to see, and returns the checks of the session.
+pub(crate) fn of_session(
+    config: &Config,
+    trials: &mut [TrialRecord],
+    session: &Session<'_>,
+) -> Vec<Check> {
+    let mut checks = Vec::new();
+    background_step(config, trials);
+    mask_stability(config, trials, &session.masks);
+    for trial in trials.iter_mut() {
+        settle(&mut trial.checks);
+    }
+    checks.extend(f0_drift(config, trials));
+    checks.extend(clock_match(config, trials, &session.log_starts));
+    checks.extend(session.behaviour.and_then(|b| early_share(config, b)));
+    checks
+}
+
+fn background_step(config: &Config, trials: &mut [TrialRecord]) {
+    let of = |value: fn(&TrialRecord) -> Option<f64>| {
+        let values = trials.iter().filter(|t| counts(t)).filter_map(value);
+        widefield::session::median(values)
+    };
+    let own = |t: &TrialRecord| t.fit.map(|fit| fit.offset);
+    let f0 = |t: &TrialRecord| t.quality.as_ref().and_then(|q| q.f0);
+    let (Some(middle), Some(light)) = (of(own), of(f0)) else {
+        return;
+    };
+    if trials.iter().filter(|t| counts(t)).count() < 2 {
+        return;
+    }
+    for trial in trials.iter_mut() {
+        let Some(background) = own(trial) else {
+            continue;
+        };
+        let measure = Measure {
+            name: "background_step",
+            value: (background - middle).abs() / light,
+            limits: config.checks.background_step,
+            beyond: above,
+            found: format!(
+                "background {background:.1} counts, the session's median is {middle:.1} (off by {} of F0)",
+                percent((background - middle).abs() / light)
+            ),
+            show: percent,
+            advice: "the camera's offset or stray light changed; look at the background over trials",
+        };
+        trial.checks.push(measure.check());
+    }
+}
+
+fn mask_stability(config: &Config, trials: &mut [TrialRecord], masks: &[Option<&Array2<bool>>]) {
+    let known: Vec<_> = trials
+        .iter()
+        .zip(masks)
+        .filter(|(t, _)| counts(t))
+        .filter_map(|(_, mask)| mask.map(|m| m.view()))
+        .collect();
+    let Some(shape) = known.first().map(|m| m.dim()) else {
+        return;
+    };
+    let same: Vec<_> = known.into_iter().filter(|m| m.dim() == shape).collect();
+    let Ok(Some(usual)) = quality::majority(&same) else {
+        return;
+    };
+    for (trial, mask) in trials.iter_mut().zip(masks) {
+        let Some(value) = mask.and_then(|m| quality::overlap(m.view(), usual.view()).ok()) else {
+            continue;
+        };
+        let measure = Measure {
+            name: "mask_stability",
+            value,
+            limits: config.checks.mask_stability,
+            beyond: below,
+            found: format!("intersection over union with the session's mask is {value:.3}"),
+            show: plain,
+            advice: "the head, the light or the focus moved; compare the means, and do not average over the move",
+        };
+        trial.checks.push(measure.check());
+    }
+}
+
+fn f0_drift(config: &Config, trials: &[TrialRecord]) -> Option<Check> {
+    let f0: Vec<f64> = trials
+        .iter()
+        .filter(|t| counts(t))
+        .filter_map(|t| t.quality.as_ref()?.f0)
+        .collect();
+    let drift = quality::drift(&f0);
+    if drift.is_nan() {
+        return None;
+    }
+    let way = if drift < 0.0 { "falls" } else { "rises" };
+    let measure = Measure {
+        name: "f0_drift",
+        value: drift.abs(),
+        limits: config.checks.f0_drift,
+        beyond: above,
+        found: format!("F0 {way} by {} over the session", percent(drift.abs())),
+        show: percent,
+        advice: "bleaching, a lamp that warms up, or drying immersion; dF/F of early and late trials differ in noise",
+    };
+    Some(measure.check())
+}
+
+fn clock_match(config: &Config, trials: &[TrialRecord], log: &[(u32, f64)]) -> Option<Check> {
+    let movies: Vec<(u32, f64)> = trials
+        .iter()
+        .filter_map(|t| Some((t.trial?, t.quality.as_ref()?.first_frame_unix_s?)))
+        .collect();
+    let limits = config.checks.clock_match;
+    let found = quality::align(&movies, log, limits[0]);
+    let (worst, value) = found
+        .residuals_s
+        .iter()
+        .map(|(n, r)| (*n, r.abs()))
+        .max_by(|a, b| a.1.total_cmp(&b.1))?;
+    let name = "clock_match";
+    if let Some(shift) = found.shift {
+        let (way, cause) = if shift.by > 0 {
+            ("later", "a recording is missing before it")
+        } else {
+            ("earlier", "it has no entry itself: a recording too many")
+        };
+        let message = format!(
+            "from movie {} on, movies fit the entries of the log one number {way}: the mean distance shrinks from \
+             {:.1} to {:.1} s; {cause}, and the labels from there on are wrong. Renumber the files, or mend the log",
+            shift.from, shift.before_s, shift.after_s
+        );
+        return Some(Check::new(
+            name,
+            Level::Fail,
+            shift.before_s,
+            limits[0],
+            message,
+        ));
+    }
+    let off: Vec<String> = found
+        .residuals_s
+        .iter()
+        .filter(|(_, r)| r.abs() > limits[0])
+        .map(|(n, r)| format!("{n} ({r:+.1} s)"))
+        .collect();
+    let measure = Measure {
+        name,
+        value,
+        limits,
+        beyond: above,
+        found: match off.len() {
+            0 => format!(
+                "movies begin within {value:.2} s of their entries in the log, a constant taken away"
+            ),
+            _ => format!(
+                "movie {worst} begins {value:.1} s off its entry in the log; off are {}",
+                off.join(", ")
+            ),
+        },
+        show: |s| format!("{s} s"),
+        advice: "check that movies and log belong together before trusting labels",
+    };
+    Some(measure.check())
+}
+
+/// Fewer trials than this have no share worth a verdict.
+const FEWEST: usize = 5;
+
+fn early_share(config: &Config, behaviour: &BehaviourRecord) -> Option<Check> {
+    if behaviour.trials < FEWEST {
+        return None;
+    }
+    let early = behaviour.early;
+    let value = f64::from(early) / behaviour.trials as f64;
+    let measure = Measure {
+        name: "early_share",
+        value,
+        limits: config.checks.early_share,
+        beyond: above,
+        found: format!(
+            "{early} of {} trials are early ({})",
+            behaviour.trials,
+            percent(value)
+        ),
+        show: percent,
+        advice: "rates and averages rest on the few trials that are left",
+    };
+    Some(measure.check())
+}

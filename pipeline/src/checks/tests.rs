@@ -1,0 +1,180 @@
+use super::*;
+use crate::record::Fit;
+
+fn config() -> Config {
+    toml::from_str("[data]\nprefix = \"a\"\n[experiment.events]\ncue_s = -1.9\n").expect("config")
+}
+
+fn trial(quality: Quality) -> TrialRecord {
+    let mut record = TrialRecord::of("a_1");
+    record.status = Status::Ok;
+    record.quality = Some(quality);
+    record
+}
+
+fn level(config: &Config, quality: Quality, name: &str) -> Level {
+    let mut record = trial(quality);
+    judge(config, &mut record);
+    let found = record.checks.iter().find(|c| c.name == name);
+    found.expect(name).level
+}
+
+#[test]
+fn limits_are_where_they_are_said_to_be() {
+    let config = config();
+    let bleaching = |value| {
+        let quality = Quality {
+            bleaching: Some(value),
+            ..Quality::default()
+        };
+        level(&config, quality, "bleaching")
+    };
+    assert_eq!(bleaching(0.01), Level::Pass);
+    assert_eq!(bleaching(0.011), Level::Warn);
+    assert_eq!(bleaching(0.031), Level::Fail);
+    assert_eq!(bleaching(-0.2), Level::Pass);
+    let masked = |value| {
+        let quality = Quality {
+            masked_share: Some(value),
+            ..Quality::default()
+        };
+        level(&config, quality, "masked_share")
+    };
+    assert_eq!(masked(0.0), Level::Fail);
+    assert_eq!(masked(0.04), Level::Warn);
+    assert_eq!(masked(0.05), Level::Pass);
+    assert_eq!(masked(0.8), Level::Pass);
+    assert_eq!(masked(0.9), Level::Warn);
+    assert_eq!(masked(0.96), Level::Fail);
+}
+
+#[test]
+fn limits_can_be_changed() {
+    let mut config = config();
+    config.checks.bleaching = [0.2, 0.3];
+    let quality = Quality {
+        bleaching: Some(0.1),
+        ..Quality::default()
+    };
+    assert_eq!(level(&config, quality, "bleaching"), Level::Pass);
+}
+
+#[test]
+fn missing_frames_weigh_more_in_the_baseline() {
+    let config = config();
+    let with = |dropped, in_baseline| {
+        let mut record = trial(Quality {
+            dropped_in_baseline: Some(in_baseline),
+            ..Quality::default()
+        });
+        record.dropped_frames = Some(dropped);
+        judge(&config, &mut record);
+        record.checks[0].level
+    };
+    assert_eq!(with(0, 0), Level::Pass);
+    assert_eq!(with(3, 0), Level::Warn);
+    assert_eq!(with(3, 1), Level::Fail);
+}
+
+#[test]
+fn the_baseline_must_lie_before_the_stimulus_and_between_events() {
+    let config = config();
+    let at = |frames, mean| {
+        let quality = Quality {
+            baseline_frames: Some(frames),
+            baseline_dff: Some(mean),
+            ..Quality::default()
+        };
+        level(&config, quality, "baseline_event")
+    };
+    // Frame 0 is at -3 s and the cue, at -1.9 s, is frame 22.
+    assert_eq!(at([9, 12], 1e-9), Level::Pass);
+    assert_eq!(at([20, 26], 0.0), Level::Warn);
+    assert_eq!(at([30, 40], 0.0), Level::Pass);
+    assert_eq!(at([55, 60], 0.0), Level::Pass);
+    assert_eq!(at([55, 61], 0.0), Level::Fail);
+    assert_eq!(at([9, 12], 0.002), Level::Warn);
+    assert_eq!(at([9, 12], -0.02), Level::Fail);
+}
+
+#[test]
+fn consequences_become_part_of_their_cause() {
+    let config = config();
+    let mut record = trial(Quality {
+        background_limit: Some(80.0),
+        fit_residual: Some(0.5),
+        masked_share: Some(0.0),
+        threshold_zero: Some(true),
+        ..Quality::default()
+    });
+    record.fit = Some(Fit {
+        amplitude: 4000.0,
+        x0: 1.0,
+        y0: 1.0,
+        sigma_x: 1.0,
+        sigma_y: 1.0,
+        theta: 0.0,
+        offset: -900.0,
+    });
+    judge(&config, &mut record);
+    let raised: Vec<_> = record
+        .checks
+        .iter()
+        .filter(|c| c.level != Level::Pass)
+        .collect();
+    assert_eq!(raised.len(), 1, "{raised:?}");
+    assert_eq!(raised[0].name, "background_implausible");
+    assert_eq!(raised[0].level, Level::Fail, "the worst of what follows");
+    assert!(
+        raised[0]
+            .message
+            .contains("fit_residual, threshold_zero, masked_share"),
+        "{}",
+        raised[0].message
+    );
+    // Judged again, as after a change of limits: nothing is counted twice.
+    let before = record.checks.clone();
+    judge(&config, &mut record);
+    assert_eq!(record.checks, before);
+}
+
+#[test]
+fn every_message_says_what_and_how_much() {
+    let config = config();
+    let mut record = trial(Quality {
+        light_over_noise: Some(100.0),
+        saturated_share: Some(0.01),
+        first_frame: Some(0.2),
+        dff_p999: Some(0.6),
+        low_f0_share: Some(0.002),
+        camera_rate_hz: Some(20.2),
+        clock_jitter: Some(0.2),
+        ..Quality::default()
+    });
+    judge(&config, &mut record);
+    let message = |name: &str| {
+        let check = record.checks.iter().find(|c| c.name == name);
+        check.expect(name).message.clone()
+    };
+    assert!(message("saturation").starts_with("1.0 % of the raw pixels"));
+    assert!(
+        message("first_frame").contains("20 %") && message("first_frame").contains("beyond 10 %")
+    );
+    assert!(message("dff_range").contains("60 %"));
+    assert!(message("low_f0").contains("0.20 %"));
+    assert!(message("frame_rate").contains("20.200 Hz"));
+    assert!(message("no_light").contains("limit 10"));
+}
+
+#[test]
+fn percentages_have_the_digits_they_need() {
+    for (share, text) in [
+        (0.5, "50 %"),
+        (0.0123, "1.2 %"),
+        (0.005, "0.50 %"),
+        (0.0001, "0.010 %"),
+        (0.0, "0 %"),
+    ] {
+        assert_eq!(percent(share), text);
+    }
+}

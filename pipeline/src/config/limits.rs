@@ -1,0 +1,67 @@
+//! Limits of the checks: from where a measure warns, and from where it fails.
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! limits {
+    ($($(#[$doc:meta])* $name:ident = [$warn:literal, $fail:literal],)*) => {
+        /// `[warn, fail]` for every check that has limits; shares as fractions of 1.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct Checks {
+            $($(#[$doc])* pub $name: [f64; 2],)*
+        }
+
+        impl Default for Checks {
+            fn default() -> Self {
+                Self { $($name: [$warn, $fail],)* }
+            }
+        }
+
+        impl Checks {
+            /// Every key with its pair.
+            pub(crate) fn pairs(&self) -> impl Iterator<Item = (&'static str, [f64; 2])> {
+                [$((stringify!($name), self.$name),)*].into_iter()
+            }
+        }
+    };
+}
+
+limits! {
+    /// Range of brightness over its noise; below.
+    no_light = [10.0, 5.0],
+    /// Root mean square residual of the background fit over its amplitude; above.
+    fit_residual = [0.1, 0.2],
+    /// Background against the median of the session, over the median F0; above.
+    background_step = [0.02, 0.1],
+    /// Frame 0 against the median of frames 1 to 9; above.
+    first_frame = [0.02, 0.1],
+    /// Share of raw pixels above `analysis.invalid_above`; above.
+    saturation = [0.0, 0.001],
+    /// Share of kept pixels with an F0 below 5 % of its median; above.
+    low_f0 = [0.001, 0.01],
+    /// Share of masked pixels; below, and fails at the second value.
+    masked_share_low = [0.05, 0.0],
+    /// Share of masked pixels; above.
+    masked_share_high = [0.8, 0.95],
+    /// Intersection over union with the session's mask; below.
+    mask_stability = [0.95, 0.85],
+    /// Missing frames anywhere, and missing in or just before the baseline; from.
+    dropped_frames = [1.0, 1.0],
+    /// Camera's rate against `experiment.sample_rate_hz`; above.
+    frame_rate = [0.005, 0.02],
+    /// Largest deviation of an interval between frames from the median interval; above.
+    clock_jitter = [0.1, 0.5],
+    /// Share of light lost during a trial; above.
+    bleaching = [0.01, 0.03],
+    /// Change of F0 over the session; above.
+    f0_drift = [0.1, 0.25],
+    /// Mean dF/F over the baseline, away from 0; above.
+    baseline_event = [0.001, 0.01],
+    /// 99.9th percentile of |dF/F|; above.
+    dff_range = [0.5, 2.0],
+    /// Share of early trials; above.
+    early_share = [0.3, 0.5],
+    /// Seconds between a movie's begin and its entry in the log, the median taken away; above. Numbers that
+    /// slipped fail whatever the second value.
+    clock_match = [2.0, 60.0],
+}

@@ -1,0 +1,170 @@
+//! The verdict, and everything that is not as it should be, before anything else.
+
+use super::html::{self, badge, class, escape};
+use crate::record::{Check, Level, RunRecord, TrialRecord};
+use std::fmt::Write as _;
+
+/// The worst verdict of a trial.
+pub(super) fn worst(trial: &TrialRecord) -> Level {
+    let checks = trial.checks.iter().map(|c| c.level).max();
+    if trial.good() {
+        checks.unwrap_or(Level::Pass)
+    } else {
+        Level::Fail
+    }
+}
+
+pub(super) fn verdict(page: &mut String, record: &RunRecord) {
+    let t = &record.totals;
+    let session = record.checks.iter().map(|c| c.level).max();
+    let trials = record.trials.iter().map(worst).max();
+    let level = session.max(trials).unwrap_or(Level::Pass);
+    let words = match level {
+        Level::Pass => "Everything went well.",
+        Level::Warn => "Done, with something to look at.",
+        Level::Fail if t.failed > 0 => "Something failed.",
+        Level::Fail => "Done, but do not trust it without a look.",
+    };
+    let interrupted = if t.interrupted {
+        " The run was interrupted; the next one goes on."
+    } else {
+        ""
+    };
+    let earlier = match t.skipped {
+        0 => String::new(),
+        n => format!(" ({n} by an earlier run)"),
+    };
+    let _ = write!(
+        page,
+        "<p class=\"verdict {}\"><strong>{words}</strong>{interrupted} {} of {} trials are done{earlier}, {} failed. {} of output in {:.1} s.</p>",
+        class(level),
+        t.ok + t.skipped,
+        t.trials,
+        t.failed,
+        html::bytes(t.bytes),
+        t.seconds,
+    );
+    let raised = |level| {
+        let all = record.trials.iter().flat_map(|t| &t.checks);
+        all.chain(&record.checks)
+            .filter(|c| c.level == level)
+            .count()
+    };
+    let facts = [
+        (
+            "Trials done",
+            format!("{} of {}", t.ok + t.skipped, t.trials),
+        ),
+        ("Checks passed", raised(Level::Pass).to_string()),
+        ("Warnings", raised(Level::Warn).to_string()),
+        ("Failed checks", raised(Level::Fail).to_string()),
+        ("Output", html::bytes(t.bytes)),
+        ("Software", format!("widefield {}", record.version)),
+        ("Finished (UTC)", t.ended.replace('T', " ").replace('Z', "")),
+    ];
+    page.push_str("<dl class=\"facts\">");
+    for (name, value) in facts {
+        let _ = write!(
+            page,
+            "<div><dt>{name}</dt><dd>{}</dd></div>",
+            escape(&value)
+        );
+    }
+    page.push_str("</dl>\n");
+}
+
+/// One row for each check that was raised, with the trials that raised it.
+pub(super) fn attention(page: &mut String, record: &RunRecord) {
+    let mut rows = String::new();
+    let mut row = |level: Level, place: String, name: &str, message: &str| {
+        let _ = write!(
+            rows,
+            "<tr><td>{}</td><td class=\"name\">{}</td><td>{place}</td><td>{}</td></tr>",
+            badge(level, class(level)),
+            escape(name),
+            escape(message)
+        );
+    };
+    for (i, trial) in record.trials.iter().enumerate() {
+        if let Some(error) = &trial.error {
+            row(Level::Fail, link(i, trial), "failed", error);
+        }
+    }
+    for check in record.checks.iter().filter(|c| raised(c)) {
+        row(check.level, "session".into(), &check.name, &check.message);
+    }
+    for (name, found) in by_name(record) {
+        let (_, worst) = found[0];
+        let most = 12;
+        let mut places: Vec<String> = found
+            .iter()
+            .take(most)
+            .map(|(i, _)| link(*i, &record.trials[*i]))
+            .collect();
+        if found.len() > most {
+            places.push(format!("and {} more", found.len() - most));
+        }
+        let example = match found.len() {
+            1 => worst.message.clone(),
+            n => format!("{n} trials, the first here: {}", worst.message),
+        };
+        row(worst.level, places.join(", "), name, &example);
+    }
+    for ignored in &record.totals.ignored {
+        row(Level::Warn, "session".into(), "ignored", ignored);
+    }
+    if !rows.is_empty() {
+        html::section(page, "findings", "What to look at");
+        html::table(
+            page,
+            "What to look at",
+            &["Level", "Check", "Where", "What was found, and what to do"],
+            &rows,
+        );
+    }
+}
+
+fn raised(check: &Check) -> bool {
+    check.level != Level::Pass
+}
+
+/// Raised checks of trials by name, the worst first; of each the trials with the worst verdict first.
+fn by_name(record: &RunRecord) -> Vec<(&str, Vec<(usize, &Check)>)> {
+    let mut groups: Vec<(&str, Vec<(usize, &Check)>)> = Vec::new();
+    for (i, trial) in record.trials.iter().enumerate() {
+        for check in trial.checks.iter().filter(|c| raised(c)) {
+            match groups.iter_mut().find(|(name, _)| *name == check.name) {
+                Some((_, found)) => found.push((i, check)),
+                None => groups.push((&check.name, vec![(i, check)])),
+            }
+        }
+    }
+    for (_, found) in &mut groups {
+        found.sort_by_key(|(_, check)| std::cmp::Reverse(check.level));
+    }
+    groups.sort_by_key(|(_, found)| std::cmp::Reverse(found[0].1.level));
+    groups
+}
+
+/// A trial's number, or its name, as a link to its pictures.
+pub(super) fn link(i: usize, trial: &TrialRecord) -> String {
+    let name = trial
+        .trial
+        .map_or_else(|| trial.file.clone(), |n| n.to_string());
+    format!("<a href=\"#trial-{i}\">{}</a>", escape(&name))
+}
+
+/// All checks as a table, for those who want every number.
+pub(super) fn every(page: &mut String, caption: &str, checks: &[Check]) {
+    let mut rows = String::new();
+    for check in checks {
+        let _ = write!(
+            rows,
+            "<tr><td>{}</td><td class=\"name\">{}</td><td>{}</td></tr>",
+            badge(check.level, class(check.level)),
+            escape(&check.name),
+            escape(&check.message)
+        );
+    }
+    html::table(page, caption, &["Level", "Check", "What was found"], &rows);
+}

@@ -1,0 +1,248 @@
+//! What the report shows of a trial, gathered while the trial is processed and kept beside its outputs.
+//!
+//! A later run that finds the trial finished does not open its movie again, so what the page needs stands in
+//! `report/<file>.json` of the output place: a few curves, and images of at most [`LONGEST`] pixels as 8-bit PNG.
+
+use super::png;
+use crate::record::Quality;
+use ndarray::{Array2, ArrayView2, ArrayView3};
+use serde::{Deserialize, Serialize};
+use std::time::{Duration, Instant};
+use widefield::quality::{self, MovieSummary};
+use widefield::render::{self, PeakMap, Scale};
+use widefield::{BackgroundLevel, Mask, TimeAxis};
+
+/// Longest side of a kept image, pixels.
+pub(crate) const LONGEST: usize = 192;
+
+/// Seconds that frames are averaged over before the peak of dF/F is taken.
+pub(crate) const PEAK_WINDOW_S: f64 = 0.25;
+
+/// Curves and images of one trial.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Pictures {
+    /// Width and height of the resized movie.
+    pub(crate) size: [usize; 2],
+    /// First frame, counts.
+    pub(crate) first: Option<Picture>,
+    /// Mean over frames, counts.
+    pub(crate) mean: Option<Picture>,
+    /// Maximum over frames, counts.
+    pub(crate) max: Option<Picture>,
+    /// Peak dF/F of each pixel.
+    pub(crate) peak: Option<Picture>,
+    /// Kept pixels at full size: a PNG of one bit a pixel, base64.
+    pub(crate) mask: Option<String>,
+    /// Mean dF/F of the kept pixels, per frame.
+    pub(crate) trace: Vec<Option<f32>>,
+    /// Density of pixel means per count, at multiples of `density_step` counts.
+    pub(crate) density: Vec<f32>,
+    pub(crate) density_step: f64,
+    /// The row of the smoothed frame through the middle of the fit, and the fit there, counts.
+    pub(crate) profile: Option<Profile>,
+    /// From each frame to the next, milliseconds.
+    pub(crate) intervals_ms: Vec<f32>,
+}
+
+/// A small image.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Picture {
+    /// Value of shade 0.
+    pub(crate) low: f32,
+    /// Value of shade 254; shade 255 is NaN.
+    pub(crate) high: f32,
+    /// 8-bit grey PNG, base64.
+    png: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Profile {
+    pub(crate) row: usize,
+    pub(crate) smoothed: Vec<f32>,
+    pub(crate) fit: Vec<f32>,
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "drawn, not computed with")]
+fn narrow(value: f64) -> f32 {
+    value as f32
+}
+
+impl Picture {
+    /// The image at most [`LONGEST`] pixels long, between its 0.5th and 99.5th percentile.
+    fn of(image: ArrayView2<'_, f32>) -> Option<Self> {
+        let small = render::reduce(image, LONGEST);
+        let scale = Scale::of(small.view(), 0.5, 99.5)?;
+        let shades = render::shades(small.view(), scale, u8::MAX);
+        Some(Self {
+            low: scale.low,
+            high: scale.high,
+            png: png::base64(&png::grey(&shades)),
+        })
+    }
+
+    /// The image again, to 1 of 255 steps.
+    pub(super) fn image(&self) -> Option<Array2<f32>> {
+        let shades = png::read(&png::from_base64(&self.png)?)?;
+        let step = (self.high - self.low) / 254.0;
+        Some(shades.mapv(|shade| match shade {
+            u8::MAX => f32::NAN,
+            shade => self.low + step * f32::from(shade),
+        }))
+    }
+}
+
+impl Pictures {
+    /// Name of the object they are kept in.
+    pub(crate) fn name(stem: &str) -> String {
+        format!("report/{stem}.json")
+    }
+
+    /// Kept pixels at full size.
+    pub(crate) fn kept(&self) -> Option<Array2<bool>> {
+        let shades = png::read(&png::from_base64(self.mask.as_ref()?)?)?;
+        Some(shades.mapv(|shade| shade > 0))
+    }
+
+    pub(crate) fn first_frame(&mut self, frame: ArrayView2<'_, f32>) {
+        let (height, width) = frame.dim();
+        self.size = [width, height];
+        self.first = Picture::of(frame);
+    }
+
+    pub(crate) fn intervals(&mut self, intervals_s: &[f64]) {
+        self.intervals_ms = intervals_s.iter().map(|s| narrow(1e3 * s)).collect();
+    }
+
+    /// The smoothed image that was fitted, along the row through the middle of the fit.
+    pub(crate) fn fit(&mut self, image: ArrayView2<'_, f64>, sd_px: f64, level: &BackgroundLevel) {
+        let Some(fit) = &level.fit else { return };
+        let last = image.nrows().saturating_sub(1);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "clamped to the rows"
+        )]
+        let row = fit.y0.round().clamp(0.0, last as f64) as usize;
+        let Ok(smoothed) = quality::smoothed_row(image, sd_px, row) else {
+            return;
+        };
+        let model = |x: usize| narrow(fit.value(x as f64, row as f64));
+        self.profile = Some(Profile {
+            row,
+            fit: (0..smoothed.len()).map(model).collect(),
+            smoothed: smoothed.into_iter().map(narrow).collect(),
+        });
+    }
+
+    pub(crate) fn mask(&mut self, mask: &Mask) {
+        self.mask = Some(png::base64(&png::bits(&mask.kept().to_owned())));
+        self.density = mask.density().iter().map(|d| narrow(*d)).collect();
+        self.density_step = mask.grid_step();
+    }
+}
+
+/// Collects what one pass over a movie and its dF/F gives for report and checks.
+pub(crate) struct Gather {
+    summary: MovieSummary,
+    peak: PeakMap,
+    /// Time spent here.
+    pub(crate) spent: Duration,
+}
+
+impl Gather {
+    pub(crate) fn new(dim: (usize, usize), frames: usize, axis: &TimeAxis) -> Self {
+        // Peaks are looked for from the stimulus on; in a movie that ends before it, everywhere.
+        let before = axis.frames_before(0.0, frames);
+        let from = if before < frames { before } else { 0 };
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "saturates, and is used as a count of frames"
+        )]
+        let window = (PEAK_WINDOW_S * axis.sample_rate_hz).round() as usize;
+        Self {
+            summary: MovieSummary::new(dim),
+            peak: PeakMap::new(dim, from, window),
+            spent: Duration::ZERO,
+        }
+    }
+
+    pub(crate) fn add(
+        &mut self,
+        counts: ArrayView3<'_, f32>,
+        dff: ArrayView3<'_, f32>,
+    ) -> Result<(), widefield::Error> {
+        let began = Instant::now();
+        self.summary.add(counts, dff)?;
+        self.peak.add(dff)?;
+        self.spent += began.elapsed();
+        Ok(())
+    }
+
+    /// Fills in what the pass gave.
+    pub(crate) fn finish(
+        self,
+        quality: &mut Quality,
+        pictures: &mut Pictures,
+    ) -> Result<(), widefield::Error> {
+        let summary = self.summary.finish()?;
+        let finite = |value: f64| value.is_finite().then_some(value);
+        let trace = &summary.trace;
+        quality.first_frame = finite(quality::first_frame(trace));
+        quality.bleaching = finite(quality::bleaching(trace));
+        quality.dff_p999 = finite(summary.size_below(0.999));
+        let [start, end] = quality.baseline_frames.unwrap_or([0, 0]);
+        let baseline = trace.get(start..end).unwrap_or_default();
+        quality.baseline_dff = finite(baseline.iter().sum::<f64>() / baseline.len() as f64);
+        pictures.trace = trace.iter().map(|v| finite(*v).map(narrow)).collect();
+        pictures.mean = Picture::of(summary.mean.mapv(narrow).view());
+        pictures.max = Picture::of(summary.max.view());
+        pictures.peak = Picture::of(self.peak.finish().view());
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_comes_back_to_a_step() {
+        let image =
+            Array2::from_shape_fn(
+                (300, 400),
+                |(y, x)| {
+                    if y < 10 { f32::NAN } else { (x + y) as f32 }
+                },
+            );
+        let picture = Picture::of(image.view()).expect("finite pixels");
+        let text = serde_json::to_string(&picture).expect("JSON");
+        let again: Picture = serde_json::from_str(&text).expect("JSON");
+        let read = again.image().expect("PNG");
+        let small = render::reduce(image.view(), LONGEST);
+        assert_eq!(read.dim(), (144, 192));
+        let step = (picture.high - picture.low) / 254.0;
+        for (a, b) in read.iter().zip(&small) {
+            let clamped = b.clamp(picture.low, picture.high);
+            assert!(a.is_nan() == b.is_nan());
+            assert!(b.is_nan() || (a - clamped).abs() <= 0.51 * step, "{a} {b}");
+        }
+        let broken = Picture {
+            png: "no PNG".into(),
+            ..picture
+        };
+        assert!(broken.image().is_none());
+    }
+
+    #[test]
+    fn a_mask_comes_back_whole() {
+        let kept = Array2::from_shape_fn((13, 21), |(y, x)| (y * x) % 3 == 0);
+        let mut pictures = Pictures::default();
+        pictures.mask(&Mask::from_kept(kept.clone()));
+        let text = serde_json::to_string(&pictures).expect("JSON");
+        let again: Pictures = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(again.kept(), Some(kept));
+        assert_eq!(Pictures::default().kept(), None);
+    }
+}

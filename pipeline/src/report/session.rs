@@ -1,0 +1,278 @@
+//! What concerns all trials: behaviour, what changes over trials, mean responses.
+
+use super::html::{self, escape};
+use super::pictures::Pictures;
+use super::plot::{Line, Look, Plot};
+use crate::record::{BehaviourRecord, RunRecord, TrialRecord};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// Outcome, its letter in the sequence, its colour.
+const OUTCOMES: [(&str, &str, usize); 7] = [
+    ("hit", "H", 2),
+    ("miss", "M", 1),
+    ("correct rejection", "CR", 0),
+    ("false alarm", "FA", 3),
+    ("early", "E", 4),
+    ("unscored", "U", 5),
+    ("left out", "–", 4),
+];
+
+fn look_of(outcome: &str) -> (&'static str, usize) {
+    let found = OUTCOMES.iter().find(|(name, ..)| *name == outcome);
+    found.map_or(("?", 4), |(_, letter, colour)| (letter, *colour))
+}
+
+pub(super) fn behaviour(page: &mut String, record: &RunRecord) {
+    let Some(b) = &record.behaviour else { return };
+    html::section(page, "behaviour", "Behaviour");
+    page.push_str("<div class=\"two\"><div>");
+    let share = |value: Option<f64>| {
+        value.map_or_else(|| "–".to_owned(), |v| format!("{:.0} %", 100.0 * v))
+    };
+    let counts = [
+        ("Trials in the log", b.trials.to_string()),
+        ("Go trials", b.go_trials.to_string()),
+        ("No Go trials", b.no_go_trials.to_string()),
+        ("Hits", format!("{} ({})", b.hits, share(b.hit_rate))),
+        ("Misses", b.misses.to_string()),
+        ("Correct rejections", b.correct_rejections.to_string()),
+        (
+            "False alarms",
+            format!("{} ({})", b.false_alarms, share(b.false_alarm_rate)),
+        ),
+        ("Early", b.early.to_string()),
+        ("Unscored", b.unscored.to_string()),
+        ("Left out", b.left_out.to_string()),
+        (
+            "d′ (log-linear)",
+            b.d_prime.map_or_else(|| "–".into(), |d| format!("{d:.2}")),
+        ),
+    ];
+    let rows: String = counts
+        .iter()
+        .map(|(name, value)| {
+            format!("<tr><th scope=\"row\">{name}</th><td class=\"n\">{value}</td></tr>")
+        })
+        .collect();
+    html::table(page, "Behaviour", &["Count", "Trials"], &rows);
+    page.push_str("</div><div>");
+    sequence(page, b);
+    page.push_str(&reactions(b));
+    page.push_str("</div></div>\n");
+}
+
+fn sequence(page: &mut String, b: &BehaviourRecord) {
+    if b.outcomes.is_empty() {
+        return;
+    }
+    page.push_str("<h3>Outcomes in order</h3><ol class=\"strip\">");
+    for o in &b.outcomes {
+        let (letter, colour) = look_of(&o.outcome);
+        let _ = write!(
+            page,
+            "<li class=\"c{colour}\" title=\"{}: {1}\">{letter}<span class=\"away\"> {1}</span></li>",
+            o.trial,
+            escape(&o.outcome)
+        );
+    }
+    page.push_str("</ol><p class=\"quiet\">");
+    let there = |name: &str| b.outcomes.iter().any(|o| o.outcome == name);
+    let keys: Vec<String> = OUTCOMES
+        .iter()
+        .filter(|(name, ..)| there(name))
+        .map(|(name, letter, _)| format!("{letter} {name}"))
+        .collect();
+    let _ = write!(page, "{}</p>", keys.join(", "));
+}
+
+fn reactions(b: &BehaviourRecord) -> String {
+    let mut lines = Vec::new();
+    for (name, _, colour) in OUTCOMES {
+        let points: Vec<[f64; 2]> = b
+            .outcomes
+            .iter()
+            .filter(|o| o.outcome == name)
+            .filter_map(|o| Some([f64::from(o.trial), o.reaction_s?]))
+            .collect();
+        if !points.is_empty() {
+            lines.push(Line {
+                colour,
+                name: format!("{name} ({})", points.len()),
+                points,
+                look: Look::Dots,
+            });
+        }
+    }
+    if lines.is_empty() {
+        return String::new();
+    }
+    let plot = Plot {
+        title: "Reaction time: from the response cue to the lick".into(),
+        x: "trial",
+        y: "reaction time (s)",
+        lines,
+        most: 10_000,
+        ..Plot::default()
+    };
+    plot.figure()
+}
+
+/// Background, threshold and F0 of each trial.
+pub(super) fn over_trials(page: &mut String, record: &RunRecord) {
+    html::section(page, "over-trials", "Over the session");
+    page.push_str("<div class=\"plots\">");
+    type Value = fn(&TrialRecord) -> Option<f64>;
+    let measures: [(&str, &'static str, usize, Value); 4] = [
+        (
+            "Background that was subtracted",
+            "background (counts)",
+            0,
+            |t| t.background,
+        ),
+        ("Threshold of the mask", "threshold (counts)", 1, |t| {
+            t.threshold
+        }),
+        ("Median F0 of the kept pixels", "F0 (counts)", 2, |t| {
+            t.quality.as_ref()?.f0
+        }),
+        ("Masked pixels", "masked (%)", 3, |t| {
+            Some(100.0 * t.quality.as_ref()?.masked_share?)
+        }),
+    ];
+    for (title, y, colour, value) in measures {
+        let point = |(i, t): (usize, &TrialRecord)| {
+            let x = t.trial.map_or(i as f64, f64::from);
+            Some([x, value(t)?])
+        };
+        let mut points: Vec<[f64; 2]> =
+            record.trials.iter().enumerate().filter_map(point).collect();
+        points.sort_by(|a, b| a[0].total_cmp(&b[0]));
+        let plot = Plot {
+            title: title.into(),
+            x: "trial",
+            y,
+            lines: vec![Line {
+                colour,
+                name: title.into(),
+                points,
+                look: Look::Dots,
+            }],
+            most: 10_000,
+            ..Plot::default()
+        };
+        page.push_str(&plot.figure());
+    }
+    page.push_str("</div>\n");
+}
+
+/// Mean dF/F over the mask, averaged over the trials of a condition with the same outcome.
+pub(super) fn responses(page: &mut String, record: &RunRecord, pictures: &[Option<Pictures>]) {
+    let outcomes: BTreeMap<u32, &str> = record
+        .behaviour
+        .iter()
+        .flat_map(|b| &b.outcomes)
+        .map(|o| (o.trial, o.outcome.as_str()))
+        .collect();
+    let timing = &record.config.experiment;
+    let mut groups: BTreeMap<String, BTreeMap<&str, Mean>> = BTreeMap::new();
+    for (trial, pictures) in record.trials.iter().zip(pictures) {
+        let Some(pictures) = pictures else { continue };
+        if pictures.trace.is_empty() || !trial.good() {
+            continue;
+        }
+        let condition = match &trial.stimulus {
+            Some(name) => match timing.stimulus(name) {
+                Some(known) => format!("{} (condition {})", name, known.condition()),
+                None => name.clone(),
+            },
+            None => "no stimulus known".into(),
+        };
+        let outcome = trial.trial.and_then(|n| outcomes.get(&n).copied());
+        let group = groups.entry(condition).or_default();
+        group
+            .entry(outcome.unwrap_or("all"))
+            .or_default()
+            .add(&pictures.trace);
+    }
+    if groups.is_empty() {
+        return;
+    }
+    html::section(page, "responses", "Mean dF/F by condition and outcome");
+    page.push_str("<div class=\"plots\">");
+    for (condition, by_outcome) in groups {
+        let mut lines = Vec::new();
+        for (outcome, mean) in by_outcome {
+            let (_, colour) = look_of(outcome);
+            let points = mean.points(|t| timing.axis().time_s(t));
+            lines.push(Line {
+                colour,
+                name: format!("{outcome} ({} trials)", mean.trials),
+                points,
+                // Early trials apart: the animal moved before it was asked.
+                look: if outcome == "early" {
+                    Look::Dashed
+                } else {
+                    Look::Solid
+                },
+            });
+        }
+        if let [only] = lines.as_slice() {
+            let title = format!("{condition}: {}", only.name);
+            page.push_str(&trace_plot(record, title, lines, 600));
+        } else {
+            page.push_str(&trace_plot(record, condition, lines, 600));
+        }
+    }
+    page.push_str("</div>\n<p class=\"quiet\">Mean over the pixels of the mask, then over trials. Dashed: early trials.</p>\n");
+}
+
+/// A plot of dF/F against time with the configured events.
+pub(super) fn trace_plot(
+    record: &RunRecord,
+    title: String,
+    lines: Vec<Line>,
+    most: usize,
+) -> String {
+    let events = &record.config.experiment.events;
+    let event = |(name, s): (&String, &f64)| (*s, name.trim_end_matches("_s").replace('_', " "));
+    let mut places: Vec<(f64, String)> = events.iter().map(event).collect();
+    places.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let plot = Plot {
+        title,
+        x: "time from stimulus (s)",
+        y: "dF/F (%)",
+        lines,
+        places,
+        most,
+        ..Plot::default()
+    };
+    plot.figure()
+}
+
+/// Mean of traces, frame by frame over those that have a value there.
+#[derive(Default)]
+struct Mean {
+    trials: usize,
+    sums: Vec<(f64, usize)>,
+}
+
+impl Mean {
+    fn add(&mut self, trace: &[Option<f32>]) {
+        self.trials += 1;
+        if self.sums.len() < trace.len() {
+            self.sums.resize(trace.len(), (0.0, 0));
+        }
+        for ((sum, n), value) in self.sums.iter_mut().zip(trace) {
+            if let Some(value) = value {
+                *sum += f64::from(*value);
+                *n += 1;
+            }
+        }
+    }
+
+    fn points(&self, time_s: impl Fn(usize) -> f64) -> Vec<[f64; 2]> {
+        let point = |(t, (sum, n)): (usize, &(f64, usize))| [time_s(t), 100.0 * sum / *n as f64];
+        self.sums.iter().enumerate().map(point).collect()
+    }
+}

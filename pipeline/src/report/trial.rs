@@ -1,0 +1,461 @@
+//! The table of trials, and the pictures of each.
+
+use super::findings::{every, worst};
+use super::html::{self, badge, escape, number, or_dash};
+use super::pictures::{LONGEST, PEAK_WINDOW_S, Picture, Pictures};
+use super::plot::{Line, Look, Plot};
+use super::png;
+use super::session::trace_plot;
+use crate::record::{Level, RunRecord, Status, TrialRecord};
+use ndarray::Array2;
+use rayon::prelude::*;
+use std::fmt::Write as _;
+use widefield::render::{self, ColourMap, Scale};
+
+/// Colours of a picture; more are not told apart, and fewer make smaller files.
+const LEVELS: u8 = 48;
+
+/// What the page may weigh, bytes; for 200 trials it stays below 5 MB.
+const BUDGET: f64 = 4.2e6;
+/// What a trial takes without its images, bytes: tables and plots.
+const BESIDE: f64 = 13e3;
+/// What a pixel of an image takes in base64, bytes, measured on simulated sessions.
+const PER_PIXEL: f64 = 0.62;
+
+/// How much of each trial fits on the page.
+#[derive(Clone, Copy, Debug)]
+struct Detail {
+    /// Longest side of an image, pixels.
+    longest: usize,
+    /// Points of a line.
+    points: usize,
+}
+
+impl Detail {
+    fn of(trials: usize) -> Self {
+        let each = BUDGET / trials.max(1) as f64 - BESIDE;
+        let side = (each / 4.0 / PER_PIXEL).max(0.0).sqrt();
+        let longest = (64..=LONGEST)
+            .rev()
+            .find(|&n| n as f64 <= side)
+            .unwrap_or(64);
+        let points = if trials > 40 { 120 } else { 400 };
+        Self { longest, points }
+    }
+}
+
+/// The same brightness means the same in all trials.
+#[derive(Clone, Copy, Debug)]
+struct Scales {
+    first: Scale,
+    mean: Scale,
+    max: Scale,
+    peak: Scale,
+}
+
+impl Scales {
+    fn of(pictures: &[Option<Pictures>]) -> Self {
+        let scale = |kind: fn(&Pictures) -> &Option<Picture>| {
+            let known = || pictures.iter().flatten().filter_map(|p| kind(p).as_ref());
+            let median = |value: fn(&Picture) -> f32| {
+                let values = known().map(|p| f64::from(value(p)));
+                widefield::session::median(values).unwrap_or(0.0)
+            };
+            #[expect(clippy::cast_possible_truncation, reason = "ends of a colour scale")]
+            let scale = Scale {
+                low: median(|p| p.low) as f32,
+                high: median(|p| p.high) as f32,
+            };
+            scale
+        };
+        Self {
+            first: scale(|p| &p.first),
+            mean: scale(|p| &p.mean),
+            max: scale(|p| &p.max),
+            peak: Scale {
+                low: 0.0,
+                ..scale(|p| &p.peak)
+            },
+        }
+    }
+}
+
+pub(super) fn table(page: &mut String, record: &RunRecord) {
+    html::section(page, "trials", "Trials");
+    page.push_str(
+        "<p class=\"controls\" hidden><label>Filter <input type=\"search\" size=\"16\"></label>\
+         <label><input type=\"checkbox\"> only with findings</label><output></output></p><div id=\"trial-table\">",
+    );
+    let mut rows = String::new();
+    for (i, trial) in record.trials.iter().enumerate() {
+        let level = worst(trial);
+        let status = match trial.status {
+            Status::Ok => "done",
+            Status::Failed => "failed",
+            Status::Skipped => "kept",
+        };
+        let raised: Vec<&str> = trial
+            .checks
+            .iter()
+            .filter(|c| c.level != Level::Pass)
+            .map(|c| c.name.as_str())
+            .collect();
+        let seconds: f64 = trial.seconds.values().sum();
+        let _ = write!(
+            rows,
+            "<tr data-level=\"{}\"><td class=\"n\">{}</td><td>{}</td><td class=\"name\"><a href=\"#trial-{i}\">{}</a></td>\
+             <td class=\"name\">{}</td><td class=\"name\">{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>\
+             <td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{seconds:.2}</td></tr>",
+            html::class(level),
+            or_dash(trial.trial),
+            badge(level, status),
+            escape(&trial.file),
+            or_dash(trial.stimulus.as_ref()),
+            or_dash(trial.decision.as_ref()),
+            if raised.is_empty() {
+                "–".to_owned()
+            } else {
+                escape(&raised.join(", "))
+            },
+            or_dash(trial.frames),
+            number(trial.background),
+            number(trial.threshold),
+            or_dash(trial.masked_pixels),
+        );
+    }
+    let head = [
+        "Trial",
+        "Status",
+        "File",
+        "Stimulus",
+        "Decision",
+        "Findings",
+        "Frames",
+        "Background (counts)",
+        "Threshold (counts)",
+        "Masked (px)",
+        "Time (s)",
+    ];
+    html::table(page, "Trials", &head, &rows);
+    page.push_str("</div>\n");
+}
+
+pub(super) fn details(page: &mut String, record: &RunRecord, pictures: &[Option<Pictures>]) {
+    html::section(page, "pictures", "Each trial");
+    let detail = Detail::of(record.trials.len());
+    let scales = Scales::of(pictures);
+    let none = None;
+    // The first few that need a look are open, or the first trial if none does.
+    let few = 3;
+    let mut open: Vec<usize> = (0..record.trials.len())
+        .filter(|&i| worst(&record.trials[i]) != Level::Pass)
+        .take(few)
+        .collect();
+    if open.is_empty() {
+        open.push(0);
+    }
+    let drawn: Vec<String> = record
+        .trials
+        .par_iter()
+        .enumerate()
+        .map(|(i, trial)| {
+            let pictures = pictures.get(i).unwrap_or(&none).as_ref();
+            let mut part = String::new();
+            one(
+                &mut part,
+                record,
+                trial,
+                pictures,
+                (i, open.contains(&i)),
+                detail,
+                &scales,
+            );
+            part
+        })
+        .collect();
+    page.extend(drawn);
+}
+
+fn one(
+    page: &mut String,
+    record: &RunRecord,
+    trial: &TrialRecord,
+    pictures: Option<&Pictures>,
+    (i, open): (usize, bool),
+    detail: Detail,
+    scales: &Scales,
+) {
+    let level = worst(trial);
+    let what = [trial.stimulus.as_deref(), trial.decision.as_deref()];
+    let what: Vec<&str> = what.into_iter().flatten().collect();
+    let _ = write!(
+        page,
+        "<details class=\"trial\"{}><summary>{} <strong>{}</strong> {}</summary><div id=\"trial-{i}\">",
+        if open { " open" } else { "" },
+        badge(level, html::class(level)),
+        escape(&trial.file),
+        escape(&what.join(", ")),
+    );
+    if let Some(error) = &trial.error {
+        let _ = write!(page, "<p class=\"fail\">Failed: {}</p>", escape(error));
+    }
+    match pictures {
+        Some(pictures) => {
+            images(page, record, trial, pictures, detail, scales);
+            plots(page, record, trial, pictures, detail);
+        }
+        None => page.push_str("<p class=\"quiet\">No pictures: the movie could not be read, or an earlier run kept none.</p>"),
+    }
+    if !trial.checks.is_empty() {
+        let caption = format!("Checks of {}", trial.file);
+        page.push_str("<details><summary>All checks</summary>");
+        every(page, &caption, &trial.checks);
+        page.push_str("</details>");
+    }
+    page.push_str("</div></details>\n");
+}
+
+fn images(
+    page: &mut String,
+    record: &RunRecord,
+    trial: &TrialRecord,
+    pictures: &Pictures,
+    detail: Detail,
+    scales: &Scales,
+) {
+    let bar = Rule::of(pictures, record.config.experiment.pixel_um);
+    let edge = pictures
+        .kept()
+        .map(|kept| render::outline(render::reduce_mask(kept.view(), detail.longest).view()));
+    page.push_str("<div class=\"pics\">");
+    let mut show = |picture: &Option<Picture>,
+                    scale: Scale,
+                    map: Map,
+                    edge: Option<&Array2<bool>>,
+                    title: &str| {
+        let Some(image) = picture.as_ref().and_then(Picture::image) else {
+            return;
+        };
+        let small = render::reduce(image.view(), detail.longest);
+        let figure = Figure {
+            scale,
+            map,
+            edge,
+            title,
+            file: &trial.file,
+            rule: &bar,
+        };
+        page.push_str(&figure.html(&small));
+    };
+    show(
+        &pictures.first,
+        scales.first,
+        Map::Counts,
+        None,
+        "First frame",
+    );
+    show(
+        &pictures.mean,
+        scales.mean,
+        Map::Counts,
+        edge.as_ref(),
+        "Mean, with the outline of the mask",
+    );
+    show(&pictures.max, scales.max, Map::Counts, None, "Maximum");
+    let peak = format!("Peak dF/F from the stimulus on, means of {PEAK_WINDOW_S} s");
+    show(&pictures.peak, scales.peak, Map::Peak, None, &peak);
+    page.push_str("</div>");
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Map {
+    Counts,
+    Peak,
+}
+
+/// A scale bar: share of the image's width, and its length in words.
+struct Rule {
+    share: f64,
+    words: String,
+}
+
+impl Rule {
+    fn of(pictures: &Pictures, pixel_um: Option<f64>) -> Self {
+        let width = pictures.size[0] as f64;
+        let unit = pixel_um.unwrap_or(1.0);
+        let length = render::round_length(0.3 * width * unit);
+        let words = match pixel_um {
+            Some(_) if length >= 1000.0 => format!("{} mm", length / 1000.0),
+            Some(_) => format!("{length} µm"),
+            None => format!("{length} px"),
+        };
+        Self {
+            share: length / (width * unit),
+            words,
+        }
+    }
+}
+
+/// An image with its scale bar and colour scale.
+struct Figure<'a> {
+    scale: Scale,
+    map: Map,
+    edge: Option<&'a Array2<bool>>,
+    title: &'a str,
+    file: &'a str,
+    rule: &'a Rule,
+}
+
+/// Colour of the outline: not in the colour map, and visible on dark and bright.
+const OUTLINE: [u8; 3] = [0, 229, 255];
+
+impl Figure<'_> {
+    fn html(&self, image: &Array2<f32>) -> String {
+        let (map, class, unit, factor, digits) = match self.map {
+            Map::Counts => (ColourMap::Magma, "magma", "counts", 1.0, 0),
+            Map::Peak => (ColourMap::Viridis, "viridis", "%", 100.0, 1),
+        };
+        let last = f64::from(LEVELS - 1);
+        let mut colours: Vec<[u8; 3]> = (0..LEVELS)
+            .map(|i| map.colour(f64::from(i) / last))
+            .collect();
+        let mut shades = render::shades(image.view(), self.scale, LEVELS);
+        // The palette: colours, outline, and what is beyond it is transparent.
+        colours.push(OUTLINE);
+        shades.mapv_inplace(|shade| if shade == LEVELS { LEVELS + 1 } else { shade });
+        if let Some(edge) = self.edge.filter(|e| e.dim() == shades.dim()) {
+            shades.zip_mut_with(edge, |shade, &edge| {
+                if edge {
+                    *shade = LEVELS;
+                }
+            });
+        }
+        let (height, width) = shades.dim();
+        let value = |v: f32| format!("{:.digits$}", factor * f64::from(v));
+        let (low, high) = (value(self.scale.low), value(self.scale.high));
+        format!(
+            "<figure><div class=\"pic\"><img width=\"{width}\" height=\"{height}\" loading=\"lazy\" alt=\"{} of {}, {low} to {high} {unit}\" \
+             src=\"data:image/png;base64,{}\"><span class=\"rule\" style=\"width:{:.1}%\"></span></div>\
+             <div class=\"bar {class}\"></div><div class=\"ends\"><span>{low}</span><span>{unit}</span><span>{high}</span></div>\
+             <figcaption>{}. Bar: {}</figcaption></figure>",
+            escape(self.title),
+            escape(self.file),
+            png::base64(&png::palette(&shades, &colours)),
+            100.0 * self.rule.share,
+            escape(self.title),
+            self.rule.words
+        )
+    }
+}
+
+fn plots(
+    page: &mut String,
+    record: &RunRecord,
+    trial: &TrialRecord,
+    pictures: &Pictures,
+    detail: Detail,
+) {
+    page.push_str("<div class=\"plots\">");
+    let line = |colour, name: &str, points, look| Line {
+        colour,
+        name: name.into(),
+        points,
+        look,
+    };
+    let axis = record.config.experiment.axis();
+    if !pictures.trace.is_empty() {
+        let point = |(t, v): (usize, &Option<f32>)| {
+            let percent = v.map_or(f64::NAN, |v| 100.0 * f64::from(v));
+            [axis.time_s(t), percent]
+        };
+        let points = pictures.trace.iter().enumerate().map(point).collect();
+        let trace = vec![line(0, "mean dF/F", points, Look::Solid)];
+        page.push_str(&trace_plot(
+            record,
+            "Mean dF/F over the mask".into(),
+            trace,
+            detail.points,
+        ));
+    }
+    if !pictures.density.is_empty() {
+        let point = |(i, d): (usize, &f32)| [i as f64 * pictures.density_step, f64::from(*d)];
+        // Beyond eight powers of ten below the peak there is nothing to see.
+        let peak = pictures.density.iter().copied().fold(0.0, f32::max);
+        let points = pictures
+            .density
+            .iter()
+            .enumerate()
+            .map(point)
+            .map(|[x, y]| {
+                [
+                    x,
+                    if y > f64::from(peak) * 1e-8 {
+                        y
+                    } else {
+                        f64::NAN
+                    },
+                ]
+            })
+            .collect();
+        let plot = Plot {
+            title: "Density of pixel means, with cutoff and threshold".into(),
+            x: "mean above background (counts)",
+            y: "density (1/count)",
+            lines: vec![line(0, "density", points, Look::Solid)],
+            places: trial
+                .threshold
+                .map(|t| (t, format!("threshold {t:.1}")))
+                .into_iter()
+                .collect(),
+            levels: vec![(
+                record.config.analysis.segmentation.density_cutoff,
+                "cutoff".into(),
+            )],
+            log_y: true,
+            most: detail.points,
+        };
+        page.push_str(&plot.figure());
+    }
+    if let Some(profile) = &pictures.profile {
+        let points = |values: &[f32]| {
+            let point = |(x, v): (usize, &f32)| [x as f64, f64::from(*v)];
+            values.iter().enumerate().map(point).collect()
+        };
+        let plot = Plot {
+            title: format!("Background fit along row {}", profile.row),
+            x: "column (px)",
+            y: "counts",
+            lines: vec![
+                line(0, "smoothed frame", points(&profile.smoothed), Look::Solid),
+                line(1, "fit", points(&profile.fit), Look::Dashed),
+            ],
+            levels: trial
+                .fit
+                .map(|f| (f.offset, format!("background {:.1}", f.offset)))
+                .into_iter()
+                .collect(),
+            most: detail.points,
+            ..Plot::default()
+        };
+        page.push_str(&plot.figure());
+    }
+    if !pictures.intervals_ms.is_empty() {
+        let point = |(i, ms): (usize, &f32)| [i as f64, f64::from(*ms)];
+        let points = pictures
+            .intervals_ms
+            .iter()
+            .enumerate()
+            .map(point)
+            .collect();
+        let plot = Plot {
+            title: "Time from each frame to the next".into(),
+            x: "frame",
+            y: "interval (ms)",
+            lines: vec![line(2, "interval", points, Look::Solid)],
+            most: detail.points,
+            ..Plot::default()
+        };
+        page.push_str(&plot.figure());
+    }
+    page.push_str("</div>");
+}
