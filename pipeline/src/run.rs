@@ -169,7 +169,7 @@ impl Plan {
         let mut session = SessionWide::default();
         if background {
             session.background =
-                widefield::session::median(good.iter().map(|m| m.background.value));
+                widefield::order::median(good.iter().map(|m| m.background.value));
         }
         if mask {
             match session_mask(worker, &good) {

@@ -3,10 +3,10 @@
 pub mod gaussian_fit;
 mod moments;
 
-use crate::number::{count, index};
+use crate::order::percentile;
 use crate::{Error, Subtract, smooth};
 use gaussian_fit::GaussianFit;
-use ndarray::{Array2, ArrayView2, ArrayView3};
+use ndarray::{ArrayView2, ArrayView3};
 
 /// How the background is estimated.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -80,7 +80,7 @@ impl Background {
         gaussian_fit::check(image)?;
         let smoothed = smooth::gaussian(image, smoothing_sd_px)?;
         let fit = GaussianFit::of(smoothed.view())?;
-        let plausible_max = percentile(smoothed, 5.0);
+        let plausible_max = percentile(smoothed, 5.0).unwrap_or(f64::NAN);
         let implausible = fit.offset < 0.0 || fit.offset > plausible_max;
         Ok(BackgroundLevel {
             value: fit.offset,
@@ -91,36 +91,10 @@ impl Background {
     }
 }
 
-/// Percentile with linear interpolation between order statistics, as `numpy.percentile`; NaN if empty.
-fn percentile(image: Array2<f64>, percent: f64) -> f64 {
-    let (mut values, _) = image.into_raw_vec_and_offset();
-    if values.is_empty() {
-        return f64::NAN;
-    }
-    let place = percent / 100.0 * count(values.len() - 1);
-    let low = index(place);
-    let (_, &mut lower, above) = values.select_nth_unstable_by(low, f64::total_cmp);
-    let upper = above
-        .iter()
-        .copied()
-        .min_by(f64::total_cmp)
-        .unwrap_or(lower);
-    lower + (upper - lower) * (place - count(low))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn percentile_interpolates_between_order_statistics() {
-        let image = Array2::from_shape_fn((1, 5), |(_, x)| [50.0, 10.0, 40.0, 20.0, 30.0][x]);
-        // Place 5 % of 4 steps = 0.2 of the way from 10 to 20.
-        assert!((percentile(image.clone(), 5.0) - 12.0).abs() < 1e-12);
-        assert_eq!(percentile(image.clone(), 0.0), 10.0);
-        assert_eq!(percentile(image, 100.0), 50.0);
-        assert!(percentile(Array2::zeros((0, 0)), 5.0).is_nan());
-    }
+    use ndarray::Array2;
 
     #[test]
     fn unusable_frames_are_typed_errors() {

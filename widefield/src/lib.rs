@@ -81,6 +81,7 @@ mod error;
 pub mod invalid;
 mod mean_image;
 mod number;
+pub mod order;
 pub mod quality;
 pub mod reference;
 pub mod render;

@@ -18,35 +18,13 @@ mod summary;
 pub use alignment::{Alignment, Shift, align};
 pub use summary::{MovieSummary, Summary};
 
-use crate::number::{count, index};
+use crate::number::count;
+use crate::order::{median, percentile};
 use crate::{Error, smooth};
 use ndarray::{Array2, ArrayView2};
 
 /// Fewest frames a line is fitted to.
 const FEWEST: usize = 10;
-
-/// Percentile (0 to 100) with linear interpolation between order statistics, as `numpy.percentile`; `None`
-/// if there are no values. Reorders the values. NaN sorts above every number.
-///
-/// ```
-/// assert_eq!(widefield::quality::percentile(&mut [30.0, 10.0, 20.0], 75.0), Some(25.0));
-/// ```
-#[must_use]
-pub fn percentile(values: &mut [f64], percent: f64) -> Option<f64> {
-    let last = values.len().checked_sub(1)?;
-    let place = percent.clamp(0.0, 100.0) / 100.0 * count(last);
-    let low = index(place);
-    let (_, &mut lower, above) = values.select_nth_unstable_by(low, f64::total_cmp);
-    let next = above.iter().copied().min_by(f64::total_cmp);
-    let upper = next.unwrap_or(lower);
-    let between = place - count(low);
-    // Written so that a neighbour that is infinite does not spoil a place that is exact.
-    Some(if between == 0.0 {
-        lower
-    } else {
-        lower + (upper - lower) * between
-    })
-}
 
 /// How much the light of frame 0 differs from that of the frames after it:
 /// `|(1 + d(0)) / (1 + median of d(1) to d(9)) - 1|` for a trace `d` of dF/F.
@@ -63,8 +41,8 @@ pub fn first_frame(trace: &[f64]) -> f64 {
     let Some((first, rest)) = trace.split_first() else {
         return f64::NAN;
     };
-    let mut rest = rest[..rest.len().min(9)].to_vec();
-    match percentile(&mut rest, 50.0) {
+    let rest = &rest[..rest.len().min(9)];
+    match median(rest.iter().copied()) {
         Some(median) => ((1.0 + first) / (1.0 + median) - 1.0).abs(),
         None => f64::NAN,
     }
@@ -121,8 +99,8 @@ fn ends_of_line(values: &[f64]) -> [f64; 2] {
 /// # Errors
 /// [`Error::Shape`] if image and mask differ in shape.
 pub fn kept_median(image: ArrayView2<'_, f64>, kept: ArrayView2<'_, bool>) -> Result<f64, Error> {
-    let mut values = kept_values(image, kept)?;
-    Ok(percentile(&mut values, 50.0).unwrap_or(f64::NAN))
+    let values = kept_values(image, kept)?;
+    Ok(median(values.iter().copied()).unwrap_or(f64::NAN))
 }
 
 /// Share of the kept pixels whose F0 is below `share` times the median of the kept pixels, where dF/F is
@@ -143,8 +121,8 @@ pub fn low_share(
     kept: ArrayView2<'_, bool>,
     share: f64,
 ) -> Result<f64, Error> {
-    let mut values = kept_values(f0, kept)?;
-    let Some(median) = percentile(&mut values, 50.0) else {
+    let values = kept_values(f0, kept)?;
+    let Some(median) = median(values.iter().copied()) else {
         return Ok(f64::NAN);
     };
     let low = values.iter().filter(|&&f0| f0 < share * median).count();
@@ -218,9 +196,9 @@ pub fn light_over_noise(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>) -> Resul
         .zip(&b)
         .map(|pair| (difference(pair) - mean).powi(2));
     let noise = (squares.sum::<f64>() / n / 2.0).sqrt();
-    let mut values: Vec<f64> = a.iter().map(|&v| f64::from(v)).collect();
-    let low = percentile(&mut values, 5.0);
-    let high = percentile(&mut values, 95.0);
+    let values: Vec<f64> = a.iter().map(|&v| f64::from(v)).collect();
+    let low = percentile(values.iter().copied(), 5.0);
+    let high = percentile(values.iter().copied(), 95.0);
     Ok(match (low, high) {
         (Some(low), Some(high)) => (high - low) / noise,
         _ => f64::NAN,
@@ -248,7 +226,7 @@ pub fn jitter(intervals_s: &[f64], steps: &[u32]) -> f64 {
         interval / f64::from(step)
     };
     let intervals: Vec<f64> = intervals_s.iter().enumerate().map(single).collect();
-    let Some(median) = percentile(&mut intervals.clone(), 50.0) else {
+    let Some(median) = median(intervals.iter().copied()) else {
         return f64::NAN;
     };
     let largest = intervals
@@ -373,13 +351,5 @@ mod tests {
         assert!(jitter(&[0.05, 0.05, -0.2, 0.05, 0.3], &[1; 5]) > 1.0);
         assert!(jitter(&[0.05], &[1]).is_nan());
         assert_eq!(jitter(&[0.05, 0.05], &[]), 0.0);
-    }
-
-    #[test]
-    fn percentiles_with_infinite_values() {
-        let mut values = [1.0, f64::INFINITY, 2.0];
-        assert_eq!(percentile(&mut values, 50.0), Some(2.0));
-        assert_eq!(percentile(&mut values, 0.0), Some(1.0));
-        assert_eq!(percentile(&mut [], 50.0), None);
     }
 }

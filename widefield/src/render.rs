@@ -60,7 +60,7 @@ pub struct Scale {
 
 impl Scale {
     /// From percentile `low` to percentile `high` (0 to 100) of the finite pixels, as
-    /// [`crate::quality::percentile`] defines them. `None` if no pixel is finite.
+    /// [`crate::order::percentile`] defines them. `None` if no pixel is finite.
     ///
     /// ```
     /// use widefield::render::Scale;
@@ -70,13 +70,13 @@ impl Scale {
     /// ```
     #[must_use]
     pub fn of(image: ArrayView2<'_, f32>, low: f64, high: f64) -> Option<Self> {
-        let mut values: Vec<f64> = image
+        let values: Vec<f64> = image
             .iter()
             .filter(|v| v.is_finite())
             .map(|&v| f64::from(v))
             .collect();
-        let low = crate::quality::percentile(&mut values, low)?;
-        let high = crate::quality::percentile(&mut values, high)?;
+        let low = crate::order::percentile(values.iter().copied(), low)?;
+        let high = crate::order::percentile(values.iter().copied(), high)?;
         Some(Self {
             low: narrow(low),
             high: narrow(high),

@@ -1,7 +1,7 @@
 //! Whether movies and log entries with the same number began together.
 
-use super::percentile;
 use crate::number::count;
+use crate::order;
 use std::collections::BTreeMap;
 
 /// What [`align`] finds.
@@ -64,7 +64,7 @@ pub fn align(camera_s: &[(u32, f64)], log_s: &[(u32, f64)], limit_s: f64) -> Ali
         .iter()
         .filter_map(|movie| Some((movie.0, difference(movie, 0)?)))
         .collect();
-    let median = median(known.iter().map(|(_, d)| *d));
+    let median = order::median(known.iter().map(|(_, d)| *d)).unwrap_or(f64::NAN);
     let residuals_s: Vec<(u32, f64)> = known.iter().map(|(n, d)| (*n, d - median)).collect();
 
     let worst = residuals_s.iter().map(|(_, r)| r.abs()).fold(0.0, f64::max);
@@ -107,13 +107,8 @@ pub fn align(camera_s: &[(u32, f64)], log_s: &[(u32, f64)], limit_s: f64) -> Ali
     Alignment { residuals_s, shift }
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    percentile(&mut values, 50.0).unwrap_or(f64::NAN)
-}
-
 fn mean_residual(differences: impl Iterator<Item = f64> + Clone) -> f64 {
-    let middle = median(differences.clone());
+    let middle = order::median(differences.clone()).unwrap_or(f64::NAN);
     let (n, sum) = differences.fold((0, 0.0), |(n, sum), d| (n + 1, sum + (d - middle).abs()));
     sum / count(n)
 }

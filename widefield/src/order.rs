@@ -1,0 +1,104 @@
+//! Order statistics.
+
+use crate::number::{count, index};
+use ndarray::Array1;
+use ndarray_stats::Sort1dExt;
+use std::cmp::Ordering;
+
+/// Percentile (0 to 100) with linear interpolation between order statistics, as `numpy.percentile`; `None`
+/// if there are no values. NaN sorts above every number. Takes time in proportion to the number of values.
+///
+/// ```
+/// assert_eq!(widefield::order::percentile([30.0, 10.0, 20.0], 75.0), Some(25.0));
+/// ```
+#[must_use]
+pub fn percentile(values: impl IntoIterator<Item = f64>, percent: f64) -> Option<f64> {
+    let mut values: Array1<Value> = values.into_iter().map(Value).collect();
+    let last = values.len().checked_sub(1)?;
+    let place = percent.clamp(0.0, 100.0) / 100.0 * count(last);
+    let low = index(place);
+    let between = place - count(low);
+    let Value(lower) = values.get_from_sorted_mut(low);
+    // An exact place needs no neighbour, which may be infinite.
+    if between == 0.0 || low == last {
+        return Some(lower);
+    }
+    let Value(upper) = values.get_from_sorted_mut(low + 1);
+    Some(lower + (upper - lower) * between)
+}
+
+/// The median; of an even number the mean of the middle two. `None` without values.
+///
+/// ```
+/// use widefield::order::median;
+///
+/// assert_eq!(median([61.0, 58.0, 250.0]), Some(61.0));
+/// assert_eq!(median([58.0, 60.0]), Some(59.0));
+/// assert_eq!(median([]), None);
+/// ```
+#[must_use]
+pub fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
+    percentile(values, 50.0)
+}
+
+/// A number with a total order, in which every NaN is the largest.
+#[derive(Clone, Copy, Debug)]
+struct Value(f64);
+
+impl Ord for Value {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let either = self.0.is_nan().cmp(&other.0.is_nan());
+        either.then_with(|| self.0.total_cmp(&other.0))
+    }
+}
+
+impl PartialOrd for Value {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Value {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentile_interpolates_between_order_statistics() {
+        let values = [50.0, 10.0, 40.0, 20.0, 30.0];
+        // Place 5 % of 4 steps = 0.2 of the way from 10 to 20.
+        assert!((percentile(values, 5.0).unwrap() - 12.0).abs() < 1e-12);
+        assert_eq!(percentile(values, 0.0), Some(10.0));
+        assert_eq!(percentile(values, 100.0), Some(50.0));
+        assert_eq!(percentile([], 5.0), None);
+    }
+
+    #[test]
+    fn nan_sorts_above_and_infinity_spoils_only_its_own_place() {
+        let nan = f64::NAN;
+        assert_eq!(percentile([nan, 1.0, -nan], 0.0), Some(1.0));
+        assert!(percentile([nan, 1.0, -nan], 50.0).unwrap().is_nan());
+        assert_eq!(percentile([f64::INFINITY, 2.0, 1.0], 50.0), Some(2.0));
+        assert_eq!(percentile([f64::INFINITY, 1.0], 100.0), Some(f64::INFINITY));
+    }
+
+    #[test]
+    fn equal_to_sorting() {
+        let values: Vec<f64> = (0..1000).map(|i| f64::from(i * 7919 % 1009)).collect();
+        let mut sorted = values.clone();
+        sorted.sort_by(f64::total_cmp);
+        for percent in [0.0_f64, 1.0, 5.0, 33.3, 50.0, 99.9, 100.0] {
+            let place = percent / 100.0 * 999.0;
+            let (low, high) = (index(place), (index(place) + 1).min(999));
+            let want = sorted[low] + (sorted[high] - sorted[low]) * place.fract();
+            assert!((percentile(values.clone(), percent).unwrap() - want).abs() < 1e-9);
+        }
+    }
+}
