@@ -57,23 +57,30 @@ fn row_of_8(rows: &[u16], line: &mut [i32], out: &mut [f32]) {
 /// Weighted sum of the rows, column by column.
 #[inline(always)]
 fn add_rows<const R: usize>(rows: &[u16], line: &mut [i32]) {
+    /// Columns that are summed together in registers.
     const COLUMNS: usize = 64;
     let width = line.len();
-    for (block, line) in line.chunks_mut(COLUMNS).enumerate() {
-        let piece = |row: usize| &rows[row * width + block * COLUMNS..][..line.len()];
-        let mut sums = [0_i32; COLUMNS];
+    let (blocks, rest) = line.as_chunks_mut::<COLUMNS>();
+    for (block, line) in blocks.iter_mut().enumerate() {
+        let mut sums = [0; COLUMNS];
         for pair in 0..R {
             // The two rows that have this weight.
-            let weight = weight(pair);
-            for ((sum, &above), &below) in sums
-                .iter_mut()
-                .zip(piece(pair))
-                .zip(piece(2 * R - 1 - pair))
-            {
-                *sum += weight * (i32::from(above) + i32::from(below));
+            let at = |row: usize| rows[row * width + block * COLUMNS..].first_chunk::<COLUMNS>();
+            let (Some(above), Some(below)) = (at(pair), at(2 * R - 1 - pair)) else {
+                return;
+            };
+            for i in 0..COLUMNS {
+                sums[i] += weight(pair) * (i32::from(above[i]) + i32::from(below[i]));
             }
         }
-        line.copy_from_slice(&sums[..line.len()]);
+        *line = sums;
+    }
+    let first = width - rest.len();
+    for (x, sum) in rest.iter_mut().enumerate() {
+        let at = |row: usize| i32::from(rows[row * width + first + x]);
+        *sum = (0..R)
+            .map(|pair| weight(pair) * (at(pair) + at(2 * R - 1 - pair)))
+            .sum();
     }
 }
 
