@@ -4,7 +4,7 @@ mod taps;
 mod waves;
 
 use crate::Error;
-use crate::number::{count, index};
+use crate::number::index;
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 use taps::Taps;
@@ -83,7 +83,7 @@ fn radius(sd_px: f64) -> usize {
 /// How lines of one length are filtered.
 enum Kernel {
     Taps(Taps),
-    Waves(Waves),
+    Waves(Box<Waves>),
 }
 
 impl Kernel {
@@ -91,7 +91,7 @@ impl Kernel {
     fn new(sd_px: f64, n: usize, slidable: bool) -> Self {
         // Beyond several times the line, its reflections are longer than what folding leaves to add.
         if slidable && (WAVES_FROM_PX..=8 * n).contains(&radius(sd_px)) {
-            Self::Waves(Waves::new(sd_px))
+            Self::Waves(Box::new(Waves::new(sd_px)))
         } else {
             Self::Taps(Taps::new(sd_px, n))
         }
@@ -183,6 +183,7 @@ fn reflected(n: usize, reach: usize) -> Vec<usize> {
 mod tests {
     use super::*;
     use crate::direct;
+    use crate::number::count;
 
     #[test]
     fn reflection_repeats_the_edge_and_goes_on_forever() {
