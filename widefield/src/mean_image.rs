@@ -5,10 +5,11 @@ use crate::number::count;
 use crate::{Error, Subtract};
 use multiversion::multiversion;
 use ndarray::parallel::prelude::*;
-use ndarray::{Array2, ArrayView3, Axis};
+use ndarray::{Array2, ArrayView3, Axis, Slice};
 
-/// Rows that are summed over all frames before the next ones are begun.
-const BAND: usize = 8;
+/// Pixels, in whole rows, that are summed over all frames before the next ones are begun: few enough for
+/// their sums to stay in the cache, enough to read every frame in long runs.
+const BAND_PIXELS: usize = 1 << 12;
 
 /// Collects the mean over frames from blocks `(t, y, x)` in order.
 ///
@@ -47,20 +48,20 @@ impl MeanImage {
         same_shape("block of frames", self.sum.shape(), &block.shape()[1..])?;
         self.n_frames += block.len_of(Axis(0));
         let (background, floor) = (subtract.background, subtract.floor());
+        let (_, width) = self.sum.dim();
+        let rows = (BAND_PIXELS / width.max(1)).max(1);
         self.sum
-            .axis_chunks_iter_mut(Axis(0), BAND)
+            .axis_chunks_iter_mut(Axis(0), rows)
             .into_par_iter()
             .enumerate()
             .for_each(|(band, mut sums)| {
+                let first = band * rows;
+                let range = Slice::from(first..first + sums.nrows());
                 for frame in block.axis_iter(Axis(0)) {
-                    for (y, mut sums) in sums.rows_mut().into_iter().enumerate() {
-                        let row = frame.row(band * BAND + y);
-                        match (sums.as_slice_mut(), row.as_slice()) {
-                            (Some(sums), Some(row)) => add_row(sums, row, background, floor),
-                            _ => {
-                                sums.zip_mut_with(&row, |sum, &value| *sum += subtract.value(value))
-                            }
-                        }
+                    let frame = frame.slice_axis(Axis(0), range);
+                    match (sums.as_slice_mut(), frame.as_slice()) {
+                        (Some(sums), Some(frame)) => add(sums, frame, background, floor),
+                        _ => sums.zip_mut_with(&frame, |sum, &value| *sum += subtract.value(value)),
                     }
                 }
             });
@@ -85,8 +86,8 @@ impl MeanImage {
 }
 
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
-fn add_row(sums: &mut [f64], row: &[f32], background: f64, floor: f64) {
-    for (sum, &value) in sums.iter_mut().zip(row) {
+fn add(sums: &mut [f64], values: &[f32], background: f64, floor: f64) {
+    for (sum, &value) in sums.iter_mut().zip(values) {
         let value = f64::from(value) - background;
         *sum += if value < floor { floor } else { value };
     }
