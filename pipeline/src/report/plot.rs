@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use widefield::render::round_length;
 
 /// Size in user units; the page scales it to its column.
-const WIDTH: f64 = 360.0;
-const HEIGHT: f64 = 210.0;
-const LEFT: f64 = 54.0;
+const WIDTH: f64 = 300.0;
+const HEIGHT: f64 = 190.0;
+const LEFT: f64 = 56.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 16.0;
 const BOTTOM: f64 = 40.0;
@@ -42,6 +42,8 @@ pub(super) struct Plot {
     pub(super) log_y: bool,
     /// Most points a line may have; peaks are kept.
     pub(super) most: usize,
+    /// Least extent of the y axis as a share of its values, so that noise does not look like change.
+    pub(super) least: f64,
 }
 
 impl Plot {
@@ -97,6 +99,10 @@ impl Plot {
         if !e.iter().all(|v| v.is_finite()) {
             return None;
         }
+        let (middle, size) = (f64::midpoint(e[2], e[3]), e[2].abs().max(e[3].abs()));
+        let half = 0.5 * self.least * size;
+        e[2] = e[2].min(middle - half);
+        e[3] = e[3].max(middle + half);
         for [low, high] in [[0, 1], [2, 3]] {
             if e[high] - e[low] <= 1e-9 * e[high].abs().max(1e-12) {
                 let half = (0.1 * e[high].abs()).max(0.5);
@@ -117,21 +123,22 @@ impl Plot {
             escape(self.x)
         );
         let Some([x0, x1, y0, y1]) = self.extent() else {
-            svg.push_str("<text x=\"180\" y=\"105\" class=\"m\">nothing to draw</text></svg>");
+            svg.push_str("<text x=\"150\" y=\"95\" class=\"m\">nothing to draw</text></svg>");
             return svg;
         };
         let px = |x: f64| LEFT + (x - x0) / (x1 - x0) * (right - LEFT);
         let py = |y: f64| bottom - (y - y0) / (y1 - y0) * (bottom - TOP);
         // Axes and ticks first, so that lines lie over them.
         let mut grid = String::new();
-        for tick in ticks(x0, x1, 5.0) {
+        let across = ticks(x0, x1, 5.0);
+        for &tick in &across {
             let x = px(tick);
             let _ = write!(grid, "M{x:.1} {bottom}v4");
             let _ = write!(
                 svg,
                 "<text x=\"{x:.1}\" y=\"{}\" class=\"m\">{}</text>",
                 bottom + 16.0,
-                label(tick, x1 - x0)
+                label(tick, &across)
             );
         }
         let steps = if self.log_y {
@@ -139,13 +146,13 @@ impl Plot {
         } else {
             ticks(y0, y1, 4.0)
         };
-        for tick in steps {
+        for &tick in &steps {
             let y = py(tick);
             let _ = write!(grid, "M{LEFT} {y:.1}h{:.1}", right - LEFT);
             let text = if self.log_y {
                 format!("1e{tick:.0}")
             } else {
-                label(tick, y1 - y0)
+                label(tick, &steps)
             };
             let _ = write!(
                 svg,
@@ -158,13 +165,40 @@ impl Plot {
             svg,
             "<path class=\"grid\" d=\"{grid}\"/><path class=\"axis\" d=\"M{LEFT} {TOP}V{bottom}H{right}\"/>\
              <text x=\"{:.0}\" y=\"{}\" class=\"m\">{}</text>\
-             <text transform=\"translate(12 {:.0}) rotate(-90)\" class=\"m\">{}</text>",
+             <text transform=\"translate(11 {:.0}) rotate(-90)\" class=\"m\">{}</text>",
             (LEFT + right) / 2.0,
             HEIGHT - 6.0,
             escape(self.x),
             (TOP + bottom) / 2.0,
             escape(self.y)
         );
+        for line in &self.lines {
+            let at = |&[x, y]: &[f64; 2]| [px(x), py(self.scaled(y))];
+            match line.look {
+                Look::Dots => {
+                    let mut d = String::new();
+                    for [x, y] in line
+                        .points
+                        .iter()
+                        .map(at)
+                        .filter(|p| p.iter().all(|v| v.is_finite()))
+                    {
+                        let _ = write!(d, "M{x:.1} {y:.1}h0");
+                    }
+                    let _ = write!(svg, "<path class=\"dots s{}\" d=\"{d}\"/>", line.colour);
+                }
+                look => {
+                    let dashed = if look == Look::Dashed { " dashed" } else { "" };
+                    let points: Vec<[f64; 2]> = line.points.iter().map(at).collect();
+                    let _ = write!(
+                        svg,
+                        "<path class=\"line{dashed} s{}\" d=\"{}\"/>",
+                        line.colour,
+                        path(&thinned(&points, self.most))
+                    );
+                }
+            }
+        }
         for (i, (x, name)) in self
             .places
             .iter()
@@ -196,33 +230,6 @@ impl Plot {
                     y - 3.0,
                     escape(name)
                 );
-            }
-        }
-        for line in &self.lines {
-            let at = |&[x, y]: &[f64; 2]| [px(x), py(self.scaled(y))];
-            match line.look {
-                Look::Dots => {
-                    let mut d = String::new();
-                    for [x, y] in line
-                        .points
-                        .iter()
-                        .map(at)
-                        .filter(|p| p.iter().all(|v| v.is_finite()))
-                    {
-                        let _ = write!(d, "M{x:.1} {y:.1}h0");
-                    }
-                    let _ = write!(svg, "<path class=\"dots s{}\" d=\"{d}\"/>", line.colour);
-                }
-                look => {
-                    let dashed = if look == Look::Dashed { " dashed" } else { "" };
-                    let points: Vec<[f64; 2]> = line.points.iter().map(at).collect();
-                    let _ = write!(
-                        svg,
-                        "<path class=\"line{dashed} s{}\" d=\"{}\"/>",
-                        line.colour,
-                        path(&thinned(&points, self.most))
-                    );
-                }
             }
         }
         svg.push_str("</svg>");
@@ -300,14 +307,16 @@ fn powers(low: f64, high: f64) -> Vec<f64> {
 }
 
 /// A number with the digits that tell ticks apart.
-fn label(value: f64, range: f64) -> String {
-    let digits = match range {
-        r if r >= 8.0 => 0,
-        r if r >= 0.8 => 1,
-        r if r >= 0.08 => 2,
-        r if r >= 0.008 => 3,
-        _ => 4,
+fn label(value: f64, ticks: &[f64]) -> String {
+    let step = match ticks {
+        [first, second, ..] => second - first,
+        _ => 1.0,
     };
+    let enough = |digits: &usize| {
+        let unit = std::iter::repeat_n(0.1, *digits).product::<f64>();
+        step >= 0.999 * unit
+    };
+    let digits = (0..6).find(enough).unwrap_or(6);
     let text = format!("{value:.digits$}");
     // No minus before zero, and a real minus before numbers.
     let zero = text.bytes().all(|b| matches!(b, b'-' | b'0' | b'.'));
@@ -337,8 +346,9 @@ mod tests {
         assert_eq!(ticks(0.0, 0.01, 4.0).len(), 6);
         assert_eq!(powers(-7.2, -2.0), [-6.0, -4.0, -2.0]);
         assert!(ticks(1.0, 1.0, 4.0).is_empty());
-        assert_eq!(label(-0.0, 10.0), "0");
-        assert_eq!(label(-2.0, 10.0), "\u{2212}2");
+        assert_eq!(label(-0.0, &[-2.0, 0.0]), "0");
+        assert_eq!(label(0.5, &[0.0, 0.5]), "0.5");
+        assert_eq!(label(-2.0, &[-2.0, 0.0]), "\u{2212}2");
     }
 
     #[test]

@@ -159,6 +159,7 @@ pub(super) fn over_trials(page: &mut String, record: &RunRecord) {
                 look: Look::Dots,
             }],
             most: 10_000,
+            least: 0.1,
             ..Plot::default()
         };
         page.push_str(&plot.figure());
@@ -207,7 +208,7 @@ pub(super) fn responses(page: &mut String, record: &RunRecord, pictures: &[Optio
             let points = mean.points(|t| timing.axis().time_s(t));
             lines.push(Line {
                 colour,
-                name: format!("{outcome} ({} trials)", mean.trials),
+                name: format!("{outcome} ({})", plural(mean.trials)),
                 points,
                 // Early trials apart: the animal moved before it was asked.
                 look: if outcome == "early" {
@@ -225,6 +226,13 @@ pub(super) fn responses(page: &mut String, record: &RunRecord, pictures: &[Optio
         }
     }
     page.push_str("</div>\n<p class=\"quiet\">Mean over the pixels of the mask, then over trials. Dashed: early trials.</p>\n");
+}
+
+fn plural(trials: usize) -> String {
+    match trials {
+        1 => "1 trial".into(),
+        n => format!("{n} trials"),
+    }
 }
 
 /// A plot of dF/F against time with the configured events.

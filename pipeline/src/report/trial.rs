@@ -59,7 +59,7 @@ impl Scales {
             let known = || pictures.iter().flatten().filter_map(|p| kind(p).as_ref());
             let median = |value: fn(&Picture) -> f32| {
                 let values = known().map(|p| f64::from(value(p)));
-                widefield::session::median(values).unwrap_or(0.0)
+                widefield::order::median(values).unwrap_or(0.0)
             };
             #[expect(clippy::cast_possible_truncation, reason = "ends of a colour scale")]
             let scale = Scale {
@@ -413,6 +413,7 @@ fn plots(
             )],
             log_y: true,
             most: detail.points,
+            least: 0.0,
         };
         page.push_str(&plot.figure());
     }
@@ -453,6 +454,7 @@ fn plots(
             y: "interval (ms)",
             lines: vec![line(2, "interval", points, Look::Solid)],
             most: detail.points,
+            least: 0.2,
             ..Plot::default()
         };
         page.push_str(&plot.figure());
