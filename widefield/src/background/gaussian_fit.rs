@@ -55,6 +55,19 @@ impl GaussianFit {
     /// least 1, angle 0. Levenberg-Marquardt as in MINPACK `lmder` (Moré 1978), analytic derivatives.
     /// The same for any number of threads.
     ///
+    /// ```
+    /// // 90 counts high around column 15, row 16, variance 25 px^2, on 10 counts.
+    /// let image = ndarray::Array2::from_shape_fn((32, 32), |(y, x)| {
+    ///     10.0 + 90.0 * (-((x as f64 - 15.0).powi(2) + (y as f64 - 16.0).powi(2)) / 50.0).exp()
+    /// });
+    /// let fit = widefield::GaussianFit::of(image.view())?;
+    /// assert!((fit.offset - 10.0).abs() < 1e-9);
+    /// assert!((fit.amplitude - 90.0).abs() < 1e-9);
+    /// assert!((fit.x0 - 15.0).abs() < 1e-9 && (fit.y0 - 16.0).abs() < 1e-9);
+    /// assert!((fit.sigma_x - 5.0).abs() < 1e-9 && (fit.sigma_y - 5.0).abs() < 1e-9);
+    /// # Ok::<(), widefield::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Empty`] or [`Error::TooFewPixels`] below 7 pixels, [`Error::NotFinite`] if a pixel is
     /// NaN or infinite, [`Error::ZeroVariance`] if all are equal, [`Error::NotConverged`] if no minimum
