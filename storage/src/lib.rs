@@ -32,6 +32,7 @@
 //! compiles that in. MAT files need neither.
 
 pub mod conformance;
+mod deflate;
 mod error;
 mod folder;
 #[cfg(feature = "hdf5")]

@@ -5,9 +5,10 @@
 
 use std::ops::Range;
 
-use libdeflater::{CompressionLvl, Compressor};
+use libdeflater::{CompressionLvl, Compressor, adler32};
 use ndarray::{ArrayView3, s};
 
+use crate::deflate::{Deflater, Distance};
 use crate::{Orientation, Precision};
 
 /// Pixels of a chunk along each image axis, and the most frames in it.
@@ -86,27 +87,45 @@ impl Grid {
         ]
     }
 
-    /// Bytes of a chunk before compression.
-    fn bytes(&self) -> usize {
-        self.chunk.iter().product::<usize>() * self.precision.bytes()
+    /// Elements of a chunk.
+    fn elements(&self) -> usize {
+        self.chunk.iter().product()
     }
 }
 
-/// Makes the stored bytes of chunks; one for each thread, since it owns the buffers.
+/// Makes the stored bytes of chunks; it owns the buffers, so that each thread has its own.
 pub(super) struct Encoder {
-    compressor: Option<Compressor>,
-    /// A row of the chunk for all its frames, as (t, pixel).
+    packer: Packer,
+    /// A row of the chunk for all its frames, frame by frame.
     row: Vec<f32>,
+    /// The chunk's elements in their order.
+    elements: Vec<f32>,
+    /// Their bytes, as the last filter gets them.
     plain: Vec<u8>,
+}
+
+/// What becomes of the bytes of a chunk.
+enum Packer {
+    /// Stored, unshuffled.
+    Plain,
+    /// Shuffled; each plane of bytes compressed by itself.
+    Planes(Deflater),
+    /// Shuffled; compressed by a search for repetitions.
+    Search(Compressor),
 }
 
 impl Encoder {
     /// For deflate `level` 1 to 9; 0 stores elements as they are, unshuffled.
     pub(super) fn new(level: u8) -> Self {
-        let level = CompressionLvl::new(level.into()).ok().filter(|_| level > 0);
+        let search = CompressionLvl::new(level.into()).map(Compressor::new);
         Encoder {
-            compressor: level.map(Compressor::new),
+            packer: match (level, search) {
+                (1, _) => Packer::Planes(Deflater::default()),
+                (2.., Ok(compressor)) => Packer::Search(compressor),
+                _ => Packer::Plain,
+            },
             row: Vec::new(),
+            elements: Vec::new(),
             plain: Vec::new(),
         }
     }
@@ -118,43 +137,54 @@ impl Encoder {
         tile: Tile,
         frames: ArrayView3<'_, f32>,
     ) -> Vec<u8> {
-        self.plain.clear();
-        self.plain.resize(grid.bytes(), 0);
-        let shuffled = self.compressor.is_some();
+        self.gather(grid, tile, frames);
+        let size = grid.precision.bytes();
+        self.plain.resize(self.elements.len() * size, 0);
+        let (elements, plain) = (self.elements.as_slice(), self.plain.as_mut_slice());
+        let shuffled = !matches!(self.packer, Packer::Plain);
         match (grid.precision, shuffled) {
-            (Precision::F32, true) => self.gather(grid, tile, frames, shuffle::<f32, 4>),
-            (Precision::F32, false) => self.gather(grid, tile, frames, store::<f32, 4>),
-            (Precision::F64, true) => self.gather(grid, tile, frames, shuffle::<f64, 8>),
-            (Precision::F64, false) => self.gather(grid, tile, frames, store::<f64, 8>),
+            (Precision::F32, false) => store::<f32, 4>(elements, plain),
+            (Precision::F32, true) => shuffle::<f32, 4>(elements, plain),
+            (Precision::F64, false) => store::<f64, 8>(elements, plain),
+            (Precision::F64, true) => shuffle::<f64, 8>(elements, plain),
         }
-        let Some(compressor) = &mut self.compressor else {
-            return self.plain.clone();
-        };
-        let mut compressed = vec![0; compressor.zlib_compress_bound(self.plain.len())];
-        match compressor.zlib_compress(&self.plain, &mut compressed) {
-            Ok(length) => compressed.truncate(length),
-            // The one failure is a buffer below the bound, which it is not.
-            Err(error) => unreachable!("{error:?} with a buffer of the stated bound"),
+        match &mut self.packer {
+            Packer::Plain => self.plain.clone(),
+            Packer::Planes(deflater) => {
+                deflater.clear();
+                // RFC 1950: deflate with a window of 32 KiB, fastest.
+                deflater.append(&[0x78, 0x01]);
+                let planes = self.plain.chunks_exact(elements.len()).enumerate();
+                for (byte, plane) in planes {
+                    deflater.deflate(plane, Distance::Byte, byte + 1 == size);
+                }
+                deflater.align();
+                deflater.append(&adler32(&self.plain).to_be_bytes());
+                deflater.as_slice().to_vec()
+            }
+            Packer::Search(compressor) => {
+                let mut compressed = vec![0; compressor.zlib_compress_bound(self.plain.len())];
+                match compressor.zlib_compress(&self.plain, &mut compressed) {
+                    Ok(length) => compressed.truncate(length),
+                    // The one failure is a buffer below the bound, which it is not.
+                    Err(error) => unreachable!("{error:?} with a buffer of the stated bound"),
+                }
+                compressed
+            }
         }
-        compressed
     }
 
-    /// Fills `plain` by `put(plain, position, values)`: runs of values along t, each at
-    /// its element position within the chunk.
-    fn gather(
-        &mut self,
-        grid: &Grid,
-        [tile_a, tile_b]: Tile,
-        frames: ArrayView3<'_, f32>,
-        put: fn(&mut [u8], usize, &[f32]),
-    ) {
+    /// Fills `elements`.
+    fn gather(&mut self, grid: &Grid, [tile_a, tile_b]: Tile, frames: ArrayView3<'_, f32>) {
         let [chunk_a, chunk_b, chunk_t] = grid.chunk;
         let [size_a, size_b, _] = grid.shape();
         let (a, b) = (tile_a * chunk_a, tile_b * chunk_b);
         let (along_a, along_b) = (chunk_a.min(size_a - a), chunk_b.min(size_b - b));
         let depth = frames.dim().0;
-        let mut values = [0.0; DEPTH];
-        let values = &mut values[..depth];
+        if [along_a, along_b, depth] != grid.chunk {
+            self.elements.clear();
+        }
+        self.elements.resize(grid.elements(), 0.0);
 
         // Rows of the camera are contiguous in memory, so each is fetched for all
         // frames and then read across them.
@@ -162,15 +192,14 @@ impl Encoder {
             Orientation::Notebook => (along_b, along_a, a),
             Orientation::Camera => (along_a, along_b, b),
         };
-        self.row.resize(DEPTH * columns, 0.0);
+        self.row.resize(depth * columns, 0.0);
         for row in 0..rows {
             let y = match grid.orientation {
                 Orientation::Notebook => grid.height - 1 - (b + row),
                 Orientation::Camera => a + row,
             };
-            for t in 0..depth {
+            for (t, target) in self.row.chunks_exact_mut(columns).enumerate() {
                 let source = frames.slice(s![t, y, first_column..first_column + columns]);
-                let target = &mut self.row[t * columns..][..columns];
                 match source.to_slice() {
                     Some(source) => target.copy_from_slice(source),
                     None => target
@@ -179,15 +208,17 @@ impl Encoder {
                         .for_each(|(to, &from)| *to = from),
                 }
             }
-            for column in 0..columns {
-                for (t, value) in values.iter_mut().enumerate() {
-                    *value = self.row[t * columns + column];
-                }
-                let position = match grid.orientation {
-                    Orientation::Notebook => column * chunk_b + row,
-                    Orientation::Camera => row * chunk_b + column,
-                };
-                put(&mut self.plain, position * chunk_t, values);
+            let (start, step) = match grid.orientation {
+                Orientation::Notebook => (row, chunk_b),
+                Orientation::Camera => (row * chunk_b, 1),
+            };
+            let pixels = self.elements.chunks_exact_mut(chunk_t).skip(start);
+            for (column, pixel) in pixels.step_by(step).take(columns).enumerate() {
+                let values = self.row[column..].iter().step_by(columns);
+                pixel
+                    .iter_mut()
+                    .zip(values)
+                    .for_each(|(to, &from)| *to = from);
             }
         }
     }
@@ -211,20 +242,25 @@ impl Number<8> for f64 {
 }
 
 /// Elements one after the other.
-fn store<T: Number<N>, const N: usize>(plain: &mut [u8], position: usize, values: &[f32]) {
-    let target = plain[position * N..].chunks_exact_mut(N);
-    for (target, &value) in target.zip(values) {
-        target.copy_from_slice(&T::from(value).bytes());
+fn store<T: Number<N>, const N: usize>(elements: &[f32], plain: &mut [u8]) {
+    let (numbers, _) = plain.as_chunks_mut::<N>();
+    for (number, &element) in numbers.iter_mut().zip(elements) {
+        *number = T::from(element).bytes();
     }
 }
 
 /// The library's shuffle filter: first the first bytes of all elements, then the second ones, ...
-fn shuffle<T: Number<N>, const N: usize>(plain: &mut [u8], position: usize, values: &[f32]) {
-    let elements = plain.len() / N;
-    for (byte, plane) in plain.chunks_exact_mut(elements).enumerate() {
-        let target = &mut plane[position..position + values.len()];
-        for (target, &value) in target.iter_mut().zip(values) {
-            *target = T::from(value).bytes()[byte];
+fn shuffle<T: Number<N>, const N: usize>(elements: &[f32], plain: &mut [u8]) {
+    // One plane at a time, which the compiler turns into vectors; few elements, which stay
+    // in the first cache.
+    const PART: usize = 2048;
+    for (part, elements) in elements.chunks(PART).enumerate() {
+        let planes = plain.len() / N;
+        for (byte, plane) in plain.chunks_exact_mut(planes).enumerate() {
+            let target = &mut plane[part * PART..][..elements.len()];
+            for (target, &element) in target.iter_mut().zip(elements) {
+                *target = T::from(element).bytes()[byte];
+            }
         }
     }
 }
@@ -275,13 +311,75 @@ mod tests {
                     let shuffled: Vec<u8> = (0..4)
                         .flat_map(|byte| expected.iter().map(move |v| v.to_le_bytes()[byte]))
                         .collect();
-                    let packed = Encoder::new(1).encode(&grid, tile, frames.view());
-                    let mut unpacked = vec![0; shuffled.len()];
-                    libdeflater::Decompressor::new()
-                        .zlib_decompress(&packed, &mut unpacked)
-                        .unwrap();
-                    assert_eq!(unpacked, shuffled, "{shape:?} {orientation:?} {tile:?}");
+                    for level in [1, 6] {
+                        let packed = Encoder::new(level).encode(&grid, tile, frames.view());
+                        assert_eq!(
+                            unpack(&packed, shuffled.len()),
+                            shuffled,
+                            "{shape:?} {orientation:?} {tile:?} level {level}"
+                        );
+                    }
                 }
+            }
+        }
+    }
+
+    /// By two readers of zlib streams, check sum included.
+    fn unpack(packed: &[u8], length: usize) -> Vec<u8> {
+        let mut unpacked = vec![0; length];
+        let found = libdeflater::Decompressor::new()
+            .zlib_decompress(packed, &mut unpacked)
+            .unwrap();
+        assert_eq!(found, length);
+        let other = miniz_oxide::inflate::decompress_to_vec_zlib(packed).unwrap();
+        assert!(other == unpacked);
+        unpacked
+    }
+
+    #[test]
+    fn an_encoder_keeps_nothing_of_the_chunk_before() {
+        // The last tile and the last slab are smaller than their chunks.
+        let frames = movie([20, 70, 70]);
+        let grid = Grid::new([20, 70, 70], Orientation::Notebook, Precision::F64);
+        for level in [0, 1, 6] {
+            let mut encoder = Encoder::new(level);
+            for (start, tile) in [(0, [0, 0]), (0, [1, 1]), (0, [0, 0]), (16, [0, 0])] {
+                let frames = frames.slice(s![grid.slab(start), .., ..]);
+                let fresh = Encoder::new(level).encode(&grid, tile, frames);
+                assert!(encoder.encode(&grid, tile, frames) == fresh);
+            }
+        }
+    }
+
+    #[test]
+    fn noise_and_masks_are_no_larger_than_after_a_search() {
+        let mut state = 1_u64;
+        let frames = Array3::from_shape_simple_fn([16, 64, 128], || {
+            let mut sum = 0.0;
+            for _ in 0..4 {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+                sum += (state >> 40) as f32 / (1 << 24) as f32 - 0.5;
+            }
+            0.02 * sum
+        });
+        let mut frames = frames;
+        frames.slice_mut(s![.., .., 64..100]).fill(f32::NAN);
+        for precision in [Precision::F32, Precision::F64] {
+            let grid = Grid::new([16, 64, 128], Orientation::Camera, precision);
+            for tile in grid.tiles() {
+                let fast = Encoder::new(1).encode(&grid, tile, frames.view());
+                unpack(&fast, grid.elements() * precision.bytes());
+                let mut bytes = Encoder::new(0).encode(&grid, tile, frames.view());
+                let size = precision.bytes();
+                bytes = (0..size)
+                    .flat_map(|byte| bytes.iter().skip(byte).step_by(size).copied())
+                    .collect();
+                let mut search = Compressor::new(CompressionLvl::fastest());
+                let mut packed = vec![0; search.zlib_compress_bound(bytes.len())];
+                let searched = search.zlib_compress(&bytes, &mut packed).unwrap();
+                assert!(fast.len() <= searched, "{} {searched}", fast.len());
             }
         }
     }

@@ -2,9 +2,9 @@
 //!
 //! Each piece is deflated by itself and ends at a byte boundary (an empty stored
 //! block, zlib's sync flush), so pieces can follow each other in one stream. Their size is
-//! fixed: the bytes depend neither on threads nor on how the data arrive. The compressor is
-//! `miniz_oxide` itself and not `flate2`, behind which another crate of the same build may put
-//! another engine, with other bytes and at level 1 larger ones than the data.
+//! fixed: the bytes depend neither on threads nor on how the data arrive. Level 1 is the
+//! crate's own; above it the compressor is `miniz_oxide` itself and not `flate2`, behind which
+//! another crate of the same build may put another engine, with other bytes.
 
 use std::io::{self, Write};
 
@@ -13,16 +13,20 @@ use miniz_oxide::deflate::stream;
 use miniz_oxide::{DataFormat, MZFlush};
 use rayon::prelude::*;
 
+use crate::Precision;
+use crate::deflate::{Deflater, Distance, adler32, combine};
+
 const PIECE: usize = 1 << 20;
 /// Pieces compressed at once, which bounds the memory.
 const BATCH: usize = 16;
-const MODULUS: u32 = 65521;
 
 /// Compresses what is written to it into `out`.
 #[derive(Debug)]
 pub(super) struct ZlibStream<W> {
     out: W,
     level: u8,
+    /// Bytes of a number.
+    distance: Distance,
     /// What is not compressed yet.
     waiting: Vec<u8>,
     adler: u32,
@@ -30,11 +34,15 @@ pub(super) struct ZlibStream<W> {
 }
 
 impl<W: Write> ZlibStream<W> {
-    /// With deflate `level` 1 to 9.
-    pub(super) fn new(out: W, level: u8) -> Self {
+    /// For numbers of `precision`, with deflate `level` 1 to 9.
+    pub(super) fn new(out: W, level: u8, precision: Precision) -> Self {
         ZlibStream {
             out,
             level,
+            distance: match precision {
+                Precision::F32 => Distance::Four,
+                Precision::F64 => Distance::Eight,
+            },
             waiting: Vec::new(),
             adler: 1,
             started: false,
@@ -58,7 +66,7 @@ impl<W: Write> ZlibStream<W> {
     /// Ends the stream and returns what it was written to.
     pub(super) fn finish(mut self) -> io::Result<W> {
         self.compress()?;
-        let (last, adler) = deflate(&self.waiting, self.level, MZFlush::Finish)?;
+        let (last, adler) = deflate(&self.waiting, self.level, self.distance, MZFlush::Finish)?;
         let adler = combine(self.adler, adler, self.waiting.len());
         self.out.write_all(&last)?;
         self.out.write_all(&adler.to_be_bytes())?;
@@ -71,11 +79,12 @@ impl<W: Write> ZlibStream<W> {
             self.out.write_all(&[0x78, 0x01])?;
             self.started = true;
         }
+        let (level, distance) = (self.level, self.distance);
         let whole = self.waiting.len() / PIECE * PIECE;
         for batch in self.waiting[..whole].chunks(BATCH * PIECE) {
             let pieces: Vec<_> = batch
                 .par_chunks(PIECE)
-                .map(|piece| deflate(piece, self.level, MZFlush::Sync))
+                .map(|piece| deflate(piece, level, distance, MZFlush::Sync))
                 .collect::<io::Result<_>>()?;
             for (bytes, adler) in pieces {
                 self.out.write_all(&bytes)?;
@@ -88,7 +97,28 @@ impl<W: Write> ZlibStream<W> {
 }
 
 /// Raw deflate of one piece, and its Adler-32.
-fn deflate(bytes: &[u8], level: u8, end: MZFlush) -> io::Result<(Vec<u8>, u32)> {
+fn deflate(
+    bytes: &[u8],
+    level: u8,
+    distance: Distance,
+    end: MZFlush,
+) -> io::Result<(Vec<u8>, u32)> {
+    if level > 1 {
+        return search(bytes, level, end);
+    }
+    let mut deflater = Deflater::default();
+    let last = end == MZFlush::Finish;
+    deflater.deflate(bytes, distance, last);
+    if last {
+        deflater.align();
+    } else {
+        deflater.flush();
+    }
+    Ok((deflater.into_vec(), adler32(bytes)))
+}
+
+/// One piece by a search for repetitions.
+fn search(bytes: &[u8], level: u8, end: MZFlush) -> io::Result<(Vec<u8>, u32)> {
     let mut compressor = CompressorOxide::default();
     compressor.set_format_and_level(DataFormat::Raw, level);
     let mut out = vec![0; bytes.len() + bytes.len() / 16 + 64];
@@ -108,38 +138,12 @@ fn deflate(bytes: &[u8], level: u8, end: MZFlush) -> io::Result<(Vec<u8>, u32)> 
     }
 }
 
-/// Adler-32 of `bytes`, RFC 1950.
-fn adler32(bytes: &[u8]) -> u32 {
-    let (mut a, mut b) = (1, 0);
-    // The most bytes before the sums can pass 2^32.
-    for run in bytes.chunks(5552) {
-        for &byte in run {
-            a += u32::from(byte);
-            b += a;
-        }
-        a %= MODULUS;
-        b %= MODULUS;
-    }
-    b << 16 | a
-}
-
-/// Adler-32 of two runs of bytes from that of each and the length of the second.
-fn combine(first: u32, second: u32, length: usize) -> u32 {
-    let modulus = u64::from(MODULUS);
-    let (a1, b1) = (u64::from(first & 0xffff), u64::from(first >> 16));
-    let (a2, b2) = (u64::from(second & 0xffff), u64::from(second >> 16));
-    // The second sum began at a = 1 instead of a1, and at b = 0 instead of b1.
-    let a = (a1 + a2 + modulus - 1) % modulus;
-    let b = (b1 + b2 + (length as u64 % modulus) * ((a1 + modulus - 1) % modulus)) % modulus;
-    u32::try_from(b << 16 | a).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn stream(bytes: &[u8], block: usize, level: u8) -> Vec<u8> {
-        let mut stream = ZlibStream::new(Vec::new(), level);
+        let mut stream = ZlibStream::new(Vec::new(), level, Precision::F32);
         for block in bytes.chunks(block) {
             stream.waiting().extend(block);
             stream.pump().unwrap();
@@ -175,18 +179,5 @@ mod tests {
             .build()
             .unwrap();
         assert!(pool.install(|| stream(&data, PIECE, 1)) == whole);
-    }
-
-    #[test]
-    fn adler_of_parts_equals_that_of_the_whole() {
-        assert_eq!(adler32(b"Wikipedia"), 0x11e6_0398);
-        let data = bytes(200_000);
-        for cut in [0, 1, 5552, 70_000, 200_000] {
-            let (first, second) = data.split_at(cut);
-            assert_eq!(
-                combine(adler32(first), adler32(second), second.len()),
-                adler32(&data)
-            );
-        }
     }
 }

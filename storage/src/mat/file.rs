@@ -82,7 +82,7 @@ impl MatFile {
                 bytes.extend(array);
                 continue;
             }
-            let mut stream = ZlibStream::new(Vec::new(), compression);
+            let mut stream = ZlibStream::new(Vec::new(), compression, Precision::F64);
             *stream.waiting() = array;
             let failed = |source| Error::Other {
                 object: name.clone(),

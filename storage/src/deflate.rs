@@ -1,0 +1,276 @@
+//! Deflate (RFC 1951) for numbers, at the speed of memory rather than of a general compressor.
+//!
+//! What such data offer is known: bytes that are noise, bytes of few values, and bytes equal to
+//! those of the number before (runs in a plane of shuffled bytes; constant, masked or
+//! widened numbers otherwise). So there is no search: a match always has one distance, given by
+//! the caller, and the bytes between matches get a Huffman code made for their block. Blocks
+//! that would not shrink are stored, noise after a look at a sixteenth of it. The bytes depend on
+//! the input alone.
+
+mod adler;
+mod bits;
+mod block;
+mod huffman;
+mod runs;
+
+pub(crate) use adler::{adler32, combine};
+
+use bits::Bits;
+use runs::{Run, Runs};
+
+/// Bytes of a block, for each of which codes are made anew.
+const BLOCK: usize = 1 << 15;
+
+/// Compresses into blocks of one stream; keeps its buffers.
+#[derive(Debug, Default)]
+pub(crate) struct Deflater {
+    bits: Bits,
+    runs: Runs,
+}
+
+impl Deflater {
+    /// Forgets the stream made so far.
+    pub(crate) fn clear(&mut self) {
+        self.bits.clear();
+    }
+
+    /// What was made so far; complete after [`Deflater::align`].
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        self.bits.as_slice()
+    }
+
+    /// The stream, without the buffers.
+    pub(crate) fn into_vec(self) -> Vec<u8> {
+        self.bits.into_vec()
+    }
+
+    /// Appends bytes that are no blocks: a header, a check sum. The stream is at a byte boundary.
+    pub(crate) fn append(&mut self, bytes: &[u8]) {
+        self.bits.append(bytes);
+    }
+
+    /// Appends `bytes` as blocks, the last of which ends the stream if `last`.
+    ///
+    /// All matches have the one `distance`. They never reach before `bytes`, so calls are
+    /// independent of each other.
+    pub(crate) fn deflate(&mut self, bytes: &[u8], distance: Distance, last: bool) {
+        if bytes.is_empty() && last {
+            block::stored(&mut self.bits, bytes, true);
+        }
+        let mut blocks = bytes.chunks(BLOCK).peekable();
+        while let Some(block) = blocks.next() {
+            let last = last && blocks.peek().is_none();
+            if runs::is_noise(block) {
+                block::stored(&mut self.bits, block, last);
+            } else {
+                let runs = self.runs.find(block, distance);
+                block::coded(&mut self.bits, block, runs, distance, last);
+            }
+        }
+    }
+
+    /// Ends at a byte boundary after the last block of the stream.
+    pub(crate) fn align(&mut self) {
+        self.bits.align();
+    }
+
+    /// Ends at a byte boundary, from which other blocks may go on: by zlib's sync flush, an empty
+    /// stored block, unless the stream is there already.
+    pub(crate) fn flush(&mut self) {
+        if !self.bits.aligned() {
+            block::stored(&mut self.bits, &[], false);
+        }
+    }
+}
+
+/// How far back bytes repeat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Distance {
+    /// In a plane of shuffled bytes.
+    Byte,
+    /// In numbers of 4 bytes.
+    Four,
+    /// In numbers of 8 bytes.
+    Eight,
+}
+
+impl Distance {
+    fn bytes(self) -> usize {
+        match self {
+            Distance::Byte => 1,
+            Distance::Four => 4,
+            Distance::Eight => 8,
+        }
+    }
+
+    /// Least length of a match. In a plane the bytes of runs are cheap to code one by one.
+    fn least(self) -> usize {
+        match self {
+            Distance::Byte => 4,
+            Distance::Four | Distance::Eight => 3,
+        }
+    }
+
+    /// Symbol of the format, and the value and number of its extra bits.
+    fn symbol(self) -> (usize, u32, u32) {
+        match self {
+            Distance::Byte => (0, 0, 0),
+            Distance::Four => (3, 0, 0),
+            Distance::Eight => (5, 1, 1),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const DISTANCES: [Distance; 3] = [Distance::Byte, Distance::Four, Distance::Eight];
+
+    /// Pseudo-random bytes.
+    fn noise(length: usize, seed: u64) -> Vec<u8> {
+        let mut state = seed | 1;
+        (0..length)
+            .map(|_| {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                (state >> 32).to_le_bytes()[0]
+            })
+            .collect()
+    }
+
+    fn packed(parts: &[(&[u8], Distance)], flush: bool) -> Vec<u8> {
+        let mut deflater = Deflater::default();
+        for (at, &(part, distance)) in parts.iter().enumerate() {
+            deflater.deflate(part, distance, at + 1 == parts.len());
+            if flush && at + 1 < parts.len() {
+                deflater.flush();
+            }
+        }
+        deflater.align();
+        deflater.as_slice().to_vec()
+    }
+
+    /// Two readers that share no code, one of which knows where the stream ends.
+    fn check(parts: &[(&[u8], Distance)], flush: bool) -> usize {
+        let stream = packed(parts, flush);
+        let plain: Vec<u8> = parts.iter().flat_map(|(part, _)| *part).copied().collect();
+        let back = miniz_oxide::inflate::decompress_to_vec(&stream).unwrap();
+        assert!(back == plain, "miniz_oxide, {} bytes", plain.len());
+        #[cfg(feature = "hdf5")]
+        {
+            let mut back = vec![0; plain.len()];
+            let length = libdeflater::Decompressor::new()
+                .deflate_decompress(&stream, &mut back)
+                .unwrap();
+            assert!(length == plain.len() && back == plain, "libdeflate");
+        }
+        // Stored blocks have a header of at most 6 bytes; aligning may cost another 5.
+        let most = plain.len() + 6 * (plain.len() / BLOCK) + 12 * parts.len() + 1;
+        assert!(stream.len() <= most, "{} of {}", stream.len(), plain.len());
+        stream.len()
+    }
+
+    #[test]
+    fn lengths_around_all_limits() {
+        let constant = vec![7; 3 * BLOCK];
+        let noise = noise(3 * BLOCK, 1);
+        let lengths = (0..40)
+            .chain(250..300)
+            .chain([515, 516, 517, 518, 519, 520, 775, 777])
+            .chain([BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 3 * BLOCK]);
+        for length in lengths {
+            for distance in DISTANCES {
+                check(&[(&constant[..length], distance)], false);
+                check(&[(&noise[..length], distance)], false);
+            }
+        }
+    }
+
+    #[test]
+    fn constants_and_noise_take_what_they_must() {
+        let constant = vec![0; 2 * BLOCK];
+        assert!(check(&[(&constant, Distance::Byte)], false) < 200);
+        let noise = noise(2 * BLOCK, 3);
+        let stored = noise.len() + 2 * 5;
+        assert_eq!(check(&[(&noise, Distance::Byte)], false), stored);
+    }
+
+    #[test]
+    fn a_code_cannot_grow_beyond_its_limit() {
+        // Fibonacci frequencies make the deepest tree; shuffled, so that there are no runs.
+        let (mut a, mut b) = (1_usize, 1);
+        let mut bytes = Vec::new();
+        for value in 0..22 {
+            bytes.extend(std::iter::repeat_n(value * 11, a));
+            (a, b) = (b, a + b);
+        }
+        let mut shuffled = vec![0; bytes.len()];
+        let step = (0..)
+            .map(|k| 7919 + 2 * k)
+            .find(|step| divisor(*step, bytes.len()) == 1)
+            .unwrap();
+        for (at, &byte) in bytes.iter().enumerate() {
+            shuffled[at * step % bytes.len()] = byte;
+        }
+        for distance in DISTANCES {
+            check(&[(&shuffled, distance)], false);
+        }
+    }
+
+    fn divisor(a: usize, b: usize) -> usize {
+        if b == 0 { a } else { divisor(b, a % b) }
+    }
+
+    #[test]
+    fn doubles_that_were_singles() {
+        let bytes: Vec<u8> = noise(1 << 16, 5)
+            .chunks_exact(2)
+            .flat_map(|b| {
+                (1.0 + f64::from(f32::from(b[0]) + f32::from(b[1]) / 256.0) / 2560.0).to_le_bytes()
+            })
+            .collect();
+        let size = check(&[(&bytes, Distance::Eight)], false);
+        assert!(size < bytes.len(), "{size}");
+    }
+
+    /// Stretches of noise, of few values, of one value, of repeated numbers.
+    fn stretch() -> impl Strategy<Value = Vec<u8>> {
+        let length = prop_oneof![0..12_usize, 200..600_usize, 1000..40_000_usize];
+        (length, 0..6_usize, any::<u64>()).prop_map(|(length, kind, seed)| {
+            let mut bytes = noise(length, seed);
+            let few = u8::try_from(seed % 7 + 1).unwrap();
+            for at in 0..length {
+                bytes[at] = match kind {
+                    0 => bytes[at],
+                    1 => bytes[at] % few,
+                    2 => few,
+                    3 if at >= 4 && bytes[at] > 40 => bytes[at - 4],
+                    4 if at >= 8 && bytes[at] > 90 => bytes[at - 8],
+                    5 if at >= 1 && bytes[at] > 30 => bytes[at - 1],
+                    _ => bytes[at],
+                };
+            }
+            bytes
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(96))]
+
+        #[test]
+        fn streams_give_their_bytes_back(
+            parts in prop::collection::vec((prop::collection::vec(stretch(), 0..4), 0..3_usize), 1..5),
+            flush in any::<bool>(),
+        ) {
+            let parts: Vec<_> = parts
+                .iter()
+                .map(|(stretches, distance)| (stretches.concat(), DISTANCES[*distance]))
+                .collect();
+            let parts: Vec<_> = parts.iter().map(|(p, d)| (p.as_slice(), *d)).collect();
+            check(&parts, flush);
+        }
+    }
+}
