@@ -130,4 +130,16 @@ mod tests {
         let opened = page.matches("<table").count();
         assert!(opened > 0 && opened == page.matches("</table>").count());
     }
+
+    #[test]
+    fn two_hundred_trials_stay_below_five_megabytes() {
+        let mut record = record();
+        record.trials = vec![record.trials[1].clone(); 200];
+        let pictures = vec![Some(Pictures::noise(192)); 200];
+        let page = html(&record, &pictures);
+        assert!(page.len() < 5_000_000, "{}", page.len());
+        assert_eq!(page.matches("<img").count(), 800);
+        let few = html(&record, &pictures[..1]);
+        assert!(few.contains("No pictures"));
+    }
 }

@@ -204,6 +204,29 @@ impl Gather {
 }
 
 #[cfg(test)]
+impl Pictures {
+    /// Images of pure noise, which no compression makes small.
+    pub(crate) fn noise(side: usize) -> Self {
+        let noise = Array2::from_shape_fn((side, side), |(y, x)| {
+            let mut z = (y * side + x) as u64;
+            z = z.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            z = (z ^ (z >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            (z >> 40) as f32
+        });
+        let picture = Picture::of(noise.view());
+        Self {
+            size: [side, side],
+            first: picture.clone(),
+            mean: picture.clone(),
+            max: picture.clone(),
+            peak: picture,
+            trace: vec![Some(0.01); 200],
+            ..Self::default()
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

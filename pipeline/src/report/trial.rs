@@ -16,11 +16,11 @@ use widefield::render::{self, ColourMap, Scale};
 const LEVELS: u8 = 48;
 
 /// What the page may weigh, bytes; for 200 trials it stays below 5 MB.
-const BUDGET: f64 = 4.2e6;
+const BUDGET: f64 = 4.6e6;
 /// What a trial takes without its images, bytes: tables and plots.
 const BESIDE: f64 = 13e3;
 /// What a pixel of an image takes in base64, bytes, measured on simulated sessions.
-const PER_PIXEL: f64 = 0.62;
+const PER_PIXEL: f64 = 0.5;
 
 /// How much of each trial fits on the page.
 #[derive(Clone, Copy, Debug)]
@@ -39,10 +39,19 @@ impl Detail {
             .rev()
             .find(|&n| n as f64 <= side)
             .unwrap_or(64);
-        let points = if trials > 40 { 120 } else { 400 };
+        let points = if trials > 40 { 90 } else { 400 };
         Self { longest, points }
     }
+
+    /// Less of it, for images that compress worse than those the numbers above come from.
+    fn less(self) -> Option<Self> {
+        let longest = self.longest * 2 / 3;
+        (longest >= 16).then_some(Self { longest, ..self })
+    }
 }
+
+/// A page of up to 200 trials is never heavier, bytes.
+const HEAVIEST: usize = 5_000_000;
 
 /// The same brightness means the same in all trials.
 #[derive(Clone, Copy, Debug)]
@@ -142,7 +151,7 @@ pub(super) fn table(page: &mut String, record: &RunRecord) {
 
 pub(super) fn details(page: &mut String, record: &RunRecord, pictures: &[Option<Pictures>]) {
     html::section(page, "pictures", "Each trial");
-    let detail = Detail::of(record.trials.len());
+    let mut detail = Detail::of(record.trials.len());
     let scales = Scales::of(pictures);
     let none = None;
     // The first few that need a look are open, or the first trial if none does.
@@ -154,37 +163,36 @@ pub(super) fn details(page: &mut String, record: &RunRecord, pictures: &[Option<
     if open.is_empty() {
         open.push(0);
     }
-    let drawn: Vec<String> = record
-        .trials
-        .par_iter()
-        .enumerate()
-        .map(|(i, trial)| {
+    let draw = |detail: Detail| -> Vec<String> {
+        let trials = record.trials.par_iter().enumerate();
+        let one = |(i, trial): (usize, &TrialRecord)| {
             let pictures = pictures.get(i).unwrap_or(&none).as_ref();
-            let mut part = String::new();
-            one(
-                &mut part,
-                record,
-                trial,
-                pictures,
-                (i, open.contains(&i)),
-                detail,
-                &scales,
-            );
-            part
-        })
-        .collect();
+            let place = (i, open.contains(&i));
+            one(record, trial, pictures, place, detail, &scales)
+        };
+        trials.map(one).collect()
+    };
+    // What follows the trials is a few kilobytes.
+    let room = HEAVIEST.saturating_sub(page.len() + 50_000);
+    let mut drawn = draw(detail);
+    while drawn.iter().map(String::len).sum::<usize>() > room
+        && let Some(less) = detail.less()
+    {
+        detail = less;
+        drawn = draw(detail);
+    }
     page.extend(drawn);
 }
 
 fn one(
-    page: &mut String,
     record: &RunRecord,
     trial: &TrialRecord,
     pictures: Option<&Pictures>,
     (i, open): (usize, bool),
     detail: Detail,
     scales: &Scales,
-) {
+) -> String {
+    let mut page = String::new();
     let level = worst(trial);
     let what = [trial.stimulus.as_deref(), trial.decision.as_deref()];
     let what: Vec<&str> = what.into_iter().flatten().collect();
@@ -201,18 +209,19 @@ fn one(
     }
     match pictures {
         Some(pictures) => {
-            images(page, record, trial, pictures, detail, scales);
-            plots(page, record, trial, pictures, detail);
+            images(&mut page, record, trial, pictures, detail, scales);
+            plots(&mut page, record, trial, pictures, detail);
         }
         None => page.push_str("<p class=\"quiet\">No pictures: the movie could not be read, or an earlier run kept none.</p>"),
     }
     if !trial.checks.is_empty() {
         let caption = format!("Checks of {}", trial.file);
         page.push_str("<details><summary>All checks</summary>");
-        every(page, &caption, &trial.checks);
+        every(&mut page, &caption, &trial.checks);
         page.push_str("</details>");
     }
     page.push_str("</div></details>\n");
+    page
 }
 
 fn images(
