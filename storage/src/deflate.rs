@@ -39,12 +39,11 @@ impl Deflater {
         self.bits.as_slice()
     }
 
-    /// The stream, without the buffers.
-    pub(crate) fn into_vec(self) -> Vec<u8> {
-        self.bits.into_vec()
-    }
-
     /// Appends bytes that are no blocks: a header, a check sum. The stream is at a byte boundary.
+    #[cfg_attr(
+        not(any(feature = "hdf5", test)),
+        expect(dead_code, reason = "HDF5 alone has it")
+    )]
     pub(crate) fn append(&mut self, bytes: &[u8]) {
         self.bits.append(bytes);
     }
@@ -87,6 +86,10 @@ impl Deflater {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Distance {
     /// In a plane of shuffled bytes.
+    #[cfg_attr(
+        not(any(feature = "hdf5", test)),
+        expect(dead_code, reason = "HDF5 alone has it")
+    )]
     Byte,
     /// In numbers of 4 bytes.
     Four,

@@ -29,7 +29,7 @@
 //! # Features
 //!
 //! `hdf5` (default) reads and writes HDF5 by the system's library; `static-hdf5`
-//! compiles that in. MAT files need neither.
+//! compiles that in. MAT files need neither. `swift` opens places in OpenStack Swift.
 
 pub mod conformance;
 mod deflate;
@@ -47,6 +47,8 @@ mod place;
 mod runtime;
 mod scratch;
 mod store;
+#[cfg(feature = "swift")]
+pub mod swift;
 mod temporary;
 
 pub use error::{Cause, Error, ErrorKind};

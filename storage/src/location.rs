@@ -16,6 +16,9 @@ pub(crate) enum Location {
     Folder(PathBuf),
     /// Objects in memory: the name shared within the process (empty: private), and the folder.
     Memory { name: String, folder: String },
+    /// A container of the OpenStack account that the environment names, and the folder in it.
+    #[cfg(feature = "swift")]
+    Swift { container: String, folder: String },
 }
 
 impl Location {
@@ -57,6 +60,27 @@ impl Location {
                 }
                 Ok(Location::Memory {
                     name: name.to_owned(),
+                    folder: folder.to_owned(),
+                })
+            }
+            #[cfg(feature = "swift")]
+            "swift" => {
+                let (container, folder) = rest.split_once('/').unwrap_or((rest, ""));
+                if container.is_empty() {
+                    return Err(wrong("the container is missing: swift://container/prefix"));
+                }
+                if container.contains(['@', ':', '?', '#']) {
+                    return Err(wrong(
+                        "a container has none of @ : ? #, and credentials belong into the environment",
+                    ));
+                }
+                let folder = folder.trim_end_matches('/');
+                if !folder.is_empty() {
+                    crate::name::check(folder)
+                        .map_err(|reason| wrong(&format!("the folder {reason}")))?;
+                }
+                Ok(Location::Swift {
+                    container: container.to_owned(),
                     folder: folder.to_owned(),
                 })
             }
@@ -145,9 +169,27 @@ mod tests {
         );
     }
 
+    #[cfg(feature = "swift")]
+    #[test]
+    fn swift_has_a_container_and_a_folder() {
+        let swift = |container: &str, folder: &str| Location::Swift {
+            container: container.to_owned(),
+            folder: folder.to_owned(),
+        };
+        assert_eq!(parse("swift://c").unwrap(), swift("c", ""));
+        assert_eq!(
+            parse("swift://a b/x%20é/y/").unwrap(),
+            swift("a b", "x%20é/y")
+        );
+        for bad in ["swift://", "swift:///x", "swift://c/../x", "swift://c//x"] {
+            assert_eq!(parse(bad).unwrap_err().kind(), ErrorKind::Invalid, "{bad}");
+        }
+    }
+
     #[test]
     fn later_schemes_say_which() {
         for url in [
+            #[cfg(not(feature = "swift"))]
             "swift://c/p",
             "s3://b/p",
             "gs://b",

@@ -22,7 +22,7 @@ use crate::{Error, name};
 ///
 /// Every object appears whole or not at all. On file systems it is written to a
 /// temporary file beside it, made durable (`fsync`) and renamed; in stores it is put in
-/// one request.
+/// one request, or in parts that become the object with the last request.
 ///
 /// All calls block, and work inside and outside of an async runtime; clones are cheap
 /// and share the place. See [`Place::object_store`] for the asynchronous side.
@@ -44,15 +44,17 @@ pub struct Place {
 }
 
 impl Place {
-    /// Opens a path, `file://` URL or `memory://` URL.
+    /// Opens a path, `file://` URL, `memory://` URL or, with the feature `swift`, `swift://` URL.
     ///
     /// Nothing is touched yet: a folder that is to be written need not exist. `memory://name/folder`
     /// is shared within the process by all that name it; `memory://` without a
-    /// name belongs to this value and its clones.
+    /// name belongs to this value and its clones. `swift://container/folder` is taken literally,
+    /// without escapes, and the account is that of the credentials in the environment.
     ///
     /// # Errors
-    /// [`Error::NotAvailable`] for the schemes that a later version opens (`swift`, `s3`, `gs`,
-    /// `az`, `http`, `https`), [`Error::Url`] for what is no place at all.
+    /// [`Error::NotAvailable`] for the schemes that a later version opens (`s3`, `gs`, `az`,
+    /// `http`, `https`; without its feature `swift`), [`Error::Url`] for what is no place at
+    /// all and for missing credentials.
     pub fn open(url: &str) -> Result<Self, Error> {
         Self::open_in(Path::new(""), url)
     }
@@ -80,6 +82,40 @@ impl Place {
                     objects: Arc::new(store),
                 }
             }
+            #[cfg(feature = "swift")]
+            Location::Swift { container, folder } => {
+                let url = format!("swift://{}", name::within(&container, &folder));
+                let wrong = |reason: String| Error::Url {
+                    url: url.clone(),
+                    reason,
+                };
+                let credentials = crate::swift::Credentials::from_environment()
+                    .map_err(|error| wrong(error.to_string()))?;
+                let swift = crate::swift::Swift::new(&container, credentials)
+                    .map_err(|error| wrong(error.to_string()))?;
+                Self::of_swift(&swift, &folder)?
+            }
+        })
+    }
+
+    /// The folder `folder` (`""` is the top) of a container, for programs that have its
+    /// credentials elsewhere than in the environment.
+    ///
+    /// # Errors
+    /// [`Error::Name`] if that cannot be a folder.
+    #[cfg(feature = "swift")]
+    pub fn of_swift(swift: &crate::swift::Swift, folder: &str) -> Result<Self, Error> {
+        if !folder.is_empty() {
+            name::check(folder).map_err(|reason| Error::Name {
+                place: swift.to_string(),
+                name: folder.to_owned(),
+                reason,
+            })?;
+        }
+        let url = name::within(&swift.to_string(), folder);
+        Ok(Place {
+            objects: Arc::new(Store::swift(swift, url.clone(), folder.to_owned())),
+            url,
         })
     }
 
@@ -170,7 +206,8 @@ impl Place {
     /// Removes temporary files that processes left which run no more, and says how many.
     ///
     /// On file systems it looks into the top folder and those directly in it; for
-    /// stores into the system's temporary folder, where their objects are built. Files of
+    /// stores into the system's temporary folder, where their objects are built, and for the
+    /// parts of objects that were never finished. Files of
     /// living processes stay; those of other machines or containers, of which one
     /// cannot know, stay until nobody has touched them for a week.
     ///

@@ -18,31 +18,54 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let failed = |source| Error::Other {
+    join(object, start(object, future)?)
+}
+
+/// A future that runs on the storage thread.
+pub(crate) struct Started<T> {
+    receiver: mpsc::Receiver<T>,
+}
+
+/// Starts `future` on the storage thread; [`join`] waits for it.
+pub(crate) fn start<F>(object: &str, future: F) -> Result<Started<F::Output>, Error>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let handle = handle().map_err(|reason| failed(object, reason.into()))?;
+    let (sender, receiver) = mpsc::sync_channel(1);
+    handle.spawn(async move {
+        // Nobody listens any more if the caller has given up.
+        let _ = sender.send(future.await);
+    });
+    Ok(Started { receiver })
+}
+
+/// Waits for what was started.
+pub(crate) fn join<T>(object: &str, started: Started<T>) -> Result<T, Error> {
+    started
+        .receiver
+        .recv()
+        .map_err(|_| failed(object, "the task ended without a result".into()))
+}
+
+fn failed(object: &str, source: crate::Cause) -> Error {
+    Error::Other {
         object: object.to_owned(),
         doing: "running the storage thread",
         source,
-    };
-    let handle = handle().map_err(|reason| failed(reason.into()))?;
-    let (sender, receiver) = mpsc::sync_channel(1);
-    handle.spawn(async move {
-        // The receiver waits below until this is sent or the task is gone.
-        let _ = sender.send(future.await);
-    });
-    receiver
-        .recv()
-        .map_err(|_| failed("the task ended without a result".into()))
+    }
 }
 
 fn handle() -> Result<Handle, String> {
     static RUNTIME: OnceLock<Result<Handle, String>> = OnceLock::new();
     RUNTIME
-        .get_or_init(|| start().map_err(|error| error.to_string()))
+        .get_or_init(|| start_thread().map_err(|error| error.to_string()))
         .clone()
 }
 
 /// Starts the thread; it lives as long as the process.
-fn start() -> std::io::Result<Handle> {
+fn start_thread() -> std::io::Result<Handle> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let handle = runtime.handle().clone();
     std::thread::Builder::new()

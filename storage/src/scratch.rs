@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use crate::objects::{Objects, Written};
+use crate::objects::Written;
 use crate::store::Store;
 use crate::temporary::Temporary;
 use crate::{Error, temporary};
@@ -98,12 +98,7 @@ impl Scratch {
                     crc32c,
                 })
             }
-            Goal::Put(store) => {
-                let mut bytes = Vec::new();
-                file.read_to_end(&mut bytes)
-                    .map_err(failed("reading back"))?;
-                store.put(&name, bytes.into())
-            }
+            Goal::Put(store) => store.put_file(&name, &mut file),
         }
     }
 }

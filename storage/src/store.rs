@@ -1,6 +1,8 @@
 //! Objects in an `object_store`, called from plain code.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -23,11 +25,37 @@ pub(crate) struct Store {
     url: String,
     /// Folder within the store, without slashes at its ends; `""` is the top.
     folder: String,
+    /// The same store, where it has more to sweep than the temporary folder.
+    #[cfg(feature = "swift")]
+    swift: Option<crate::swift::Swift>,
 }
+
+/// Files larger than this are put in parts, so that they need not fit into memory.
+const IN_PARTS: u64 = 256 << 20;
+/// Least size of a part.
+const PART: u64 = 64 << 20;
+/// Stores limit the number of parts, Swift to 1000.
+const MOST_PARTS: u64 = 900;
 
 impl Store {
     pub(crate) fn new(store: Arc<dyn ObjectStore>, url: String, folder: String) -> Self {
-        Store { store, url, folder }
+        Store {
+            store,
+            url,
+            folder,
+            #[cfg(feature = "swift")]
+            swift: None,
+        }
+    }
+
+    /// A folder of a container.
+    #[cfg(feature = "swift")]
+    pub(crate) fn swift(swift: &crate::swift::Swift, url: String, folder: String) -> Self {
+        let store = Arc::new(swift.clone());
+        Store {
+            swift: Some(swift.clone()),
+            ..Store::new(store, url, folder)
+        }
     }
 
     /// Objects in memory: shared within this process by all that use the same `name`;
@@ -60,6 +88,70 @@ impl Store {
         Path::parse(full).map_err(|error| Error::usage(self.object(name), error.to_string()))
     }
 
+    /// Puts the rest of `file`, whole or not at all; large files in parts, two at a time in memory.
+    pub(crate) fn put_file(&self, name: &str, file: &mut File) -> Result<Written, Error> {
+        let failed = |error| Error::io(self.object(name), "reading back", error);
+        let length = file.metadata().map_err(failed)?.len();
+        if length <= IN_PARTS {
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes).map_err(failed)?;
+            return self.put(name, bytes.into());
+        }
+        self.put_parts(name, file, PART.max(length.div_ceil(MOST_PARTS)))
+    }
+
+    /// Puts the rest of `file` in parts of `part` bytes.
+    fn put_parts(&self, name: &str, file: &mut File, part: u64) -> Result<Written, Error> {
+        let failed = |error| Error::io(self.object(name), "reading back", error);
+        let mut upload = self.run(name, "writing", |store, path| async move {
+            store.put_multipart(&path).await
+        })?;
+        let (mut bytes, mut crc) = (0, 0);
+        let mut pending = None;
+        let sent = loop {
+            let mut data = Vec::new();
+            if let Err(error) = file.take(part).read_to_end(&mut data) {
+                break Err(failed(error));
+            }
+            let end = data.is_empty();
+            bytes += data.len() as u64;
+            crc = crc32c::crc32c_append(crc, &data);
+            // While one part is on its way the next one is read.
+            if let Some(pending) = pending.take() {
+                let sent: Result<Result<(), Error>, _> = runtime::join(&self.object(name), pending);
+                if let Err(error) = sent.and_then(|sent| sent) {
+                    break Err(error);
+                }
+            }
+            if end {
+                break Ok(());
+            }
+            let sending = upload.put_part(data.into());
+            let object = self.object(name);
+            let sending = async move {
+                let sent = sending.await;
+                sent.map_err(|error| translate(object, "writing", error))
+            };
+            match runtime::start(&self.object(name), sending) {
+                Ok(started) => pending = Some(started),
+                Err(error) => break Err(error),
+            }
+        };
+        self.run(name, "writing", move |_, _| async move {
+            match &sent {
+                Ok(()) => upload.complete().await.map(drop),
+                // What cannot be removed is swept later; the first failure is the one to tell.
+                Err(_) => upload.abort().await.or(Ok(())),
+            }?;
+            Ok(sent)
+        })??;
+        Ok(Written {
+            name: name.to_owned(),
+            bytes,
+            crc32c: crc,
+        })
+    }
+
     /// Runs `operation` on the storage thread and names the object in its error.
     fn run<T, F>(
         &self,
@@ -81,7 +173,12 @@ impl Objects for Store {
     fn list(&self, folder: &str) -> Result<Vec<Entry>, Error> {
         let listing = self.run(folder, "listing", |store, path| async move {
             store.list_with_delimiter(Some(&path)).await
-        })?;
+        });
+        let listing = match listing {
+            // A container that does not exist, below which everything is empty.
+            Err(Error::NotFound { .. }) if !folder.is_empty() => return Ok(Vec::new()),
+            listing => listing?,
+        };
         let named = |meta: ObjectMeta| {
             let name = meta.location.filename().unwrap_or_default().to_owned();
             (!name.starts_with(OURS)).then(|| describe(name, &meta))
@@ -166,8 +263,16 @@ impl Objects for Store {
 
     fn sweep(&self) -> Result<usize, Error> {
         let folder = std::env::temp_dir();
-        temporary::sweep(&folder)
-            .map_err(|error| Error::io(folder.display(), "sweeping temporary files", error))
+        let swept = temporary::sweep(&folder)
+            .map_err(|error| Error::io(folder.display(), "sweeping temporary files", error))?;
+        #[cfg(feature = "swift")]
+        if let Some(swift) = self.swift.clone() {
+            let parts = self.run("", "sweeping unfinished uploads", |_, path| async move {
+                swift.sweep(Some(&path)).await
+            })?;
+            return Ok(swept + parts);
+        }
+        Ok(swept)
     }
 
     fn local_path(&self, _: &str) -> Option<PathBuf> {
@@ -199,10 +304,29 @@ fn translate(object: String, doing: &'static str, error: object_store::Error) ->
             doing,
             source,
         },
+        #[cfg(feature = "swift")]
+        object_store::Error::Generic { source, .. } if is_full(&*source) => Error::Full {
+            object,
+            doing,
+            source,
+        },
+        // Its own text would only repeat the cause.
+        object_store::Error::Generic { source, .. } => Error::Other {
+            object,
+            doing,
+            source,
+        },
         other => Error::Other {
             object,
             doing,
             source: other.into(),
         },
     }
+}
+
+#[cfg(feature = "swift")]
+fn is_full(source: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    source
+        .downcast_ref::<crate::swift::failure::Failure>()
+        .is_some_and(crate::swift::failure::Failure::is_full)
 }

@@ -121,7 +121,11 @@ pub(crate) fn sweep(folder: &Path) -> io::Result<usize> {
         let Ok(metadata) = entry.metadata() else {
             continue;
         };
-        if metadata.is_file() && owner.is_dead(&metadata) {
+        let age = metadata
+            .modified()
+            .ok()
+            .and_then(|time| time.elapsed().ok());
+        if metadata.is_file() && owner.is_dead(same_user(&metadata), age) {
             match fs::remove_file(entry.path()) {
                 Ok(()) => removed += 1,
                 // Somebody else swept it.
@@ -131,6 +135,23 @@ pub(crate) fn sweep(folder: &Path) -> io::Result<usize> {
         }
     }
     Ok(removed)
+}
+
+/// A name that no other temporary has, and that carries this process as its owner.
+#[cfg(feature = "swift")]
+pub(crate) fn unique_name() -> String {
+    let random = RandomState::new().hash_one(SystemTime::now());
+    format!("{OURS}{}-{random:016x}{END}", Owner::this())
+}
+
+/// Whether the owner of the temporary `name`, whose last change was `age` ago, surely runs no more;
+/// never for names that are not of temporaries.
+#[cfg(feature = "swift")]
+pub(crate) fn is_dead(name: &str, age: Option<Duration>) -> bool {
+    // Of a store one does not know the user; if other users' processes are hidden, so is
+    // the first one.
+    let visible = started(1).is_some();
+    Owner::of(name).is_some_and(|owner| owner.is_dead(visible, age))
 }
 
 /// Which process made a temporary file.
@@ -195,21 +216,16 @@ impl Owner {
         parts.next().is_none().then_some(owner)
     }
 
-    /// Whether the owner of the file with this `metadata` surely runs no more.
+    /// Whether the owner of something that was last changed `age` ago surely runs no more;
+    /// `visible` if it could be seen running on this machine.
     ///
     /// In doubt it lives: another user's processes may be hidden from us, and
     /// those of other machines and containers cannot be asked for at all.
-    fn is_dead(&self, metadata: &fs::Metadata) -> bool {
+    fn is_dead(&self, visible: bool, age: Option<Duration>) -> bool {
         let this = Owner::this();
-        let untouched = |limit| {
-            let age = metadata
-                .modified()
-                .ok()
-                .and_then(|time| time.elapsed().ok());
-            age.is_some_and(|age| age > limit)
-        };
+        let untouched = |limit| age.is_some_and(|age| age > limit);
         let known = this.machine != 0 && this.boot != 0 && this.namespace != 0;
-        if !known || self.machine != this.machine || !same_user(metadata) {
+        if !known || self.machine != this.machine || !visible {
             return untouched(OF_STRANGERS);
         }
         if self.boot != this.boot {

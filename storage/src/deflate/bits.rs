@@ -23,11 +23,6 @@ impl Bits {
         &self.out[..self.used]
     }
 
-    pub(super) fn into_vec(mut self) -> Vec<u8> {
-        self.out.truncate(self.used);
-        self.out
-    }
-
     pub(super) fn aligned(&self) -> bool {
         self.count == 0
     }

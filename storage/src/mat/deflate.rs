@@ -66,7 +66,13 @@ impl<W: Write> ZlibStream<W> {
     /// Ends the stream and returns what it was written to.
     pub(super) fn finish(mut self) -> io::Result<W> {
         self.compress()?;
-        let (last, adler) = deflate(&self.waiting, self.level, self.distance, MZFlush::Finish)?;
+        let (last, adler) = deflate(
+            &mut Deflater::default(),
+            &self.waiting,
+            self.level,
+            self.distance,
+            MZFlush::Finish,
+        )?;
         let adler = combine(self.adler, adler, self.waiting.len());
         self.out.write_all(&last)?;
         self.out.write_all(&adler.to_be_bytes())?;
@@ -84,7 +90,9 @@ impl<W: Write> ZlibStream<W> {
         for batch in self.waiting[..whole].chunks(BATCH * PIECE) {
             let pieces: Vec<_> = batch
                 .par_chunks(PIECE)
-                .map(|piece| deflate(piece, level, distance, MZFlush::Sync))
+                .map_init(Deflater::default, |deflater, piece| {
+                    deflate(deflater, piece, level, distance, MZFlush::Sync)
+                })
                 .collect::<io::Result<_>>()?;
             for (bytes, adler) in pieces {
                 self.out.write_all(&bytes)?;
@@ -98,6 +106,7 @@ impl<W: Write> ZlibStream<W> {
 
 /// Raw deflate of one piece, and its Adler-32.
 fn deflate(
+    deflater: &mut Deflater,
     bytes: &[u8],
     level: u8,
     distance: Distance,
@@ -106,7 +115,7 @@ fn deflate(
     if level > 1 {
         return search(bytes, level, end);
     }
-    let mut deflater = Deflater::default();
+    deflater.clear();
     let last = end == MZFlush::Finish;
     deflater.deflate(bytes, distance, last);
     if last {
@@ -114,7 +123,7 @@ fn deflate(
     } else {
         deflater.flush();
     }
-    Ok((deflater.into_vec(), adler32(bytes)))
+    Ok((deflater.as_slice().to_vec(), adler32(bytes)))
 }
 
 /// One piece by a search for repetitions.

@@ -274,20 +274,36 @@ impl Sink {
 /// Appends a frame (y, x) in the order of the file, first axis fastest.
 fn append(bytes: &mut Vec<u8>, frame: ArrayView2<'_, f32>, movie: &MatMovie) {
     match movie.precision {
-        Precision::F32 if movie.add == 0.0 => {
-            each(frame, movie.orientation, |v| bytes.extend(v.to_le_bytes()))
-        }
+        Precision::F32 if movie.add == 0.0 => fill(bytes, frame, movie, f32::to_le_bytes),
         #[expect(
             clippy::cast_possible_truncation,
             reason = "rounding to single is what was asked for"
         )]
-        Precision::F32 => each(frame, movie.orientation, |v| {
-            bytes.extend(((f64::from(v) + movie.add) as f32).to_le_bytes());
+        Precision::F32 => fill(bytes, frame, movie, |v| {
+            ((f64::from(v) + movie.add) as f32).to_le_bytes()
         }),
-        Precision::F64 => each(frame, movie.orientation, |v| {
-            bytes.extend((f64::from(v) + movie.add).to_le_bytes());
+        Precision::F64 => fill(bytes, frame, movie, |v| {
+            (f64::from(v) + movie.add).to_le_bytes()
         }),
     }
+}
+
+/// Appends the bytes of each value, after room was made for all.
+fn fill<const N: usize>(
+    bytes: &mut Vec<u8>,
+    frame: ArrayView2<'_, f32>,
+    movie: &MatMovie,
+    number: impl Fn(f32) -> [u8; N],
+) {
+    let start = bytes.len();
+    bytes.resize(start + frame.len() * N, 0);
+    let (numbers, _) = bytes[start..].as_chunks_mut::<N>();
+    let mut numbers = numbers.iter_mut();
+    each(frame, movie.orientation, |value| {
+        if let Some(to) = numbers.next() {
+            *to = number(value);
+        }
+    });
 }
 
 /// Calls `put` with the values of a frame (y, x) in the order of the file.

@@ -1,0 +1,475 @@
+//! Requests to one account: token, repetition, limits.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use object_store::PutPayload;
+use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderValue};
+use reqwest::{Response, StatusCode};
+use tokio::sync::Mutex;
+use tokio::time::{sleep, timeout};
+
+use super::auth::{self, Question, Session};
+use super::credentials::Credentials;
+use super::failure::Failure;
+use super::retry::{self, Retries};
+
+/// Longest wait for the head of an answer, besides the time that the body of the request takes.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Slowest upload that still counts as one, in bytes per second.
+const SLOWEST: u64 = 64 << 10;
+/// A login that was refused is not tried again so soon: accounts get locked.
+const REFUSED_FOR: Duration = Duration::from_secs(10);
+/// Largest answer that is read whole: logins, listings, reports.
+const LARGEST_ANSWER: usize = 64 << 20;
+
+/// One request below the address of the account.
+#[derive(Clone)]
+pub(super) struct Call {
+    pub(super) method: reqwest::Method,
+    /// Escaped path and query; `""` is the account.
+    pub(super) target: String,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Option<PutPayload>,
+}
+
+impl Call {
+    pub(super) fn new(method: reqwest::Method, target: impl Into<String>) -> Self {
+        Call {
+            method,
+            target: target.into(),
+            headers: HeaderMap::new(),
+            body: None,
+        }
+    }
+
+    pub(super) fn header(mut self, name: &'static str, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    pub(super) fn body(mut self, body: impl Into<PutPayload>) -> Self {
+        self.body = Some(body.into());
+        self
+    }
+}
+
+/// An answer that is no error.
+pub(super) struct Answer {
+    pub(super) response: Response,
+}
+
+/// A refusal.
+pub(super) struct Refusal {
+    pub(super) failure: Failure,
+    /// An earlier attempt failed in a way that leaves open whether it was carried out.
+    pub(super) doubt: bool,
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        refusal.failure
+    }
+}
+
+/// What the cluster says about itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Limits {
+    /// Largest object in one put, in bytes.
+    pub(super) max_file_size: u64,
+    /// Most segments of a large object; 0 if the cluster has none.
+    pub(super) max_segments: usize,
+    /// Most names in one bulk deletion; 0 if the cluster has none.
+    pub(super) max_deletes: usize,
+}
+
+impl Default for Limits {
+    /// What Swift has if it is not told otherwise, for clusters that do not answer; bulk
+    /// deletion is then not relied on.
+    fn default() -> Self {
+        Limits {
+            max_file_size: 5 << 30,
+            max_segments: 1000,
+            max_deletes: 0,
+        }
+    }
+}
+
+enum Login {
+    None,
+    Session(Arc<Session>),
+    /// Failed with this, and not tried again before that time.
+    Failed(Failure, Instant),
+}
+
+/// A client of one account.
+pub(super) struct Client {
+    http: reqwest::Client,
+    credentials: Credentials,
+    retries: Retries,
+    login: Mutex<Login>,
+    limits: Mutex<Option<Limits>>,
+}
+
+impl Client {
+    pub(super) fn new(credentials: Credentials, retries: Retries) -> Result<Self, String> {
+        // A redirect would carry the token elsewhere; HTTP/1.1 gives each transfer its own connection.
+        let mut builder = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .http1_only()
+            .connect_timeout(Duration::from_secs(20))
+            .user_agent(concat!("widefield/", env!("CARGO_PKG_VERSION")));
+        if let Some(path) = &credentials.ca_file {
+            let told = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+            let pem = std::fs::read(path).map_err(|error| told(&error))?;
+            for certificate in
+                reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| told(&error))?
+            {
+                builder = builder.add_root_certificate(certificate);
+            }
+        }
+        Ok(Client {
+            http: builder.build().map_err(|error| error.to_string())?,
+            credentials,
+            retries,
+            login: Mutex::new(Login::None),
+            limits: Mutex::new(None),
+        })
+    }
+
+    /// Sends `call` until it succeeds or there is no more point in trying.
+    pub(super) async fn send(&self, call: &Call) -> Result<Answer, Refusal> {
+        let (mut failed, mut renewed, mut doubt) = (0, 0, false);
+        loop {
+            let refusal = |failure, doubt| Refusal { failure, doubt };
+            let session = self
+                .session(None)
+                .await
+                .map_err(|failure| refusal(failure, doubt))?;
+            let (failure, asked) = match self.once(&session, call).await {
+                Ok(response) if response.status().is_success() => {
+                    return Ok(Answer { response });
+                }
+                Ok(response) => {
+                    let status = response.status();
+                    let failure = Failure::Status {
+                        status,
+                        detail: detail(response.headers()),
+                    };
+                    if status == StatusCode::UNAUTHORIZED && renewed < 2 {
+                        // Twice, since some servers hand out one token until its last second.
+                        renewed += 1;
+                        self.session(Some(&session))
+                            .await
+                            .map_err(|failure| refusal(failure, doubt))?;
+                        continue;
+                    }
+                    if !retry::passes(status) {
+                        return Err(refusal(failure, doubt));
+                    }
+                    doubt |= retry::leaves_doubt(status);
+                    (failure, retry::asked(response.headers()))
+                }
+                Err(failure) => {
+                    doubt = true;
+                    (failure, None)
+                }
+            };
+            failed += 1;
+            match self.retries.wait(failed, asked) {
+                Some(wait) => sleep(wait).await,
+                None => return Err(refusal(failure, doubt)),
+            }
+        }
+    }
+
+    /// Sends `call` and reads the answer whole, also repeating it if the body breaks.
+    pub(super) async fn text(&self, call: &Call) -> Result<Bytes, Failure> {
+        let mut failed = 0;
+        loop {
+            let answer = self.send(call).await?;
+            match whole(answer.response).await {
+                Ok(body) => return Ok(body),
+                Err(failure) => {
+                    failed += 1;
+                    let Some(wait) = self.retries.wait(failed, None) else {
+                        return Err(failure);
+                    };
+                    sleep(wait).await;
+                }
+            }
+        }
+    }
+
+    /// Wait before the next attempt after `failed` ones, for transfers that resume.
+    pub(super) fn wait(&self, failed: u32) -> Option<Duration> {
+        self.retries.wait(failed, None)
+    }
+
+    async fn once(&self, session: &Session, call: &Call) -> Result<Response, Failure> {
+        let url = format!("{}{}", session.storage_url, call.target);
+        let token = HeaderValue::from_str(session.token.expose())
+            .map_err(|_| Failure::answer("the token cannot be a header"))?;
+        let mut request = self
+            .http
+            .request(call.method.clone(), url)
+            .headers(call.headers.clone())
+            .header("X-Auth-Token", sensitive(token));
+        let mut patience = PATIENCE;
+        if let Some(body) = &call.body {
+            let length = body.content_length();
+            patience += Duration::from_secs(length as u64 / SLOWEST);
+            request = request
+                .header(CONTENT_LENGTH, length)
+                .body(stream(body.clone()));
+        }
+        match timeout(patience, request.send()).await {
+            Ok(sent) => sent.map_err(Failure::connection),
+            Err(_) => Err(Failure::Timeout {
+                seconds: patience.as_secs(),
+            }),
+        }
+    }
+
+    /// A usable session, other than the `refused` one. Whoever waits for a login takes its result.
+    async fn session(&self, refused: Option<&Arc<Session>>) -> Result<Arc<Session>, Failure> {
+        let mut login = self.login.lock().await;
+        match &*login {
+            Login::Session(session) => {
+                let fresh = session.renew.is_none_or(|renew| Instant::now() < renew);
+                let other = refused.is_none_or(|refused| !Arc::ptr_eq(refused, session));
+                if fresh && other {
+                    return Ok(Arc::clone(session));
+                }
+            }
+            Login::Failed(failure, until) if Instant::now() < *until => return Err(failure.clone()),
+            _ => {}
+        }
+        let mut result = self.log_in().await;
+        if let (Some(refused), Ok(session)) = (refused, &result)
+            && session.token == refused.token
+        {
+            // The same token again: worth a try only if it is about to end.
+            if matches!(
+                self.credentials.method,
+                super::credentials::Method::Token { .. }
+            ) {
+                result = Err(refusal("the token is refused, and there is no other"));
+            } else if let Some(ends) = session.ends
+                && ends.saturating_duration_since(Instant::now()) < Duration::from_secs(5)
+            {
+                tokio::time::sleep_until((ends + Duration::from_millis(50)).into()).await;
+                result = self.log_in().await;
+            }
+        }
+        match result {
+            Ok(session) => {
+                let session = Arc::new(session);
+                *login = Login::Session(Arc::clone(&session));
+                Ok(session)
+            }
+            Err(failure) => {
+                let pause = match &failure {
+                    Failure::Login { refused: true, .. } => REFUSED_FOR,
+                    _ => Duration::from_millis(200),
+                };
+                *login = Login::Failed(failure.clone(), Instant::now() + pause);
+                Err(failure)
+            }
+        }
+    }
+
+    async fn log_in(&self) -> Result<Session, Failure> {
+        let question = auth::question(&self.credentials).map_err(|reason| refusal(&reason))?;
+        let mut failed = 0;
+        loop {
+            let request = match &question {
+                Question::Known(_) => None,
+                Question::Get { url, headers } => {
+                    let mut request = self.http.get(url);
+                    for (name, secret) in headers {
+                        let value = HeaderValue::from_str(secret.expose())
+                            .map_err(|_| refusal("user or key cannot be a header"))?;
+                        request = request.header(*name, sensitive(value));
+                    }
+                    Some(request)
+                }
+                Question::Post { url, body } => Some(
+                    self.http
+                        .post(url)
+                        .header("Content-Type", "application/json")
+                        .header("Accept", "application/json")
+                        .body(body.expose().to_owned()),
+                ),
+            };
+            let Some(request) = request else {
+                let Question::Known(session) = question else {
+                    unreachable!("only what is known needs no request")
+                };
+                return Ok(session);
+            };
+            let (failure, asked) = match timeout(PATIENCE, request.send()).await {
+                Ok(Ok(response)) => {
+                    let status = response.status();
+                    if status.is_success() {
+                        let headers = response.headers().clone();
+                        match whole(response).await {
+                            Ok(body) => {
+                                return auth::answer(&self.credentials, &headers, &body)
+                                    .map_err(|reason| login_failure(&reason));
+                            }
+                            Err(failure) => (failure, None),
+                        }
+                    } else if retry::passes(status) {
+                        let failure = login_failure(&format!("the server answered {status}"));
+                        (failure, retry::asked(response.headers()))
+                    } else if matches!(status.as_u16(), 401 | 403) {
+                        return Err(refusal(&format!("refused ({status})")));
+                    } else {
+                        return Err(login_failure(&format!("the server answered {status}")));
+                    }
+                }
+                Ok(Err(error)) => (Failure::connection(error), None),
+                Err(_) => {
+                    let seconds = PATIENCE.as_secs();
+                    (Failure::Timeout { seconds }, None)
+                }
+            };
+            failed += 1;
+            match self.retries.wait(failed, asked) {
+                Some(wait) => sleep(wait).await,
+                None => return Err(failure),
+            }
+        }
+    }
+
+    /// The cluster's limits, asked for once.
+    pub(super) async fn limits(&self) -> Limits {
+        let mut limits = self.limits.lock().await;
+        if let Some(limits) = *limits {
+            return limits;
+        }
+        let Ok(session) = self.session(None).await else {
+            return Limits::default();
+        };
+        let found = self.ask_limits(&session.storage_url).await;
+        // Silence is not remembered: the next one may be luckier.
+        *limits = found;
+        found.unwrap_or_default()
+    }
+
+    async fn ask_limits(&self, storage_url: &str) -> Option<Limits> {
+        let (base, _) = storage_url.rsplit_once("/v1")?;
+        let request = self.http.get(format!("{base}/info")).send();
+        let response = timeout(PATIENCE, request).await.ok()?.ok()?;
+        if !response.status().is_success() {
+            return Some(Limits::default());
+        }
+        let info = serde_json::from_slice(&whole(response).await.ok()?).ok()?;
+        Some(read_limits(&info))
+    }
+}
+
+fn read_limits(info: &serde_json::Value) -> Limits {
+    let default = Limits::default();
+    let count = |value: &serde_json::Value| value.as_u64().and_then(|n| usize::try_from(n).ok());
+    Limits {
+        max_file_size: info["swift"]["max_file_size"]
+            .as_u64()
+            .unwrap_or(default.max_file_size),
+        max_segments: count(&info["slo"]["max_manifest_segments"]).unwrap_or(0),
+        max_deletes: count(&info["bulk_delete"]["max_deletes_per_request"]).unwrap_or(0),
+    }
+}
+
+fn refusal(reason: &str) -> Failure {
+    Failure::Login {
+        reason: reason.to_owned(),
+        refused: true,
+    }
+}
+
+fn login_failure(reason: &str) -> Failure {
+    Failure::Login {
+        reason: reason.to_owned(),
+        refused: false,
+    }
+}
+
+fn sensitive(mut value: HeaderValue) -> HeaderValue {
+    value.set_sensitive(true);
+    value
+}
+
+/// The transaction by which the cluster's operators find the request in their logs.
+fn detail(headers: &HeaderMap) -> String {
+    headers
+        .get("X-Trans-Id")
+        .and_then(|value| value.to_str().ok())
+        .map(|id| format!("transaction {id}"))
+        .unwrap_or_default()
+}
+
+fn stream(payload: PutPayload) -> reqwest::Body {
+    match payload.as_ref() {
+        [] => reqwest::Body::from(Bytes::new()),
+        [only] => reqwest::Body::from(only.clone()),
+        _ => {
+            let chunks = payload.into_iter().map(Ok::<_, std::convert::Infallible>);
+            reqwest::Body::wrap_stream(futures::stream::iter(chunks))
+        }
+    }
+}
+
+/// The body of an answer that must be small.
+async fn whole(mut response: Response) -> Result<Bytes, Failure> {
+    let mut body = Vec::new();
+    while let Some(chunk) = chunk(&mut response).await? {
+        if body.len() + chunk.len() > LARGEST_ANSWER {
+            return Err(Failure::answer("the answer is unreasonably long"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.into())
+}
+
+/// The next piece of a body.
+pub(super) async fn chunk(response: &mut Response) -> Result<Option<Bytes>, Failure> {
+    match timeout(PATIENCE, response.chunk()).await {
+        Ok(chunk) => chunk.map_err(Failure::connection),
+        Err(_) => Err(Failure::Timeout {
+            seconds: PATIENCE.as_secs(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn limits_are_read_and_what_is_absent_is_not_offered() {
+        let info = json!({"swift": {"max_file_size": 1000},
+            "slo": {"max_manifest_segments": 7}, "bulk_delete": {"max_deletes_per_request": 9}});
+        let limits = read_limits(&info);
+        assert_eq!(
+            (
+                limits.max_file_size,
+                limits.max_segments,
+                limits.max_deletes
+            ),
+            (1000, 7, 9)
+        );
+        let limits = read_limits(&json!({}));
+        assert_eq!(
+            (
+                limits.max_file_size,
+                limits.max_segments,
+                limits.max_deletes
+            ),
+            (5 << 30, 0, 0)
+        );
+    }
+}
