@@ -1,0 +1,300 @@
+//! The Swift client against servers that answer what a test says.
+#![cfg(feature = "swift")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use widefield_storage::swift::{Credentials, Retries, Swift};
+use widefield_storage::{ErrorKind, Place};
+
+/// What a request asked: method and target, headers in lower case, body.
+#[derive(Clone, Debug)]
+struct Request {
+    line: String,
+    headers: Vec<String>,
+    body: Vec<u8>,
+}
+
+impl Request {
+    fn token(&self) -> &str {
+        let found = self
+            .headers
+            .iter()
+            .find_map(|header| header.strip_prefix("x-auth-token: "));
+        found.unwrap_or_default()
+    }
+}
+
+/// A server on this machine; `answer` gives head lines and body of each answer.
+struct Server {
+    url: String,
+    seen: Arc<Mutex<Vec<Request>>>,
+}
+
+type Reply = (String, Vec<u8>);
+
+impl Server {
+    /// `answer` is told the address of the server, the request, and how many came before.
+    fn start(answer: impl Fn(&str, &Request, usize) -> Reply + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("port");
+        let url = format!("http://{}", listener.local_addr().expect("address"));
+        let seen: Arc<Mutex<Vec<Request>>> = Arc::default();
+        let (answer, known, base) = (Arc::new(answer), Arc::clone(&seen), url.clone());
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (answer, known, base) = (Arc::clone(&answer), Arc::clone(&known), base.clone());
+                std::thread::spawn(move || serve(&stream, &base, &*answer, &known));
+            }
+        });
+        Server { url, seen }
+    }
+
+    /// Lines of the requests that came, `GET /v1/AUTH_a/c?…`.
+    fn lines(&self) -> Vec<String> {
+        let seen = self.seen.lock().expect("seen");
+        seen.iter().map(|request| request.line.clone()).collect()
+    }
+
+    fn logins(&self) -> usize {
+        let lines = self.lines();
+        lines.iter().filter(|line| line.contains("/auth")).count()
+    }
+
+    fn place(&self) -> Place {
+        let url = format!("{}/auth/v1.0", self.url);
+        let credentials = Credentials::from_variables(|name| match name {
+            "ST_AUTH" => Some(url.clone()),
+            "ST_USER" => Some("lab:me".to_owned()),
+            "ST_KEY" => Some("marker-of-a-key".to_owned()),
+            _ => None,
+        });
+        let retries = Retries::new(3, Duration::from_millis(2));
+        let swift = Swift::with_retries("c", credentials.expect("complete"), retries);
+        Place::of_swift(&swift.expect("client"), "p").expect("place")
+    }
+}
+
+fn serve(
+    stream: &TcpStream,
+    base: &str,
+    answer: &(impl Fn(&str, &Request, usize) -> Reply + ?Sized),
+    known: &Mutex<Vec<Request>>,
+) {
+    let mut reader = BufReader::new(stream);
+    loop {
+        let mut lines = Vec::new();
+        loop {
+            let mut line = String::new();
+            match reader.read_line(&mut line) {
+                Ok(0) | Err(_) => return,
+                Ok(_) if line.trim().is_empty() => break,
+                Ok(_) => lines.push(line.trim().to_owned()),
+            }
+        }
+        let line = lines.remove(0).trim_end_matches(" HTTP/1.1").to_owned();
+        let headers: Vec<_> = lines.iter().map(|line| line.to_ascii_lowercase()).collect();
+        let length = headers
+            .iter()
+            .find_map(|header| header.strip_prefix("content-length: ")?.parse().ok());
+        let mut body = vec![0; length.unwrap_or(0)];
+        if reader.read_exact(&mut body).is_err() {
+            return;
+        }
+        let request = Request {
+            line,
+            headers,
+            body,
+        };
+        let before = {
+            let mut known = known.lock().expect("seen");
+            known.push(request.clone());
+            known.len() - 1
+        };
+        let (head, body) = answer(base, &request, before);
+        let mut writer = stream;
+        let sent = write!(
+            writer,
+            "HTTP/1.1 {head}\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        let body = if request.line.starts_with("HEAD") {
+            &[][..]
+        } else {
+            &body
+        };
+        if sent.and_then(|()| writer.write_all(body)).is_err() {
+            return;
+        }
+    }
+}
+
+fn reply(head: &str, body: &[u8]) -> Reply {
+    (head.to_owned(), body.to_vec())
+}
+
+/// A login with the token `token` that lives for `seconds`.
+fn login(base: &str, token: &str, seconds: u32) -> Reply {
+    let head = format!(
+        "200 OK\r\nX-Auth-Token: {token}\r\nX-Storage-Url: {base}/v1/AUTH_a\r\nX-Auth-Token-Expires: {seconds}"
+    );
+    reply(&head, b"")
+}
+
+const FOUND: &str =
+    "200 OK\r\nX-Timestamp: 1700000000.00000\r\nEtag: d41d8cd98f00b204e9800998ecf8427e";
+
+#[test]
+fn one_login_serves_all_that_wait_for_it() {
+    let logins = Mutex::new(0);
+    let server = Server::start(move |base, request, _| {
+        if request.line.starts_with("GET /auth") {
+            let mut logins = logins.lock().expect("count");
+            *logins += 1;
+            return login(base, &format!("token-{logins}"), 3600);
+        }
+        if request.token() == "token-1" {
+            return reply("401 Unauthorized", b"");
+        }
+        reply(FOUND, b"")
+    });
+    let place = server.place();
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| assert_eq!(place.read("x").expect("read"), b""[..]));
+        }
+    });
+    assert_eq!(server.logins(), 2, "{:?}", server.lines());
+}
+
+#[test]
+fn a_token_is_renewed_before_it_ends() {
+    let server = Server::start(|base, request, before| {
+        if request.line.starts_with("GET /auth") {
+            return login(base, &format!("token-{before}"), 1);
+        }
+        reply(FOUND, b"")
+    });
+    let place = server.place();
+    place.read("x").expect("read");
+    place.read("x").expect("read");
+    assert_eq!(server.logins(), 1);
+    std::thread::sleep(Duration::from_millis(950));
+    place.read("x").expect("read");
+    assert_eq!(server.logins(), 2);
+}
+
+#[test]
+fn a_refused_login_is_asked_once_and_shows_no_key() {
+    let server = Server::start(|_, _, _| reply("401 Unauthorized", b"marker-of-a-key"));
+    let place = server.place();
+    for _ in 0..3 {
+        let error = place.read("x").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Permission);
+        let shown = format!("{error} {error:?} {} {place:?}", error.with_causes());
+        assert!(!shown.contains("marker"), "{shown}");
+    }
+    assert_eq!(server.lines().len(), 1, "accounts get locked by repetition");
+}
+
+#[test]
+fn only_what_passes_is_repeated() {
+    for (status, attempts) in [
+        ("503 Busy", 3),
+        ("498 Slow", 3),
+        ("403 No", 1),
+        ("400 Bad", 1),
+    ] {
+        let server = Server::start(move |base, request, _| {
+            if request.line.starts_with("GET /auth") {
+                return login(base, "t", 3600);
+            }
+            reply(status, b"")
+        });
+        server.place().read("x").unwrap_err();
+        assert_eq!(server.lines().len(), attempts + 1, "{status}");
+    }
+}
+
+#[test]
+fn bytes_are_compared_with_the_checksum() {
+    let server = Server::start(|base, request, _| match &request.line[..3] {
+        "GET" if request.line.contains("/auth") => login(base, "t", 3600),
+        "GET" => reply(FOUND, b"not empty"),
+        "HEA" => reply("404 Not Found", b""),
+        // Says that it stored something else.
+        _ => reply("201 Created\r\nEtag: 00000000000000000000000000000000", b""),
+    });
+    let place = server.place();
+    let error = place.read("x").unwrap_err();
+    assert!(error.with_causes().contains("checksum"), "{error:?}");
+    let error = place.put("x", b"bytes".to_vec()).unwrap_err();
+    assert!(error.with_causes().contains("other bytes"), "{error:?}");
+    let seen = server.seen.lock().expect("seen");
+    let put = seen.last().expect("a put");
+    assert_eq!(put.line, "PUT /v1/AUTH_a/c/p/x");
+    assert_eq!(put.body, b"bytes");
+    // MD5 of "bytes", by which the server can refuse what was damaged on its way.
+    assert!(
+        put.headers
+            .contains(&"etag: 4b3a6218bb3e3a7303e8a171a60fcf92".to_owned())
+    );
+}
+
+#[test]
+fn listings_go_on_until_an_empty_page() {
+    let server = Server::start(|base, request, _| {
+        if request.line.starts_with("GET /auth") {
+            return login(base, "t", 3600);
+        }
+        let row = |name: &str| {
+            let time = "2026-11-22T20:00:00.000000";
+            format!(
+                r#"[{{"name": "p/{name}", "bytes": 1, "hash": "a", "last_modified": "{time}"}}]"#
+            )
+        };
+        let marker = request.line.split("marker=").nth(1);
+        let page = match marker {
+            None => row("a b"),
+            Some("p/a%20b") => row("é"),
+            Some(_) => "[]".to_owned(),
+        };
+        reply("200 OK", page.as_bytes())
+    });
+    let names: Vec<_> = server.place().list("").expect("list");
+    let names: Vec<_> = names.iter().map(|entry| entry.name.as_str()).collect();
+    assert_eq!(names, ["a b", "é"]);
+    assert_eq!(
+        server.lines()[1..],
+        [
+            "GET /v1/AUTH_a/c?format=json&prefix=p/&delimiter=/",
+            "GET /v1/AUTH_a/c?format=json&prefix=p/&delimiter=/&marker=p/a%20b",
+            "GET /v1/AUTH_a/c?format=json&prefix=p/&delimiter=/&marker=p/%C3%A9",
+        ]
+    );
+}
+
+#[test]
+fn a_listing_that_repeats_itself_ends() {
+    let server = Server::start(|base, request, _| {
+        if request.line.starts_with("GET /auth") {
+            return login(base, "t", 3600);
+        }
+        reply("200 OK", br#"[{"subdir": "p/x/"}]"#)
+    });
+    let error = server.place().list("").unwrap_err();
+    assert!(error.with_causes().contains("advance"), "{error:?}");
+}
+
+#[test]
+fn redirects_are_not_followed() {
+    let server = Server::start(|base, request, _| {
+        if request.line.starts_with("GET /auth") {
+            return login(base, "t", 3600);
+        }
+        reply(&format!("302 Found\r\nLocation: {base}/elsewhere"), b"")
+    });
+    server.place().read("x").unwrap_err();
+    assert!(!server.lines().iter().any(|line| line.contains("elsewhere")));
+}
