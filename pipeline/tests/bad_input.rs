@@ -441,15 +441,36 @@ fn what_is_not_there_yet_says_so() {
     for more in [
         ["--engine", "spark"],
         ["--engine", "slurm"],
-        ["--set", "data.url=swift://a/b"],
+        ["--set", "data.url=gs://a/b"],
         ["--set", "output.url=s3://a/b"],
     ] {
         let (status, _, stderr) = run_experiment(&experiment, &more);
         assert_eq!(status, 2, "{stderr}");
         assert!(stderr.contains("not yet available"), "{stderr}");
     }
-    let (status, _, _) = run(widefield().args(["inspect", "swift://a/b"]));
+    let (status, _, _) = run(widefield().args(["inspect", "gs://a/b"]));
     assert_ne!(status, 0);
+}
+
+#[cfg(feature = "swift")]
+#[test]
+fn a_store_without_credentials_says_which_are_missing() {
+    let dir = tempfile::tempdir().expect("folder");
+    let experiment = golden_experiment(dir.path(), "");
+    let mut command = widefield();
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("OS_") || text.starts_with("ST_") {
+            command.env_remove(&name);
+        }
+    }
+    command.arg("run").arg(&experiment);
+    let (status, _, stderr) = run(command.args(["--set", "data.url=swift://a/b"]));
+    assert_eq!(status, 2, "{stderr}");
+    assert!(
+        stderr.contains("OS_AUTH_URL") && stderr.contains("ST_AUTH"),
+        "{stderr}"
+    );
 }
 
 #[test]
