@@ -296,8 +296,9 @@ mod tests {
                 ..
             }]
         ));
-        // With frames right behind the table everything reaches into them, and what were blocks
+        // With frames right behind the table, whatever they hold, everything reaches into them, and what were blocks
         // now look like entries.
+        bytes[0x150..0x160].fill(0xFF);
         let (blocks, warnings) = read(&bytes, 0x150);
         assert!(blocks.relocated.is_none() && blocks.camera.is_none());
         assert!(matches!(

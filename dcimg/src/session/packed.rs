@@ -370,6 +370,7 @@ mod tests {
     #[test]
     fn a_table_beyond_the_footer_is_refused_alone() {
         let mut bytes = footer_bytes();
+        bytes.extend([0; 64]);
         put(&mut bytes, 0x40 + 0x30, 0xD1, 8); // one byte too far for two framestamps
         let footer = read_footer(&bytes, bytes.len() as u64).unwrap();
         assert!(matches!(
@@ -377,5 +378,14 @@ mod tests {
             Err(Error::Footer { offset, .. }) if offset == 5 + 0x40 + 0x30
         ));
         assert!(footer.timestamps.is_ok() && footer.relocated.is_ok());
+    }
+
+    #[test]
+    fn a_second_structure_that_reaches_beyond_the_footer_is_refused() {
+        let mut bytes = footer_bytes();
+        bytes.extend([0; 64]);
+        put(&mut bytes, 0x08, 0xD8 - 0x70 + 1, 8);
+        let error = read_footer(&bytes, bytes.len() as u64).unwrap_err();
+        assert!(matches!(error, Error::Footer { offset: 13, .. }), "{error}");
     }
 }

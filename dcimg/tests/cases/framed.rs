@@ -95,6 +95,7 @@ fn case_17_a_computed_place_without_junk_stays() {
     let file = Dcimg::parse(&junk).unwrap();
     let relocation = file.movie().relocation();
     assert_eq!((relocation.restored(), relocation.frames), (2, 3));
+    assert_eq!((relocation.sites[0].junk, relocation.examined), (2, 3));
     let all = read(&junk);
     assert_eq!(all.slice(s![..2, .., ..]), movie.slice(s![..2, .., ..]));
     assert_eq!(all.slice(s![2, 83, ..4]).to_vec(), [1, 65535, 0, 65535]);
