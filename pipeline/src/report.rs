@@ -59,7 +59,7 @@ fn checks(page: &mut String, record: &RunRecord) {
     if record.checks.is_empty() {
         page.push_str("<p class=\"quiet\">None: they need a log, or several trials.</p>");
     } else {
-        findings::every(page, "Checks of the session", &record.checks);
+        findings::every(page, &record.checks);
     }
 }
 

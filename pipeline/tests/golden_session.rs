@@ -172,6 +172,23 @@ fn a_second_run_keeps_what_is_done_and_a_changed_parameter_redoes_it() {
         assert_eq!(after["trials"][0][key], before["trials"][0][key], "{key}");
     }
 
+    // What is shown of a trial does not depend on which run did it.
+    let pictures = |name: &str| {
+        let page = std::fs::read_to_string(dir.path().join(name)).expect(name);
+        page.matches("<img").count()
+    };
+    assert_eq!(pictures("report.html"), 3 * 4);
+    // Limits change verdicts and nothing else.
+    let strict = ["--set", "checks.fit_residual=[0.0, 0.0]"];
+    assert_eq!(run_experiment(&experiment, &strict).0, 0);
+    let judged = record(dir.path());
+    assert_eq!(judged["totals"]["skipped"], 3);
+    for trial in judged["trials"].as_array().unwrap() {
+        let checks = trial["checks"].as_array().unwrap();
+        let found = checks.iter().find(|c| c["name"] == "fit_residual").unwrap();
+        assert_eq!(found["level"], "fail");
+    }
+
     std::fs::remove_file(dir.path().join(movie)).expect("remove");
     assert_eq!(run_experiment(&experiment, &[]).0, 0);
     assert_eq!(record(dir.path())["totals"]["skipped"], 2);

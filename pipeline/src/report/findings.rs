@@ -73,55 +73,68 @@ pub(super) fn verdict(page: &mut String, record: &RunRecord) {
     page.push_str("</dl>\n");
 }
 
-/// One row for each check that was raised, with the trials that raised it.
+/// One entry for each check that was raised, with the trials that raised it.
 pub(super) fn attention(page: &mut String, record: &RunRecord) {
-    let mut rows = String::new();
-    let mut row = |level: Level, place: String, name: &str, message: &str| {
-        let _ = write!(
-            rows,
-            "<tr><td>{}</td><td class=\"name\">{}</td><td>{place}</td><td>{}</td></tr>",
-            badge(level, class(level)),
-            escape(name),
-            escape(message)
-        );
-    };
+    let mut entries = String::new();
     for (i, trial) in record.trials.iter().enumerate() {
         if let Some(error) = &trial.error {
-            row(Level::Fail, link(i, trial), "failed", error);
+            entry(&mut entries, Level::Fail, "failed", &link(i, trial), error);
         }
     }
     for check in record.checks.iter().filter(|c| raised(c)) {
-        row(check.level, "session".into(), &check.name, &check.message);
+        entry(
+            &mut entries,
+            check.level,
+            &check.name,
+            "session",
+            &check.message,
+        );
     }
     for (name, found) in by_name(record) {
-        let (_, worst) = found[0];
+        let Some((_, worst)) = found.first() else {
+            continue;
+        };
         let most = 12;
         let mut places: Vec<String> = found
             .iter()
             .take(most)
-            .map(|(i, _)| link(*i, &record.trials[*i]))
+            .filter_map(|(i, _)| Some(link(*i, record.trials.get(*i)?)))
             .collect();
         if found.len() > most {
             places.push(format!("and {} more", found.len() - most));
         }
-        let example = match found.len() {
-            1 => worst.message.clone(),
-            n => format!("{n} trials, the first here: {}", worst.message),
+        let (noun, first) = match found.len() {
+            1 => ("trial", ""),
+            _ => ("trials", "In the first: "),
         };
-        row(worst.level, places.join(", "), name, &example);
+        let place = format!("{noun} {}", places.join(", "));
+        let message = format!("{first}{}", worst.message);
+        entry(&mut entries, worst.level, name, &place, &message);
     }
     for ignored in &record.totals.ignored {
-        row(Level::Warn, "session".into(), "ignored", ignored);
+        entry(&mut entries, Level::Warn, "ignored", "session", ignored);
     }
-    if !rows.is_empty() {
+    if !entries.is_empty() {
         html::section(page, "findings", "What to look at");
-        html::table(
-            page,
-            "What to look at",
-            &["Level", "Check", "Where", "What was found, and what to do"],
-            &rows,
-        );
+        let _ = writeln!(page, "<ul class=\"checks\">{entries}</ul>");
     }
+}
+
+/// A check as an item of a list; `place` is markup.
+fn entry(list: &mut String, level: Level, name: &str, place: &str, message: &str) {
+    let place = if place.is_empty() {
+        String::new()
+    } else {
+        format!(" <span class=\"quiet\">{place}</span>")
+    };
+    let _ = write!(
+        list,
+        "<li class=\"{0}\">{1} <strong>{2}</strong>{place}<br>{3}</li>",
+        class(level),
+        badge(level, class(level)),
+        escape(name),
+        escape(message)
+    );
 }
 
 fn raised(check: &Check) -> bool {
@@ -154,17 +167,11 @@ pub(super) fn link(i: usize, trial: &TrialRecord) -> String {
     format!("<a href=\"#trial-{i}\">{}</a>", escape(&name))
 }
 
-/// All checks as a table, for those who want every number.
-pub(super) fn every(page: &mut String, caption: &str, checks: &[Check]) {
-    let mut rows = String::new();
+/// All checks, for those who want every number.
+pub(super) fn every(page: &mut String, checks: &[Check]) {
+    page.push_str("<ul class=\"checks\">");
     for check in checks {
-        let _ = write!(
-            rows,
-            "<tr><td>{}</td><td class=\"name\">{}</td><td>{}</td></tr>",
-            badge(check.level, class(check.level)),
-            escape(&check.name),
-            escape(&check.message)
-        );
+        entry(page, check.level, &check.name, "", &check.message);
     }
-    html::table(page, caption, &["Level", "Check", "What was found"], &rows);
+    page.push_str("</ul>");
 }

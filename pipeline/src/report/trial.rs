@@ -215,9 +215,8 @@ fn one(
         None => page.push_str("<p class=\"quiet\">No pictures: the movie could not be read, or an earlier run kept none.</p>"),
     }
     if !trial.checks.is_empty() {
-        let caption = format!("Checks of {}", trial.file);
         page.push_str("<details><summary>All checks</summary>");
-        every(&mut page, &caption, &trial.checks);
+        every(&mut page, &trial.checks);
         page.push_str("</details>");
     }
     page.push_str("</div></details>\n");

@@ -29,8 +29,9 @@ import scipy.io
 
 import arithmetic
 import behaviour_log
+import quality
 from comparison import Comparison, crc32c
-from session import Session, Unusable, find_recordings, read_log
+from session import Session, Unusable, baseline_frames, find_recordings, read_log
 
 DFF_LIMIT = 1e-6
 MOVIE_LIMIT_COUNTS = 1e-4
@@ -250,7 +251,7 @@ def compare_run(session, folder, run, check):
 
     check.members("run.json trials", records, by_name)
     recomputed = Session(config, good)
-    expected = []
+    expected, results = [], {}
     for recording in good:
         record = records[recording.path.name]
         try:
@@ -261,11 +262,17 @@ def compare_run(session, folder, run, check):
         compare_labels(check, record, recording)
         compare_trial_record(check, record, recording, result)
         compare_trial_files(check, folder, recording, result, run)
+        if record.get("quality"):
+            baseline = baseline_frames(config, len(result.movie))
+            measures = quality.of_trial(recording, result, baseline, config["analysis"])
+            quality.compare_trial(check, record, measures)
+            results[recording.path.name] = result
         wanted = wanted_outputs(recording, output)
         compare_written(check, recording.stem, folder, record["outputs"], wanted)
         expected += wanted
         if output["mat"] and recording is good[0]:
             compare_reference(check, folder, result.movie, output)
+    quality.compare_session(check, run, results)
     shared = [f"{output['mat']}/refImg.mat"] if output["mat"] else []
     if trials is not None:
         shared += compare_behaviour(check, folder, trials, config)
