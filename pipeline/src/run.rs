@@ -168,8 +168,7 @@ impl Plan {
         }
         let mut session = SessionWide::default();
         if background {
-            session.background =
-                widefield::order::median(good.iter().map(|m| m.background.value));
+            session.background = widefield::order::median(good.iter().map(|m| m.background.value));
         }
         if mask {
             match session_mask(worker, &good) {
