@@ -74,6 +74,14 @@ pub enum Error {
         /// What went wrong.
         source: widefield_storage::Error,
     },
+    /// An object is no DCIMG movie.
+    #[error("{name}")]
+    Inspect {
+        /// Its URL.
+        name: String,
+        /// Why.
+        source: dcimg::Error,
+    },
     /// Something that this version does not do.
     #[error("{what}: not yet available")]
     NotAvailable {

@@ -1,9 +1,12 @@
 //! What a DCIMG file says of itself, for people and as JSON.
 
-use dcimg::{Dcimg, Error, Mapped, Movie, OpenError, Options, Warning};
+use bytes::Bytes;
+use dcimg::{Dcimg, Error, Layout, Mapped, Movie, OpenError, Options, Pieces, Step, Warning};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::path::Path;
+use widefield_storage::Place;
 
 /// What was found in one file.
 #[derive(Debug)]
@@ -45,6 +48,85 @@ pub fn file(path: &Path) -> Result<Inspection, OpenError> {
             ))
         }
     }
+}
+
+/// The same for an object of a store, by a handful of ranged reads whatever its size.
+///
+/// Relocated pixels are looked for in the first frame only. The clock of framed files lies between the frames,
+/// so it is read only when that takes few ranges.
+///
+/// # Errors
+/// [`crate::Error::Storage`] if the place or the object cannot be read, [`crate::Error::Inspect`] if it is no
+/// DCIMG movie at all.
+pub fn url(url: &str) -> Result<Inspection, crate::Error> {
+    let (folder, name) = url.rsplit_once('/').unwrap_or(("", url));
+    let place = Place::open(folder)?;
+    let whole = inspect_parts(url, &place, name, &Options::default());
+    match whole {
+        Err(crate::Error::Inspect { source, .. }) => {
+            // A cut file is looked at as far as it goes.
+            let salvage = Options::default().salvage(true);
+            let mut found = inspect_parts(url, &place, name, &salvage)?;
+            found.problems.insert(0, source.to_string());
+            found.facts["problems"] = json!(found.problems);
+            found.cut = true;
+            Ok(found)
+        }
+        other => other,
+    }
+}
+
+/// Most ranges that are fetched for the clock.
+const CLOCK_RANGES: usize = 8;
+
+fn inspect_parts(
+    url: &str,
+    place: &Place,
+    name: &str,
+    options: &Options,
+) -> Result<Inspection, crate::Error> {
+    let size = match place.head(name)? {
+        Some(entry) => entry.bytes,
+        // Reading says what is missing, and where.
+        None => place.read(name)?.len() as u64,
+    };
+    let wrong = |source| crate::Error::Inspect {
+        name: url.to_owned(),
+        source,
+    };
+    let mut parts: Vec<(u64, Bytes)> = Vec::new();
+    let fetch = |range: Range<u64>, parts: &mut Vec<(u64, Bytes)>| {
+        let bytes = place.read_range(name, range.clone())?;
+        parts.push((range.start, bytes));
+        Ok::<(), widefield_storage::Error>(())
+    };
+    let layout = loop {
+        let step = Layout::from_pieces(&pieces(size, &parts), options).map_err(wrong)?;
+        match step {
+            Step::Done(layout) => break layout,
+            Step::Needs(range) => fetch(range, &mut parts)?,
+        }
+    };
+    let clock = layout.clock_ranges();
+    let few = clock.len() <= CLOCK_RANGES;
+    let first = layout
+        .frame_ranges(0..layout.frames().min(1))
+        .map_err(wrong)?;
+    for range in first.into_iter().chain(clock.into_iter().filter(|_| few)) {
+        fetch(range, &mut parts)?;
+    }
+    let pieces = pieces(size, &parts);
+    let movie = layout.movie(&pieces);
+    let found = Inspection::of(url, &movie, layout.header(), layout.warnings(), None);
+    Ok(found)
+}
+
+fn pieces(size: u64, parts: &[(u64, Bytes)]) -> Pieces<'_> {
+    let mut pieces = Pieces::new(size);
+    for (start, bytes) in parts {
+        pieces.add(*start, bytes);
+    }
+    pieces
 }
 
 /// The same for bytes in memory, under a name for the report.
@@ -90,6 +172,8 @@ impl Inspection {
         problems.extend(warnings.iter().map(ToString::to_string));
         let finite = |v: f64| v.is_finite().then_some(v);
         let clock = match movie.clock() {
+            // Not fetched is no fault of the file.
+            Err(Error::NotFetched { .. }) => Value::Null,
             Err(error) => {
                 problems.push(error.to_string());
                 Value::Null
@@ -111,6 +195,7 @@ impl Inspection {
                     "last_framestamp": clock.framestamps().last(),
                     "duration_s": finite(clock.duration_s()),
                     "rate_hz": finite(clock.rate_hz()),
+                    "camera_rate_hz": finite(clock.camera_rate_hz()),
                     "interval_s": {
                         "min": intervals.iter().copied().reduce(f64::min),
                         "max": intervals.iter().copied().reduce(f64::max),
@@ -121,12 +206,18 @@ impl Inspection {
                 })
             }
         };
+        let confidence: serde_json::Map<String, Value> = dcimg::format::CAMERA
+            .iter()
+            .map(|(field, confidence)| ((*field).to_owned(), json!(confidence.to_string())))
+            .collect();
         let camera = header.camera.as_ref().map(|c| {
             json!({
                 "model": c.model,
                 "serial": c.serial,
                 "versions": c.versions,
                 "binning": c.binning,
+                "stated_binning": c.stated_binning,
+                "confidence": confidence,
                 "sub_array": c.sub_array.as_ref().map(|s| json!({"x": s.x0, "y": s.y0, "width": s.width, "height": s.height})),
             })
         });
@@ -159,6 +250,7 @@ impl Inspection {
             "camera": camera,
             "clock": clock,
             "relocated_pixels": sites,
+            "frames_examined_for_relocated_pixels": relocation.examined,
             "problems": problems,
         });
         Self {
@@ -309,5 +401,52 @@ impl std::fmt::Display for Inspection {
             line("problem", problem.clone());
         }
         f.write_str(out.trim_end())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Cut in a frame, a store gives what the file system gives.
+    #[test]
+    fn an_object_in_a_store_is_inspected_like_a_file() {
+        let movie =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/session/20170214_102233_1");
+        let bytes = std::fs::read(&movie).expect("golden movie");
+        let place = Place::open("memory://inspect").expect("place");
+        place.put("whole", bytes.clone()).expect("put");
+        place.put("cut", bytes[..200_000].to_vec()).expect("put");
+        place.put("text", b"not a movie".to_vec()).expect("put");
+
+        let of_file = file(&movie).expect("movie");
+        let of_store = url("memory://inspect/whole").expect("movie");
+        for key in [
+            "frames",
+            "width",
+            "clock",
+            "camera",
+            "problems",
+            "data_start",
+        ] {
+            assert_eq!(of_store.json()[key], of_file.json()[key], "{key}");
+        }
+        let cut = url("memory://inspect/cut").expect("salvaged");
+        assert!(cut.is_cut() && !of_store.is_cut());
+        assert_eq!(cut.json()["frames"], 10);
+        assert!(
+            cut.json()["problems"][0]
+                .as_str()
+                .expect("text")
+                .contains("cut")
+        );
+        assert!(matches!(
+            url("memory://inspect/text"),
+            Err(crate::Error::Inspect { .. })
+        ));
+        assert!(matches!(
+            url("memory://inspect/none"),
+            Err(crate::Error::Storage(_))
+        ));
     }
 }

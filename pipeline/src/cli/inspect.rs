@@ -2,7 +2,7 @@
 
 use super::{Outcome, output};
 use std::path::Path;
-use widefield_pipeline::{Error, inspect};
+use widefield_pipeline::inspect;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -35,17 +35,11 @@ pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
 
 /// Shows one file and says whether it is whole.
 fn one(args: &Args, name: &str) -> miette::Result<bool> {
-    let path = match name.split_once("://") {
-        None => Path::new(name),
-        Some(("file", path)) => Path::new(path),
-        Some((scheme, _)) => {
-            return Err(Error::NotAvailable {
-                what: format!("inspecting {scheme}:// files"),
-            }
-            .into());
-        }
+    let found = if name.contains("://") {
+        inspect::url(name)?
+    } else {
+        inspect::file(Path::new(name)).map_err(|e| miette::miette!("{e}"))?
     };
-    let found = inspect::file(path).map_err(|e| miette::miette!("{e}"))?;
     if args.json {
         output::result(found.json())?;
     } else {
