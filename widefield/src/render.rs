@@ -152,20 +152,34 @@ pub fn reduce(image: ArrayView2<'_, f32>, longest: usize) -> Array2<f32> {
     }
     let side = |n: usize| ((n * longest + longer / 2) / longer).max(1);
     let (h, w) = (side(height), side(width));
-    Array2::from_shape_fn((h, w), |(y, x)| {
+    // Which new column a column belongs to.
+    let mut column_of = vec![0; width];
+    for x in 0..w {
+        column_of[x * width / w..(x + 1) * width / w].fill(x);
+    }
+    let mut small = Array2::zeros((h, w));
+    let mut sums = vec![(0, 0.0); w];
+    for (y, mut out) in small.rows_mut().into_iter().enumerate() {
+        sums.fill((0, 0.0));
         let rows = y * height / h..(y + 1) * height / h;
-        let columns = x * width / w..(x + 1) * width / w;
-        let part = image.slice(ndarray::s![rows, columns]);
-        let (n, sum) = part
-            .iter()
-            .filter(|v| v.is_finite())
-            .fold((0, 0.0), |(n, sum), &v| (n + 1, sum + f64::from(v)));
-        if n == 0 {
-            f32::NAN
-        } else {
-            narrow(sum / count(n))
+        for row in image.slice(ndarray::s![rows, ..]).rows() {
+            for (&value, &x) in row.iter().zip(&column_of) {
+                if value.is_finite() {
+                    let (n, sum) = &mut sums[x];
+                    *n += 1;
+                    *sum += f64::from(value);
+                }
+            }
         }
-    })
+        for (out, &(n, sum)) in out.iter_mut().zip(&sums) {
+            *out = if n == 0 {
+                f32::NAN
+            } else {
+                narrow(sum / count(n))
+            };
+        }
+    }
+    small
 }
 
 /// A mask `(y, x)` with its longer side at most `longest` pixels: a new pixel is kept if half of its

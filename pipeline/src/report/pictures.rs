@@ -162,7 +162,7 @@ impl Gather {
         )]
         let window = (PEAK_WINDOW_S * axis.sample_rate_hz).round() as usize;
         Self {
-            summary: MovieSummary::new(dim),
+            summary: MovieSummary::new(dim, frames, 0.999),
             peak: PeakMap::new(dim, from, window),
             spent: Duration::ZERO,
         }
@@ -191,7 +191,7 @@ impl Gather {
         let trace = &summary.trace;
         quality.first_frame = finite(quality::first_frame(trace));
         quality.bleaching = finite(quality::bleaching(trace));
-        quality.dff_p999 = finite(summary.size_below(0.999));
+        quality.dff_p999 = finite(summary.size);
         let [start, end] = quality.baseline_frames.unwrap_or([0, 0]);
         let baseline = trace.get(start..end).unwrap_or_default();
         quality.baseline_dff = finite(baseline.iter().sum::<f64>() / baseline.len() as f64);

@@ -14,7 +14,9 @@ pub(super) fn grey(shades: &Array2<u8>) -> Vec<u8> {
     encode(shades.dim(), &bytes, |e| {
         e.set_color(ColorType::Grayscale);
         e.set_depth(BitDepth::Eight);
-        e.set_filter(Filter::Paeth);
+        // Kept for each trial while it is processed: quick rather than small.
+        e.set_compression(Compression::Fast);
+        e.set_filter(Filter::Up);
     })
 }
 
@@ -30,6 +32,7 @@ pub(super) fn palette(shades: &Array2<u8>, colours: &[[u8; 3]]) -> Vec<u8> {
         e.set_depth(BitDepth::Eight);
         e.set_palette(table);
         e.set_trns(opacity);
+        e.set_compression(Compression::Balanced);
         e.set_filter(Filter::Paeth);
     })
 }
@@ -47,6 +50,7 @@ pub(super) fn bits(kept: &Array2<bool>) -> Vec<u8> {
     encode(kept.dim(), &bytes, |e| {
         e.set_color(ColorType::Grayscale);
         e.set_depth(BitDepth::One);
+        e.set_compression(Compression::Fast);
         e.set_filter(Filter::NoFilter);
     })
 }
@@ -62,7 +66,6 @@ fn encode(
     };
     let mut encoder = Encoder::new(&mut file, w, h);
     describe(&mut encoder);
-    encoder.set_compression(Compression::Balanced);
     // Writing to memory fails only for an image without pixels, which has no picture.
     let written = encoder
         .write_header()
