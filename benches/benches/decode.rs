@@ -4,17 +4,21 @@
 //! `WIDEFIELD_PYTHON_DCIMG=<python with numpy<2 and dcimg> cargo bench --bench decode` also times
 //! the Python package on the same file.
 
+use std::cell::RefCell;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use criterion::{Criterion, Throughput};
-use dcimg::{Dcimg, Mapped};
+use dcimg::{Dcimg, Mapped, Movie};
 use ndarray::{Array2, Array3, Axis};
 use openreadout_core::reader::{FormatReader, PlaneIndex};
 use openreadout_dcimg::DcimgReader;
 use widefield::simulate::Light;
-use widefield_benches::{Input, Layout, sparse_dcimg};
+use widefield_benches::{Input, Layout, in_turn, ratios, sparse_dcimg};
+
+/// Rounds of the comparisons in turns.
+const ROUNDS: usize = 100;
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
@@ -33,6 +37,7 @@ fn main() {
     from_disk(&mut criterion, &input, &path);
     open(&mut criterion, folder.path());
     criterion.final_summary();
+    against_memory(&input, &file);
     if let Some(python) = std::env::var_os("WIDEFIELD_PYTHON_DCIMG") {
         in_python(&PathBuf::from(python), &path);
     }
@@ -53,19 +58,20 @@ fn total(pixels: &[u16]) -> u64 {
     pixels.iter().map(|&pixel| u64::from(pixel)).sum()
 }
 
+fn sum_of_views(movie: Movie<'_>) -> u64 {
+    let frames = movie.frames().map(|frame| {
+        let view = frame.raw_u16().expect("aligned 16-bit pixels");
+        view.iter().map(|&pixel| u64::from(pixel)).sum::<u64>()
+    });
+    frames.sum()
+}
+
 /// Sum of all stored pixels.
 fn sum(criterion: &mut Criterion, input: &Input, file: &[u8]) {
     let parsed = Dcimg::parse(file).expect("a valid file");
     let movie = parsed.movie();
     let slice = plain(input, file);
-    let views = || {
-        let frames = movie.frames().map(|frame| {
-            let view = frame.raw_u16().expect("aligned 16-bit pixels");
-            view.iter().map(|&pixel| u64::from(pixel)).sum::<u64>()
-        });
-        frames.sum::<u64>()
-    };
-    assert_eq!(views(), total(slice));
+    assert_eq!(sum_of_views(movie), total(slice));
 
     let mut group = criterion.benchmark_group("decode/sum");
     group.throughput(bytes(input));
@@ -73,7 +79,7 @@ fn sum(criterion: &mut Criterion, input: &Input, file: &[u8]) {
         bench.iter(|| total(black_box(slice)));
     });
     group.bench_function(format!("frame_views/{}", input.name()), |bench| {
-        bench.iter(|| black_box(views()));
+        bench.iter(|| sum_of_views(black_box(movie)));
     });
 }
 
@@ -205,6 +211,74 @@ fn open(criterion: &mut Criterion, folder: &Path) {
                 bench.iter(|| black_box(Mapped::open(&path).expect("a valid file")));
             });
         }
+    }
+}
+
+/// The same comparisons with memory in turns, which is fairer on a machine that is not idle.
+fn against_memory(input: &Input, file: &[u8]) {
+    let parsed = Dcimg::parse(file).expect("a valid file");
+    let movie = parsed.movie();
+    let slice = plain(input, file);
+    let buffer = RefCell::new(Array3::<u16>::zeros(input.raw().dim()));
+    let frame_pixels = movie.width() * movie.height();
+    println!(
+        "in turns, {}: median, speed relative to the first",
+        input.name()
+    );
+    let sums = in_turn(
+        ROUNDS,
+        &mut [
+            ("sum: plain slice", &mut || {
+                black_box(total(black_box(slice)));
+            }),
+            ("sum: frame views", &mut || {
+                black_box(sum_of_views(movie));
+            }),
+        ],
+    );
+    let into_frame = in_turn(
+        ROUNDS,
+        &mut [
+            ("one frame's buffer: memcpy", &mut || {
+                let mut buffer = buffer.borrow_mut();
+                let out = buffer.as_slice_mut().expect("contiguous");
+                for frame in black_box(slice).chunks_exact(frame_pixels) {
+                    out[..frame_pixels].copy_from_slice(frame);
+                    black_box(&mut *out);
+                }
+            }),
+            ("one frame's buffer: read_into u16", &mut || {
+                let mut buffer = buffer.borrow_mut();
+                let mut out = buffer.index_axis_mut(Axis(0), 0);
+                for frame in movie.frames() {
+                    frame.read_into(out.view_mut()).expect("its own shape");
+                    black_box(&mut out);
+                }
+            }),
+        ],
+    );
+    let into_movie = in_turn(
+        ROUNDS,
+        &mut [
+            ("whole movie: memcpy", &mut || {
+                let mut buffer = buffer.borrow_mut();
+                let out = buffer.as_slice_mut().expect("contiguous");
+                out.copy_from_slice(black_box(slice));
+            }),
+            ("whole movie: read_into u16", &mut || {
+                let mut buffer = buffer.borrow_mut();
+                let read = movie.read_into(0..movie.len(), buffer.view_mut());
+                black_box(read).expect("its own shape");
+            }),
+            ("whole movie: par_read_into u16", &mut || {
+                let mut buffer = buffer.borrow_mut();
+                let read = movie.par_read_into(0..movie.len(), buffer.view_mut());
+                black_box(read).expect("its own shape");
+            }),
+        ],
+    );
+    for turns in [sums, into_frame, into_movie] {
+        println!("{}", ratios(&turns));
     }
 }
 

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use widefield::Size;
 use widefield::simulate::Light;
 use widefield_benches::variants::{dff, largest_difference};
-use widefield_benches::{Input, raw_to_dff};
+use widefield_benches::{Input, in_turn, ratios, raw_to_dff};
 use widefield_pipeline::config::Override;
 use widefield_pipeline::{Engine, Experiment, simulate};
 
@@ -66,6 +66,24 @@ fn in_memory(criterion: &mut Criterion) {
         },
     );
     group.finish();
+
+    println!("in turns: median, speed relative to the first");
+    let turns = in_turn(
+        100,
+        &mut [
+            ("memcpy of the file, 2 threads", &mut || {
+                let halves = black_box(&mut copy).par_chunks_mut(half);
+                halves
+                    .zip(file.par_chunks(half))
+                    .for_each(|(to, from)| to.copy_from_slice(from));
+            }),
+            ("raw to dF/F", &mut || {
+                let analysis = raw_to_dff(&movie, SMALL, SMOOTHING_SD_PX, last.take());
+                last = Some(analysis.expect("the default session"));
+            }),
+        ],
+    );
+    println!("{}", ratios(&turns));
 }
 
 /// The job in memory gives what the slow, obvious steps give.

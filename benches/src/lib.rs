@@ -21,10 +21,12 @@ mod input;
 mod job;
 mod small;
 mod sparse;
+mod turns;
 pub mod variants;
 
 pub use input::{Input, name_of};
 pub use job::{Analysis, raw_to_dff};
 pub use small::Small;
 pub use sparse::{Layout, sparse_dcimg};
+pub use turns::{Turn, in_turn, ratios};
 pub use variants::{Failure, Variant};
