@@ -110,6 +110,12 @@ pub enum Error {
         /// Last grid point, counts.
         max: f64,
     },
+    /// A movie that lies elsewhere could not be read.
+    #[error("the movie cannot be read: {reason}")]
+    Source {
+        /// What its owner says.
+        reason: String,
+    },
     /// The baseline takes frames that the movie does not have.
     #[error("baseline frames {start}..{end} reach beyond the movie of {n_frames} frames")]
     BaselineBeyondEnd {

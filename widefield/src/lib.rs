@@ -92,6 +92,7 @@ mod simd;
 #[cfg(feature = "simulate")]
 pub mod simulate;
 pub mod smooth;
+mod source;
 mod subtract;
 mod time;
 
@@ -103,5 +104,6 @@ pub use error::Error;
 pub use mean_image::MeanImage;
 pub use resize::{Resize, Resizer, Size};
 pub use segment::{Mask, Segmentation};
+pub use source::MovieSource;
 pub use subtract::Subtract;
 pub use time::TimeAxis;
