@@ -1,4 +1,4 @@
-//! HDF5 files: movies written chunk by chunk, datasets read whole.
+//! HDF5 files: movies written chunk by chunk, datasets read whole or in parts.
 
 mod attribute;
 mod chunk;
@@ -8,5 +8,5 @@ mod read;
 mod write;
 
 pub use attribute::Attribute;
-pub use read::Hdf5Array;
+pub use read::{Hdf5Array, Hdf5Dataset, Hdf5File};
 pub use write::{Dataset, Hdf5Writer};

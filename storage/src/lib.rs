@@ -53,7 +53,7 @@ mod temporary;
 
 pub use error::{Cause, Error, ErrorKind};
 #[cfg(feature = "hdf5")]
-pub use hdf5::{Attribute, Dataset, Hdf5Array, Hdf5Writer};
+pub use hdf5::{Attribute, Dataset, Hdf5Array, Hdf5Dataset, Hdf5File, Hdf5Writer};
 pub use limits::ReadLimits;
 pub use mat::{MatFile, MatMovie, MatWriter};
 pub use objects::{Entry, Written};

@@ -1,10 +1,11 @@
-//! Datasets of HDF5 files, whole.
+//! Datasets of HDF5 files, whole or in pieces.
 
 use std::io::Write;
 use std::path::Path;
 
 use hdf5::types::TypeDescriptor;
-use ndarray::ArrayD;
+use hdf5::{Hyperslab, SliceOrIndex};
+use ndarray::{ArrayD, IxDyn};
 
 use super::{Attribute, failure};
 use crate::limits;
@@ -26,12 +27,37 @@ impl Hdf5Array {
     /// The attribute `name`, if there is one.
     #[must_use]
     pub fn attribute(&self, name: &str) -> Option<&Attribute> {
-        self.attributes
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value)
+        of_name(&self.attributes, name)
     }
 }
+
+fn of_name<'a>(attributes: &'a [(String, Attribute)], name: &str) -> Option<&'a Attribute> {
+    let found = attributes.iter().find(|(known, _)| known == name);
+    found.map(|(_, value)| value)
+}
+
+/// An HDF5 file that is open for reading. Made by [`Place::open_hdf5`].
+#[derive(Debug)]
+pub struct Hdf5File {
+    // Closed in this order: the file, then its temporary copy is removed.
+    file: hdf5::File,
+    object: String,
+    limits: ReadLimits,
+    _copy: Option<Temporary>,
+}
+
+/// A dataset of an open file, of which any part can be read. Made by [`Hdf5File::dataset`].
+#[derive(Debug)]
+pub struct Hdf5Dataset<'a> {
+    file: &'a Hdf5File,
+    name: String,
+    dataset: hdf5::Dataset,
+    shape: Vec<usize>,
+    attributes: Vec<(String, Attribute)>,
+}
+
+/// Bytes that an object of a store is copied by.
+const PIECE: u64 = 16 << 20;
 
 impl Place {
     /// Reads the dataset `dataset` (a path like `/group/x` will do) of the HDF5 file `name`.
@@ -55,89 +81,241 @@ impl Place {
         dataset: &str,
         limits: ReadLimits,
     ) -> Result<Hdf5Array, Error> {
+        let file = self.open_hdf5_with(name, limits)?;
+        let found = file.dataset(dataset)?;
+        let all: Vec<(usize, usize)> = found.shape().iter().map(|&size| (0, size)).collect();
+        let values = found.read(&all)?;
+        Ok(Hdf5Array {
+            values,
+            attributes: found.attributes,
+        })
+    }
+
+    /// Opens the HDF5 file `name` to read parts of its datasets.
+    ///
+    /// The library reads files: an object of a store is copied to a temporary one first.
+    ///
+    /// ```
+    /// use ndarray::Array3;
+    /// use widefield_storage::{Dataset, Orientation, Place};
+    ///
+    /// let place = Place::open("memory://")?;
+    /// let movie = Array3::from_shape_fn((10, 4, 6), |(t, y, x)| (100 * t + 10 * y + x) as f32);
+    /// let dataset = Dataset::new("mov", [10, 4, 6]).orientation(Orientation::Camera);
+    /// let mut file = place.create_hdf5("trial.h5", dataset)?;
+    /// file.push(movie.view())?;
+    /// file.finish()?;
+    ///
+    /// let file = place.open_hdf5("trial.h5")?;
+    /// assert_eq!(file.dataset_names()?, ["mov"]);
+    /// let dataset = file.dataset("mov")?;
+    /// assert_eq!(dataset.shape(), [4, 6, 10]);
+    /// // Row 3, columns 0 to 5, frame 7.
+    /// let row = dataset.read(&[(3, 4), (0, 6), (7, 8)])?;
+    /// assert_eq!(row[[0, 5, 0]], 735.0);
+    /// # Ok::<(), widefield_storage::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Format`] if it is no HDF5 file, and what the system or store
+    /// reports.
+    pub fn open_hdf5(&self, name: &str) -> Result<Hdf5File, Error> {
+        self.open_hdf5_with(name, ReadLimits::default())
+    }
+
+    /// Opens like [`Place::open_hdf5`]; no array that is read may go beyond `limits`.
+    ///
+    /// # Errors
+    /// As [`Place::open_hdf5`].
+    pub fn open_hdf5_with(&self, name: &str, limits: ReadLimits) -> Result<Hdf5File, Error> {
         self.check(name)?;
         let object = self.object(name);
+        let Some(entry) = self.head(name)? else {
+            return Err(Error::NotFound { object });
+        };
         if let Some(path) = self.local_path(name) {
-            if self.head(name)?.is_none() {
-                return Err(Error::NotFound { object });
-            }
-            return read(&path, &object, dataset, limits);
+            return Hdf5File::open(&path, object, limits, None);
         }
-        // The library reads files; an object of a store becomes a temporary one.
-        let bytes = self.read(name)?;
         let failed = |error| Error::io(&object, "copying to a temporary file", error);
         let (temporary, mut file) = Temporary::create_in(&std::env::temp_dir()).map_err(failed)?;
-        file.write_all(&bytes).map_err(failed)?;
-        drop((file, bytes));
-        read(temporary.path(), &object, dataset, limits)
+        let mut from = 0;
+        while from < entry.bytes {
+            let to = entry.bytes.min(from + PIECE);
+            let piece = self.read_range(name, from..to)?;
+            file.write_all(&piece).map_err(failed)?;
+            from = to;
+        }
+        drop(file);
+        let path = temporary.path().to_path_buf();
+        Hdf5File::open(&path, object, limits, Some(temporary))
     }
 }
 
-fn read(path: &Path, object: &str, dataset: &str, limits: ReadLimits) -> Result<Hdf5Array, Error> {
-    let wrong = |what: String| {
-        move |error: hdf5::Error| match failure::translate(object, "reading", &error) {
-            Error::Other { source, .. } => Error::format(object, format!("{what}: {source}")),
-            other => other,
-        }
-    };
-    let file = hdf5::File::with_options()
-        .with_fapl(|access| access.file_locking(false))
-        .open(path)
-        .map_err(wrong("no readable HDF5 file".to_owned()))?;
-    let found = file
-        .dataset(dataset)
-        .map_err(wrong(format!("no dataset {dataset}")))?;
-    let unreadable = || wrong(format!("dataset {dataset} cannot be read"));
-
-    match found
-        .dtype()
-        .and_then(|dtype| dtype.to_descriptor())
-        .map_err(unreadable())?
-    {
-        TypeDescriptor::Float(_) | TypeDescriptor::Integer(_) | TypeDescriptor::Unsigned(_) => {}
-        other => {
-            let reason = format!("dataset {dataset} holds {other}, neither float nor integer");
-            return Err(Error::format(object, reason));
-        }
+impl Hdf5File {
+    fn open(
+        path: &Path,
+        object: String,
+        limits: ReadLimits,
+        copy: Option<Temporary>,
+    ) -> Result<Self, Error> {
+        let file = hdf5::File::with_options()
+            .with_fapl(|access| access.file_locking(false))
+            .open(path)
+            .map_err(wrong(&object, "no readable HDF5 file".to_owned()))?;
+        Ok(Hdf5File {
+            file,
+            object,
+            limits,
+            _copy: copy,
+        })
     }
-    check_size(&found, object, file.size(), limits)?;
-    let values = found.read_dyn::<f64>().map_err(unreadable())?;
 
-    let mut attributes = Vec::new();
-    for name in found.attr_names().map_err(unreadable())? {
-        // A type that is not understood is like an attribute that is neither text nor number.
-        let value = found
-            .attr(&name)
-            .and_then(|attribute| Attribute::read(&attribute));
-        if let Ok(Some(value)) = value {
-            attributes.push((name, value));
-        }
+    /// Names of the datasets at the top of the file, sorted.
+    ///
+    /// # Errors
+    /// [`Error::Format`] if the file cannot be read.
+    pub fn dataset_names(&self) -> Result<Vec<String>, Error> {
+        let found = self
+            .file
+            .datasets()
+            .map_err(wrong(&self.object, "the list of datasets".to_owned()))?;
+        let name = |dataset: &hdf5::Dataset| dataset.name().trim_start_matches('/').to_owned();
+        let mut names: Vec<String> = found.iter().map(name).collect();
+        names.sort();
+        Ok(names)
     }
-    attributes.sort_by(|a, b| a.0.cmp(&b.0));
-    Ok(Hdf5Array { values, attributes })
+
+    /// The dataset `name`; a path like `/group/x` will do.
+    ///
+    /// # Errors
+    /// [`Error::Format`] if there is none or it holds neither floating-point numbers nor integers;
+    /// [`Error::TooLarge`] for a shape that a file of this size cannot fill.
+    pub fn dataset(&self, name: &str) -> Result<Hdf5Dataset<'_>, Error> {
+        let dataset = self
+            .file
+            .dataset(name)
+            .map_err(wrong(&self.object, format!("no dataset {name}")))?;
+        let unreadable = || wrong(&self.object, unreadable(name));
+        match dataset
+            .dtype()
+            .and_then(|dtype| dtype.to_descriptor())
+            .map_err(unreadable())?
+        {
+            TypeDescriptor::Float(_) | TypeDescriptor::Integer(_) | TypeDescriptor::Unsigned(_) => {
+            }
+            other => {
+                let reason = format!("dataset {name} holds {other}, neither float nor integer");
+                return Err(Error::format(&self.object, reason));
+            }
+        }
+        check_plausible(&dataset, &self.object, self.file.size())?;
+        let mut attributes = Vec::new();
+        for name in dataset.attr_names().map_err(unreadable())? {
+            // A type that is not understood is like an attribute that is neither text nor number.
+            let value = dataset
+                .attr(&name)
+                .and_then(|attribute| Attribute::read(&attribute));
+            if let Ok(Some(value)) = value {
+                attributes.push((name, value));
+            }
+        }
+        attributes.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(Hdf5Dataset {
+            file: self,
+            name: name.to_owned(),
+            shape: dataset.shape(),
+            dataset,
+            attributes,
+        })
+    }
+}
+
+impl Hdf5Dataset<'_> {
+    /// Sizes of the axes in the order of the file (row-major).
+    #[must_use]
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// The attribute `name`, if there is one that is a text or a number.
+    #[must_use]
+    pub fn attribute(&self, name: &str) -> Option<&Attribute> {
+        of_name(&self.attributes, name)
+    }
+
+    /// The part within `ranges`, one `(from, to)` an axis, half-open; axes as in the file.
+    ///
+    /// Only the chunks of that part are read.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if the ranges do not lie within the shape; [`Error::TooLarge`] above the
+    /// limits the file was opened with; [`Error::Format`] if the file is damaged.
+    pub fn read(&self, ranges: &[(usize, usize)]) -> Result<ArrayD<f64>, Error> {
+        let within = ranges.iter().zip(&self.shape);
+        if ranges.len() != self.shape.len()
+            || within
+                .clone()
+                .any(|(&(from, to), &size)| from > to || to > size)
+        {
+            let reason = format!(
+                "the ranges {ranges:?} do not lie within the shape {:?} of dataset {}",
+                self.shape, self.name
+            );
+            return Err(Error::usage(&self.file.object, reason));
+        }
+        let sizes: Vec<usize> = ranges.iter().map(|(from, to)| to - from).collect();
+        let bytes = volume(&sizes);
+        if bytes > self.file.limits.bytes {
+            return Err(Error::TooLarge {
+                object: self.file.object.clone(),
+                what: "the dataset",
+                bytes,
+                limit: self.file.limits.bytes,
+            });
+        }
+        if sizes.contains(&0) {
+            return Ok(ArrayD::zeros(IxDyn(&sizes)));
+        }
+        let whole = within.clone().all(|(&range, &size)| range == (0, size));
+        let read = if whole {
+            self.dataset.read_dyn::<f64>()
+        } else {
+            let slice = |&(start, end): &(usize, usize)| SliceOrIndex::SliceTo {
+                start,
+                step: 1,
+                end,
+                block: 1,
+            };
+            let part: Hyperslab = ranges.iter().map(slice).collect::<Vec<_>>().into();
+            self.dataset.read_slice::<f64, _, IxDyn>(part)
+        };
+        read.map_err(wrong(&self.file.object, unreadable(&self.name)))
+    }
+}
+
+fn unreadable(dataset: &str) -> String {
+    format!("dataset {dataset} cannot be read")
+}
+
+/// What the library says, as an error of the file.
+fn wrong(object: &str, what: String) -> impl FnOnce(hdf5::Error) -> Error {
+    move |error| match failure::translate(object, "reading", &error) {
+        Error::Other { source, .. } => Error::format(object, format!("{what}: {source}")),
+        other => other,
+    }
+}
+
+/// Bytes of an array of f64, `u64::MAX` if that is too many.
+fn volume(shape: &[usize]) -> u64 {
+    let bytes = shape
+        .iter()
+        .try_fold(8_u64, |product, &size| product.checked_mul(size as u64));
+    bytes.unwrap_or(u64::MAX)
 }
 
 /// Refuses shapes that only a forged or damaged file can announce, before anything is allocated.
-fn check_size(
-    dataset: &hdf5::Dataset,
-    object: &str,
-    file_bytes: u64,
-    limits: ReadLimits,
-) -> Result<(), Error> {
-    let too_large = |bytes, limit| Error::TooLarge {
-        object: object.to_owned(),
-        what: "the dataset",
-        bytes,
-        limit,
-    };
-    let bytes = dataset
-        .shape()
-        .iter()
-        .try_fold(8_u64, |product, &size| product.checked_mul(size as u64));
-    let bytes = bytes.unwrap_or(u64::MAX);
-    if bytes > limits.bytes {
-        return Err(too_large(bytes, limits.bytes));
-    }
+fn check_plausible(dataset: &hdf5::Dataset, object: &str, file_bytes: u64) -> Result<(), Error> {
+    let bytes = volume(&dataset.shape());
     // Values that were never written take no room in the file, hence the allowance.
     let stored = dataset.storage_size().min(file_bytes);
     let plausible = stored
@@ -145,7 +323,82 @@ fn check_size(
         .saturating_mul(8)
         .saturating_add(1 << 26);
     if bytes > plausible {
-        return Err(too_large(bytes, plausible));
+        return Err(Error::TooLarge {
+            object: object.to_owned(),
+            what: "the dataset",
+            bytes,
+            limit: plausible,
+        });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array3, s};
+
+    use super::*;
+    use crate::{Dataset, ErrorKind, Orientation};
+
+    fn place() -> (Place, Array3<f32>) {
+        let place = Place::open("memory://").unwrap();
+        let movie =
+            Array3::from_shape_fn((40, 70, 90), |(t, y, x)| (t * 10_000 + y * 100 + x) as f32);
+        let dataset = Dataset::new("dff", [40, 70, 90])
+            .orientation(Orientation::Camera)
+            .attribute("units", "1");
+        let mut file = place.create_hdf5("a.h5", dataset).unwrap();
+        file.push(movie.view()).unwrap();
+        file.finish().unwrap();
+        (place, movie)
+    }
+
+    #[test]
+    fn parts_equal_the_whole_across_chunks() {
+        let (place, movie) = place();
+        let file = place.open_hdf5("a.h5").unwrap();
+        let dataset = file.dataset("dff").unwrap();
+        assert_eq!(dataset.shape(), [70, 90, 40]);
+        assert_eq!(dataset.attribute("units"), Some(&Attribute::from("1")));
+        for (y, x, t) in [
+            ((0, 70), (0, 90), (0, 40)),
+            ((0, 70), (0, 90), (15, 17)),
+            ((63, 65), (60, 70), (39, 40)),
+        ] {
+            let part = dataset.read(&[y, x, t]).unwrap();
+            let want = movie
+                .slice(s![t.0..t.1, y.0..y.1, x.0..x.1])
+                .permuted_axes([1, 2, 0]);
+            assert_eq!(part.shape(), want.shape());
+            assert!(part.iter().zip(want).all(|(&a, &b)| a == f64::from(b)));
+        }
+        assert_eq!(
+            dataset.read(&[(5, 5), (0, 90), (0, 1)]).unwrap().shape(),
+            [0, 90, 1]
+        );
+    }
+
+    #[test]
+    fn parts_beyond_the_dataset_or_the_limits_are_refused() {
+        let (place, _) = place();
+        let limits = ReadLimits::default().bytes(8 * 70 * 90);
+        let file = place.open_hdf5_with("a.h5", limits).unwrap();
+        let dataset = file.dataset("dff").unwrap();
+        let kind = |ranges: &[(usize, usize)]| dataset.read(ranges).map_err(|e| e.kind());
+        assert!(kind(&[(0, 70), (0, 90), (3, 4)]).is_ok());
+        assert_eq!(kind(&[(0, 70), (0, 90), (3, 5)]), Err(ErrorKind::TooLarge));
+        for ranges in [
+            &[(0, 71), (0, 90), (0, 1)][..],
+            &[(2, 1), (0, 90), (0, 1)],
+            &[(0, 70), (0, 90)],
+        ] {
+            assert_eq!(kind(ranges), Err(ErrorKind::Invalid), "{ranges:?}");
+        }
+        let error = file.dataset("mov").unwrap_err();
+        assert!(error.to_string().contains("no dataset mov"), "{error}");
+        assert_eq!(
+            place.open_hdf5("b.h5").unwrap_err().kind(),
+            ErrorKind::NotFound
+        );
+    }
 }
