@@ -13,8 +13,9 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::Range;
 
-use crate::{Error, ErrorKind, Place};
+use crate::{Ahead, Error, ErrorKind, Place};
 
 /// A promise that a place did not keep.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,8 @@ const CHECKS: &[(&str, Check)] = &[
     ("the last writer wins", the_last_writer_wins),
     ("missing objects are told", missing_objects_are_told),
     ("ranges are exact", ranges_are_exact),
+    ("parts come in order", parts_come_in_order),
+    ("changes are noticed", changes_are_noticed),
     ("bad names are refused", bad_names_are_refused),
     ("folders are no prefixes", folders_are_no_prefixes),
     ("trying leaves nothing", trying_leaves_nothing),
@@ -219,6 +222,64 @@ fn ranges_are_exact(place: &Place, folder: &str) -> Result<(), String> {
     for range in [0..11, 10..11, 11..11, 7..3, 0..u64::MAX, u64::MAX..u64::MAX] {
         let found = kind(place.read_range(&path, range.clone()));
         same(&format!("{range:?}"), found, Err(ErrorKind::Invalid))?;
+    }
+    clear(place, folder, &["x"])
+}
+
+fn parts_come_in_order(place: &Place, folder: &str) -> Result<(), String> {
+    let path = format!("{folder}/x");
+    let content: Vec<u8> = (0..=250).cycle().take(300_000).collect();
+    place.put(&path, content.clone()).map_err(told)?;
+    let ranges: Vec<_> = (0..40)
+        .map(|n| 299_000 - 7_000 * n..300_000 - 7_000 * n)
+        .chain([5..5, 0..300_000, 300_000..300_000, 0..1])
+        .collect();
+    // Also with less room than the largest range needs.
+    for ahead in [
+        Ahead::default(),
+        Ahead::default().bytes(2_500).requests(3),
+        Ahead::default().bytes(0).requests(0),
+    ] {
+        let mut parts = place.fetch(&path, ranges.clone(), ahead).map_err(told)?;
+        same("length", parts.entry().bytes, 300_000)?;
+        for range in &ranges {
+            let Range { start, end } = *range;
+            let part = parts
+                .next()
+                .ok_or("fewer parts than ranges")?
+                .map_err(told)?;
+            let expected =
+                usize::try_from(start).and_then(|start| Ok(start..usize::try_from(end)?));
+            if Some(&part[..]) != expected.ok().and_then(|range| content.get(range)) {
+                return Err(format!("other bytes came for {range:?} with {ahead:?}"));
+            }
+        }
+        same("more parts than ranges", parts.next().is_none(), true)?;
+    }
+    for range in [0..300_001, 7..3, 300_001..300_001] {
+        let refused = kind(place.fetch(&path, vec![0..1, range], Ahead::default()));
+        same("range outside", refused, Err(ErrorKind::Invalid))?;
+    }
+    let missing = place.fetch(&format!("{folder}/none"), vec![0..1], Ahead::default());
+    same("missing", kind(missing), Err(ErrorKind::NotFound))?;
+    clear(place, folder, &["x"])
+}
+
+fn changes_are_noticed(place: &Place, folder: &str) -> Result<(), String> {
+    let path = format!("{folder}/x");
+    place.put(&path, vec![1; 10]).map_err(told)?;
+    let old = place.head(&path).map_err(told)?.ok_or("no head")?;
+    let ahead = Ahead::default().bytes(1).requests(1);
+    let mut parts = place
+        .fetch_version(&path, &old, vec![0..4, 4..8], ahead)
+        .map_err(told)?;
+    let part = parts.next().ok_or("no part")?.map_err(told)?;
+    same("of the version", &part[..], &[1; 4])?;
+    for (length, value) in [(10, 2), (3, 2), (20, 2)] {
+        place.put(&path, vec![value; length]).map_err(told)?;
+        let now = place.fetch_version(&path, &old, vec![0..3, 6..9], ahead);
+        let found = now.and_then(|parts| parts.collect::<Result<Vec<_>, _>>());
+        same("another version", kind(found), Err(ErrorKind::Changed))?;
     }
     clear(place, folder, &["x"])
 }

@@ -41,6 +41,12 @@ pub enum Error {
         /// Place and name.
         object: String,
     },
+    /// The object was replaced or changed while it was read.
+    #[error("{object}: changed while it was read")]
+    Changed {
+        /// Place and name.
+        object: String,
+    },
     /// The system or the store refused access.
     #[error("{object}: {doing}: permission denied")]
     Permission {
@@ -113,6 +119,8 @@ pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 pub enum ErrorKind {
     /// The object or place does not exist.
     NotFound,
+    /// The object changed while it was read.
+    Changed,
     /// The kind of place cannot be opened by this version.
     NotAvailable,
     /// Access was refused.
@@ -133,6 +141,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Error::NotFound { .. } => ErrorKind::NotFound,
+            Error::Changed { .. } => ErrorKind::Changed,
             Error::NotAvailable { .. } => ErrorKind::NotAvailable,
             Error::Permission { .. } => ErrorKind::Permission,
             Error::Full { .. } => ErrorKind::Full,

@@ -6,7 +6,7 @@
 //! temporaries do not tell whose they are.
 
 use std::fs::{self, File, Metadata};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,8 +17,10 @@ use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 
 use crate::Error;
+use crate::fetch::{self, Ahead, Fetch};
 use crate::name::OURS;
 use crate::objects::{Entry, Objects, Written, rfc3339};
+use crate::positioned::OpenFile;
 use crate::scratch::Scratch;
 use crate::temporary::{self, Temporary};
 
@@ -67,6 +69,11 @@ impl Folder {
         let file = File::open(&path).map_err(&failed)?;
         let metadata = file.metadata().map_err(&failed)?;
         Ok((file, metadata))
+    }
+
+    fn opened(&self, name: &str, file: File, metadata: &Metadata) -> OpenFile {
+        let entry = describe(name.to_owned(), metadata);
+        OpenFile::new(file, entry, describe, self.object(name))
     }
 }
 
@@ -119,24 +126,26 @@ impl Objects for Folder {
     }
 
     fn read_range(&self, name: &str, range: Range<u64>) -> Result<Bytes, Error> {
-        let (mut file, metadata) = self.open(name)?;
-        let wrong = || {
-            let Range { start, end } = range;
-            let reason = format!(
-                "bytes {start} to {end} asked for, it has {}",
-                metadata.len()
-            );
-            Error::usage(self.object(name), reason)
-        };
-        if range.end > metadata.len() {
-            return Err(wrong());
+        let (file, metadata) = self.open(name)?;
+        let file = self.opened(name, file, &metadata);
+        fetch::check(file.object(), file.entry(), std::slice::from_ref(&range))?;
+        file.read(range)
+    }
+
+    fn fetch(
+        &self,
+        name: &str,
+        entry: Option<&Entry>,
+        ranges: Vec<Range<u64>>,
+        _: Ahead,
+    ) -> Result<Fetch, Error> {
+        let (file, metadata) = self.open(name)?;
+        let file = self.opened(name, file, &metadata);
+        if entry.is_some_and(|entry| !fetch::same_version(entry, file.entry())) {
+            return Err(fetch::changed(file.object()));
         }
-        let length = usize::try_from(range.end - range.start).map_err(|_| wrong())?;
-        let failed = self.failed(name, "reading");
-        file.seek(SeekFrom::Start(range.start)).map_err(&failed)?;
-        let mut bytes = vec![0; length];
-        file.read_exact(&mut bytes).map_err(&failed)?;
-        Ok(bytes.into())
+        fetch::check(file.object(), file.entry(), &ranges)?;
+        Ok(Fetch::of_file(file, ranges))
     }
 
     fn put(&self, name: &str, bytes: Bytes) -> Result<Written, Error> {

@@ -34,6 +34,7 @@
 pub mod conformance;
 mod deflate;
 mod error;
+mod fetch;
 mod folder;
 #[cfg(feature = "hdf5")]
 mod hdf5;
@@ -44,6 +45,7 @@ mod name;
 mod objects;
 mod orientation;
 mod place;
+mod positioned;
 mod runtime;
 mod scratch;
 mod store;
@@ -52,6 +54,7 @@ pub mod swift;
 mod temporary;
 
 pub use error::{Cause, Error, ErrorKind};
+pub use fetch::{Ahead, Fetch};
 #[cfg(feature = "hdf5")]
 pub use hdf5::{Attribute, Dataset, Hdf5Array, Hdf5Dataset, Hdf5File, Hdf5Writer};
 pub use limits::ReadLimits;

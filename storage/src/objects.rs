@@ -7,8 +7,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use object_store::ObjectStore;
 
-use crate::Error;
 use crate::scratch::Scratch;
+use crate::{Ahead, Error, Fetch};
 
 /// An object of a place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +44,14 @@ pub(crate) trait Objects: std::fmt::Debug + Send + Sync {
     fn read(&self, name: &str) -> Result<Bytes, Error>;
     /// Exactly the bytes of a range whose start is not beyond its end.
     fn read_range(&self, name: &str, range: Range<u64>) -> Result<Bytes, Error>;
+    /// Ranges of the version `entry`, or of the present one; see [`crate::Place::fetch`].
+    fn fetch(
+        &self,
+        name: &str,
+        entry: Option<&Entry>,
+        ranges: Vec<Range<u64>>,
+        ahead: Ahead,
+    ) -> Result<Fetch, Error>;
     fn put(&self, name: &str, bytes: Bytes) -> Result<Written, Error>;
     /// Afterwards there is no such object, whether or not there was one.
     fn remove(&self, name: &str) -> Result<(), Error>;

@@ -11,7 +11,7 @@ use crate::folder::Folder;
 use crate::location::Location;
 use crate::objects::{Entry, Objects, Written};
 use crate::store::Store;
-use crate::{Error, name};
+use crate::{Ahead, Error, Fetch, name};
 
 /// A folder or store that holds named objects.
 ///
@@ -172,6 +172,51 @@ impl Place {
             return Err(Error::usage(self.object(name), reason));
         }
         self.objects.read_range(name, range)
+    }
+
+    /// The bytes of each of `ranges`, in their order, asked for ahead of their use.
+    ///
+    /// All come from one version of the object, that of [`Fetch::entry`]. What is on its way or
+    /// waits keeps within `ahead`, so a movie streams in bounded memory while the caller works on
+    /// what came before. Ranges may overlap and be in any order; each is one request.
+    ///
+    /// ```
+    /// use widefield_storage::{Ahead, Place};
+    ///
+    /// let place = Place::open("memory://")?;
+    /// place.put("x", b"0123456789".to_vec())?;
+    /// let mut parts = place.fetch("x", vec![8..10, 0..3], Ahead::default())?;
+    /// assert_eq!(parts.next().unwrap()?, b"89"[..]);
+    /// assert_eq!(parts.next().unwrap()?, b"012"[..]);
+    /// assert!(parts.next().is_none());
+    /// # Ok::<(), widefield_storage::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Usage`] if a range does not lie within the object. Items are
+    /// [`Error::Changed`] if the object is another than it was, and what the system or
+    /// store reports.
+    pub fn fetch(&self, name: &str, ranges: Vec<Range<u64>>, ahead: Ahead) -> Result<Fetch, Error> {
+        self.check(name)?;
+        self.objects.fetch(name, None, ranges, ahead)
+    }
+
+    /// The same of the version `entry`, which a listing, [`Place::head`] or an earlier
+    /// [`Fetch`] told; its `name` does not matter. Saves a request, and ties several calls to one
+    /// version.
+    ///
+    /// # Errors
+    /// As [`Place::fetch`]; [`Error::Changed`], here or with an item, if there is another version
+    /// now.
+    pub fn fetch_version(
+        &self,
+        name: &str,
+        entry: &Entry,
+        ranges: Vec<Range<u64>>,
+        ahead: Ahead,
+    ) -> Result<Fetch, Error> {
+        self.check(name)?;
+        self.objects.fetch(name, Some(entry), ranges, ahead)
     }
 
     /// Writes an object whole, in place of one that may be there.

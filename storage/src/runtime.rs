@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::{OnceLock, mpsc};
 
 use tokio::runtime::{Builder, Handle};
+use tokio::task::AbortHandle;
 
 use crate::Error;
 
@@ -32,21 +33,31 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let handle = handle().map_err(|reason| failed(object, reason.into()))?;
     let (sender, receiver) = mpsc::sync_channel(1);
-    handle.spawn(async move {
+    spawn(object, async move {
         // Nobody listens any more if the caller has given up.
         let _ = sender.send(future.await);
-    });
+    })?;
     Ok(Started { receiver })
+}
+
+/// Starts `future` on the storage thread, with a way to end it.
+pub(crate) fn spawn(
+    object: &str,
+    future: impl Future<Output = ()> + Send + 'static,
+) -> Result<AbortHandle, Error> {
+    let handle = handle().map_err(|reason| failed(object, reason.into()))?;
+    Ok(handle.spawn(future).abort_handle())
 }
 
 /// Waits for what was started.
 pub(crate) fn join<T>(object: &str, started: Started<T>) -> Result<T, Error> {
-    started
-        .receiver
-        .recv()
-        .map_err(|_| failed(object, "the task ended without a result".into()))
+    started.receiver.recv().map_err(|_| ended(object))
+}
+
+/// A task on the storage thread panicked.
+pub(crate) fn ended(object: &str) -> Error {
+    failed(object, "the task ended without a result".into())
 }
 
 fn failed(object: &str, source: crate::Cause) -> Error {

@@ -12,6 +12,7 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
+use crate::fetch::{self, Ahead, Fetch, Part};
 use crate::name::OURS;
 use crate::objects::{Entry, Objects, Written, rfc3339};
 use crate::scratch::Scratch;
@@ -228,6 +229,29 @@ impl Objects for Store {
         Ok(bytes)
     }
 
+    fn fetch(
+        &self,
+        name: &str,
+        entry: Option<&Entry>,
+        ranges: Vec<Range<u64>>,
+        ahead: Ahead,
+    ) -> Result<Fetch, Error> {
+        let object = self.object(name);
+        let entry = match entry {
+            Some(entry) => entry.clone(),
+            None => self.head(name)?.ok_or_else(|| Error::NotFound {
+                object: object.clone(),
+            })?,
+        };
+        fetch::check(&object, &entry, &ranges)?;
+        let part = Part {
+            store: Arc::clone(&self.store),
+            path: self.path(name)?,
+            object,
+        };
+        Fetch::of_store(part, entry, ranges, ahead)
+    }
+
     fn put(&self, name: &str, bytes: Bytes) -> Result<Written, Error> {
         let written = Written {
             name: name.to_owned(),
@@ -284,7 +308,7 @@ impl Objects for Store {
     }
 }
 
-fn describe(name: String, meta: &ObjectMeta) -> Entry {
+pub(crate) fn describe(name: String, meta: &ObjectMeta) -> Entry {
     let time = meta.last_modified;
     let modified = rfc3339(time.timestamp(), time.timestamp_subsec_nanos());
     Entry {
@@ -295,7 +319,7 @@ fn describe(name: String, meta: &ObjectMeta) -> Entry {
     }
 }
 
-fn translate(object: String, doing: &'static str, error: object_store::Error) -> Error {
+pub(crate) fn translate(object: String, doing: &'static str, error: object_store::Error) -> Error {
     match error {
         object_store::Error::NotFound { .. } => Error::NotFound { object },
         object_store::Error::PermissionDenied { source, .. }

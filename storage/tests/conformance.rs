@@ -1,6 +1,6 @@
 //! Every kind of place keeps the same promises.
 
-use widefield_storage::{Place, conformance};
+use widefield_storage::{Ahead, Place, conformance};
 
 fn assert_conforms(place: &Place, folder: &str) {
     let failures = conformance::check(place, folder);
@@ -105,4 +105,38 @@ fn places_and_writers_go_between_threads() {
     sendable::<widefield_storage::MatWriter>();
     #[cfg(feature = "hdf5")]
     sendable::<widefield_storage::Hdf5Writer>();
+}
+
+#[test]
+fn parts_are_fetched_within_a_runtime() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let place = Place::open("memory://").unwrap();
+    place.put("x", b"0123456789".to_vec()).unwrap();
+    let parts = runtime.block_on(async {
+        let parts = place.fetch("x", vec![5..7, 0..2], Ahead::default());
+        parts.unwrap().collect::<Result<Vec<_>, _>>().unwrap()
+    });
+    assert_eq!(parts, [&b"56"[..], b"01"]);
+}
+
+#[test]
+fn a_file_written_over_in_place_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::open(folder.path().to_str().unwrap()).unwrap();
+    place.put("x", vec![1; 100]).unwrap();
+    let ranges = vec![0..50, 50..100, 0..1];
+    let mut replaced = place.fetch("x", ranges.clone(), Ahead::default()).unwrap();
+    assert_eq!(replaced.next().unwrap().unwrap(), [1; 50][..]);
+    // Another file under the same name: the open one stays what it was.
+    place.put("x", vec![2; 100]).unwrap();
+    assert_eq!(replaced.next().unwrap().unwrap(), [1; 50][..]);
+
+    let mut changed = place.fetch("x", ranges, Ahead::default()).unwrap();
+    assert_eq!(changed.next().unwrap().unwrap(), [2; 50][..]);
+    std::fs::write(folder.path().join("x"), [3; 60]).unwrap();
+    let error = changed.next().unwrap().unwrap_err();
+    assert_eq!(error.kind(), widefield_storage::ErrorKind::Changed);
+    assert!(changed.next().is_none(), "nothing comes after an error");
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use widefield_storage::swift::{Credentials, Retries, Swift};
-use widefield_storage::{ErrorKind, Place};
+use widefield_storage::{Ahead, ErrorKind, Place};
 
 /// What a request asked: method and target, headers in lower case, body.
 #[derive(Clone, Debug)]
@@ -297,4 +297,85 @@ fn redirects_are_not_followed() {
     });
     server.place().read("x").unwrap_err();
     assert!(!server.lines().iter().any(|line| line.contains("elsewhere")));
+}
+
+/// A server of one object of 100 bytes; its numbers are their places. Answers wait while `hold`.
+fn object_of_100(hold: Arc<Mutex<()>>) -> Server {
+    Server::start(move |base, request, _| {
+        if request.line.starts_with("GET /auth") {
+            return login(base, "t", 3600);
+        }
+        if request.line.starts_with("HEAD") {
+            return reply(FOUND, &[0; 100]);
+        }
+        let range = request.headers.iter().find_map(|header| {
+            let (first, last) = header.strip_prefix("range: bytes=")?.split_once('-')?;
+            Some((first.parse::<u8>().ok()?, last.parse::<u8>().ok()?))
+        });
+        let (first, last) = range.expect("a range");
+        drop(hold.lock());
+        let head = FOUND.replace("200 OK", "206 Partial Content");
+        let body: Vec<_> = (first..=last).collect();
+        reply(
+            &format!("{head}\r\nContent-Range: bytes {first}-{last}/100"),
+            &body,
+        )
+    })
+}
+
+/// Waits until `count` ranges have been asked for, and a while for more.
+fn assert_asked(server: &Server, count: usize) {
+    let asked = || {
+        let lines = server.lines();
+        lines
+            .iter()
+            .filter(|line| line.starts_with("GET /v1"))
+            .count()
+    };
+    for _ in 0..500 {
+        if asked() >= count {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    std::thread::sleep(Duration::from_millis(60));
+    assert_eq!(asked(), count, "{:?}", server.lines());
+}
+
+#[test]
+fn a_fetch_runs_ahead_within_its_bounds() {
+    let hold = Arc::new(Mutex::new(()));
+    let server = object_of_100(Arc::clone(&hold));
+    let place = server.place();
+    let ranges: Vec<_> = (0..50).map(|n| n..n + 2).collect();
+    // Space for five ranges: one unit of 1 KiB each.
+    let ahead = Ahead::default().bytes(5 << 10).requests(3);
+    let closed = hold.lock().expect("hold");
+    let mut parts = place.fetch("x", ranges.clone(), ahead).expect("fetch");
+    assert_asked(&server, 3);
+    drop(closed);
+    assert_asked(&server, 5);
+    assert_eq!(parts.next().expect("first").expect("read"), [0, 1][..]);
+    assert_asked(&server, 6);
+    for n in 1..50 {
+        assert_eq!(parts.next().expect("some").expect("read"), [n, n + 1][..]);
+    }
+    assert!(parts.next().is_none());
+    assert_asked(&server, 50);
+}
+
+#[test]
+fn a_fetch_that_is_dropped_asks_no_more() {
+    let hold = Arc::new(Mutex::new(()));
+    let server = object_of_100(Arc::clone(&hold));
+    let place = server.place();
+    let ranges: Vec<_> = (0..50).map(|n| n..n + 2).collect();
+    let closed = hold.lock().expect("hold");
+    let parts = place
+        .fetch("x", ranges, Ahead::default().requests(4))
+        .expect("fetch");
+    assert_asked(&server, 4);
+    drop(parts);
+    drop(closed);
+    assert_asked(&server, 4);
 }
