@@ -25,6 +25,7 @@ pub enum Background {
 
 /// An estimated background.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct BackgroundLevel {
     /// The background in counts.

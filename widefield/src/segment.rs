@@ -1,6 +1,8 @@
 //! Which pixels are brain: thresholds on the mean image.
 
 pub mod density;
+#[cfg(feature = "serde")]
+mod runs;
 
 use crate::Error;
 use density::Density;
@@ -77,7 +79,9 @@ impl Segmentation {
 
 /// Which pixels are kept, and how that was decided.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Mask {
+    #[cfg_attr(feature = "serde", serde(with = "runs"))]
     kept: Array2<bool>,
     threshold: f64,
     threshold_index: usize,

@@ -19,6 +19,7 @@ use std::borrow::Cow;
 /// c =  sin^2(theta) / (2 sigma_x^2) + cos^2(theta) / (2 sigma_y^2)
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct GaussianFit {
     /// Height above the offset, counts.

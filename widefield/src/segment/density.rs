@@ -13,6 +13,7 @@ const TOLERANCE: f64 = 1e-12;
 
 /// Density of brightness on [`POINTS`] points from 0 to the brightest pixel.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Density {
     values: Vec<f64>,
     max: f64,
