@@ -9,7 +9,7 @@ use crate::layout::{Layout, Stamps, check_range};
 use crate::movie::stamp;
 use crate::pixel::Pixel;
 use crate::relocation::{Basis, IN_TRAILER, JUNK, Place, RELOCATED_BYTES, Relocated, Store};
-use crate::{Error, PixelType, Stamp};
+use crate::{Error, PixelType, Rows, Stamp};
 
 /// A frame of a [`crate::Movie`]: a few pointers, nothing is decoded until asked for.
 ///
@@ -136,6 +136,18 @@ impl<'a> Frame<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The rows as `T`, to be read one by one, relocated pixels restored.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PixelType`] if 16-bit pixels are to be read as `u8`, [`Error::NotFetched`] if the
+    /// bytes are not there.
+    pub fn rows<T: Pixel>(&self) -> Result<Rows<'a, T>, Error> {
+        let header = self.layout.header();
+        let row_bytes = header.row_bytes as usize;
+        Rows::new(self, row_bytes, self.layout.lead_bytes, header.pixel)
     }
 
     /// All pixels in a new array `(y, x)`, relocated pixels restored.
@@ -293,13 +305,13 @@ impl<'a> Frame<'a> {
     }
 
     /// Columns of the movie that relocated bytes at `place` touch.
-    fn touched(&self, place: &Place) -> Range<usize> {
+    pub(crate) fn touched(&self, place: &Place) -> Range<usize> {
         let (column, count) = self.layout.visible(place.byte);
         column..column + count
     }
 
     /// The bytes of the pixel at `column` of the patched row.
-    fn true_pixel(&self, stored_row: &[u8], patch: &Patch, column: usize) -> [u8; 2] {
+    pub(crate) fn true_pixel(&self, stored_row: &[u8], patch: &Patch, column: usize) -> [u8; 2] {
         let size = self.layout.header().pixel.bytes();
         let start = self.layout.lead_bytes + column * size;
         let mut pixel = [0; 2];

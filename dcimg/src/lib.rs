@@ -49,6 +49,7 @@
 //! | recognise a file (recordings often have no extension) | [`is_dcimg`] |
 //! | open a file on disk / in memory | [`Mapped::open`] / [`Dcimg::parse`], [`Dcimg::from_vec`] |
 //! | read a frame, a part of it, many frames | [`Frame::read_into`], [`Frame::read_region_into`], [`Movie::read_into`], [`Movie::to_array`] |
+//! | read a frame row by row | [`Frame::rows`] |
 //! | read on all cores (feature `rayon`) | `Movie::par_read_into`, `Movie::par_frames` |
 //! | look at stored pixels without copying | [`Frame::raw_u16`], [`Frame::raw_u8`], and [`Frame::relocated`] for what they hide |
 //! | know times, rate, dropped frames | [`Movie::clock`] |
@@ -87,6 +88,7 @@ mod mapped;
 mod movie;
 mod pixel;
 mod relocation;
+mod rows;
 mod session;
 mod time;
 mod warning;
@@ -106,5 +108,6 @@ pub use mapped::{Mapped, OpenError};
 pub use movie::Movie;
 pub use pixel::Pixel;
 pub use relocation::{Basis, Relocated, Relocation, Site};
+pub use rows::Rows;
 pub use time::{Stamp, Timestamp};
 pub use warning::Warning;

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use dcimg::{Dcimg, Error, Layout, Limits, Options, Padding, Pieces, Sessions, Step};
+use dcimg::{Dcimg, Error, Frame, Layout, Limits, Options, Padding, Pieces, Sessions, Step};
 use ndarray::{Array2, s};
 
 /// Strict and forgiving options, every padding among them.
@@ -87,6 +87,7 @@ pub(crate) fn whole_file(bytes: &[u8], options: &Options) {
         frame.read_into(pixels.view_mut()).expect("whole frame");
         frame.read_into(floats.view_mut()).expect("whole frame");
         assert!(pixels.iter().zip(&floats).all(|(&a, &b)| f32::from(a) == b));
+        row_by_row(&frame, &pixels);
         let relocated = frame.relocated().expect("whole frame");
         restored += usize::from(relocated.is_some());
         // Only relocated pixels differ between what is stored and what is read.
@@ -107,6 +108,22 @@ pub(crate) fn whole_file(bytes: &[u8], options: &Options) {
         assert_eq!(pixels, stored);
     }
     assert_eq!(restored, relocation.restored());
+}
+
+/// Rows one by one are those of the frame, and there are no others.
+fn row_by_row(frame: &Frame<'_>, whole: &Array2<u16>) {
+    let rows = frame.rows::<u16>().expect("whole frame");
+    let mut row = vec![0; frame.width()];
+    for (y, whole) in whole.outer_iter().enumerate() {
+        rows.read_into(y, &mut row).expect("a row");
+        assert_eq!(whole.to_slice(), Some(row.as_slice()), "row {y}");
+    }
+    for beyond in [frame.height(), usize::MAX] {
+        let error = rows.read_into(beyond, &mut row);
+        assert!(matches!(error, Err(Error::NoSuchRange { .. })));
+    }
+    let error = rows.read_into(0, &mut row[1..]);
+    assert!(matches!(error, Err(Error::Shape { .. })));
 }
 
 /// Reads a part of some frames from the fetched ranges alone; it must be that part of the whole.
