@@ -304,12 +304,24 @@ impl Analysis {
 pub enum ResizeMethod {
     /// Triangle filter, antialiased when shrinking.
     Triangle,
+    /// Mean of the pixels below each new one.
+    Box,
+    /// Windowed sinc: sharper, with ringing at edges.
+    Lanczos3,
+    /// One pixel of many.
+    Nearest,
+    /// Mean of whole blocks of pixels.
+    Binning,
 }
 
 impl From<ResizeMethod> for Resize {
     fn from(method: ResizeMethod) -> Self {
         match method {
             ResizeMethod::Triangle => Resize::Triangle,
+            ResizeMethod::Box => Resize::Box,
+            ResizeMethod::Lanczos3 => Resize::Lanczos3,
+            ResizeMethod::Nearest => Resize::Nearest,
+            ResizeMethod::Binning => Resize::Binning,
         }
     }
 }

@@ -4,39 +4,14 @@
 //! the chain calls them. Inputs are taken as they are: no check, no threads.
 
 mod gaussian_fit;
+mod resize;
 
 pub use gaussian_fit::gaussian_fit;
+pub use resize::{bins, resize_box, resize_lanczos3, resize_nearest, resize_triangle};
 
-use crate::number::{count, index, narrow};
-use crate::{Size, Subtract};
+use crate::Subtract;
+use crate::number::{count, index};
 use ndarray::{Array2, ArrayView2, Axis};
-
-/// Resize by the triangle filter, see [`crate::Resize::Triangle`]; `(y, x)`, sides of at least 1.
-pub fn resize_triangle(frame: ArrayView2<'_, f32>, to: Size) -> Array2<f32> {
-    fn rows(frame: ArrayView2<'_, f32>, n_out: usize) -> Array2<f32> {
-        let n_in = frame.ncols();
-        if n_in == n_out {
-            return frame.to_owned();
-        }
-        let scale = count(n_in) / count(n_out);
-        let support = scale.max(1.0);
-        Array2::from_shape_fn((frame.nrows(), n_out), |(y, x)| {
-            let centre = (count(x) + 0.5) * scale;
-            let start = index(centre - support + 0.5);
-            let end = index(centre + support + 0.5).min(n_in);
-            let weight =
-                |i: usize| (1.0 - ((count(i) - centre + 0.5) * (1.0 / support)).abs()).max(0.0);
-            let total: f64 = (start..end).map(weight).sum();
-            narrow(
-                (start..end)
-                    .map(|i| f64::from(frame[(y, i)]) * (weight(i) / total))
-                    .sum(),
-            )
-        })
-    }
-    let between = rows(frame, to.width);
-    rows(between.t(), to.height).reversed_axes()
-}
 
 /// Gaussian filter by its definition, see [`crate::smooth::gaussian`]; `sd_px` above 0.
 pub fn gaussian_filter(frame: ArrayView2<'_, f64>, sd_px: f64) -> Array2<f64> {

@@ -34,6 +34,21 @@ pub enum Error {
         /// Largest possible side.
         max: usize,
     },
+    /// Pixels cannot be binned to a size that does not divide theirs.
+    #[error(
+        "{from_width} x {from_height} px cannot be binned to {to_width} x {to_height}: \
+         each side must be a whole number of times smaller"
+    )]
+    NotWhole {
+        /// Columns of the frame.
+        from_width: usize,
+        /// Rows of the frame.
+        from_height: usize,
+        /// Columns asked for.
+        to_width: usize,
+        /// Rows asked for.
+        to_height: usize,
+    },
     /// A choice is outside its range.
     #[error("{name} is {value}, expected {expected}")]
     Parameter {

@@ -9,7 +9,7 @@ use ndarray::{Array2, Array3, ArrayView3, Axis, s};
 use proptest::prelude::*;
 use widefield::segment::density::Density;
 use widefield::{
-    Background, Baseline, DeltaF, GaussianFit, Mask, MeanImage, Resize, Segmentation, Size,
+    Background, Baseline, DeltaF, Error, GaussianFit, Mask, MeanImage, Resize, Segmentation, Size,
     Subtract, dff, direct, invalid, reference, smooth,
 };
 
@@ -62,13 +62,81 @@ proptest! {
     }
 
     #[test]
+    fn other_methods_equal_their_slow_versions(frame in frame(1..30), width in 1..40_usize, height in 1..40_usize) {
+        let to = Size { width, height };
+        let fast = |method: Resize| method.frame(frame.view(), to).unwrap();
+        prop_assert_eq!(fast(Resize::Box), direct::resize_box(frame.view(), to));
+        prop_assert_eq!(fast(Resize::Lanczos3), direct::resize_lanczos3(frame.view(), to));
+        prop_assert_eq!(fast(Resize::Nearest), direct::resize_nearest(frame.view(), to));
+    }
+
+    #[test]
+    fn binned_counts_equal_the_mean_of_each_block(
+        small in frame(1..12),
+        (rows, columns) in (1..9_usize, 1..9_usize),
+        seed: u64,
+    ) {
+        let (height, width) = small.dim();
+        let counts = Array2::from_shape_fn((height * rows, width * columns), |(y, x)| {
+            ((seed ^ (y * 1009 + x) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as u16
+        });
+        let to = Size { width, height };
+        let mut resizer = Resize::Binning.resizer(Size::of(counts.view()), to).unwrap();
+        let mut out = Array2::zeros((height, width));
+        resizer.frame_u16_into(counts.view(), out.view_mut()).unwrap();
+        let real = counts.mapv(f32::from);
+        prop_assert_eq!(&out, &direct::bins(real.view(), rows, columns));
+        resizer.frame_into(real.view(), out.view_mut()).unwrap();
+        prop_assert_eq!(&out, &direct::bins(real.view(), rows, columns));
+    }
+
+    #[test]
+    fn binning_to_what_does_not_divide_is_refused(frame in frame(2..30), width in 1..40_usize, height in 1..40_usize) {
+        let (rows, columns) = frame.dim();
+        let fits = columns % width == 0 && rows % height == 0;
+        let binned = Resize::Binning.frame(frame.view(), Size { width, height });
+        prop_assert_eq!(binned.is_ok(), fits);
+        if let Err(error) = binned {
+            let named = Error::NotWhole {
+                from_width: columns,
+                from_height: rows,
+                to_width: width,
+                to_height: height,
+            };
+            prop_assert_eq!(error, named);
+        }
+    }
+
+    #[test]
+    fn methods_that_are_symmetric_flip_and_turn_with_the_frame(small in frame(1..8), ratio in 1..5_usize) {
+        let (height, width) = small.dim();
+        let to = Size { width, height };
+        // Whole ratios, where no pixel lies on a border and the passes round alike.
+        let large = Array2::from_shape_fn((height * ratio, width * ratio), |(y, x)| {
+            (small[(y / ratio, x / ratio)] + ((y * 31 + x * 17) % 7) as f32).round()
+        });
+        for method in [Resize::Triangle, Resize::Box, Resize::Lanczos3, Resize::Binning] {
+            let straight = method.frame(large.view(), to).unwrap();
+            let flipped = method.frame(large.slice(s![..;-1, ..]), to).unwrap();
+            let turned = method.frame(large.t(), Size { width: height, height: width }).unwrap();
+            for ((y, x), straight) in straight.indexed_iter() {
+                let scale = 2e-7 * 60_000.0 * 4.0;
+                prop_assert!((straight - flipped[(height - 1 - y, x)]).abs() <= scale, "{:?}", method);
+                prop_assert!((straight - turned[(x, y)]).abs() <= scale, "{:?}", method);
+            }
+        }
+    }
+
+    #[test]
     fn resize_of_counts_equals_resize_of_f32(frame in frame(1..40), width in 1..50_usize, height in 1..50_usize) {
         let counts = frame.mapv(|value| value as u16);
         let to = Size { width, height };
-        let mut resizer = Resize::Triangle.resizer(Size::of(frame.view()), to).unwrap();
-        let mut out = Array2::zeros((height, width));
-        resizer.frame_u16_into(counts.view(), out.view_mut()).unwrap();
-        prop_assert_eq!(out, Resize::Triangle.frame(counts.mapv(f32::from).view(), to).unwrap());
+        for method in [Resize::Triangle, Resize::Box, Resize::Lanczos3, Resize::Nearest] {
+            let mut resizer = method.resizer(Size::of(frame.view()), to).unwrap();
+            let mut out = Array2::zeros((height, width));
+            resizer.frame_u16_into(counts.view(), out.view_mut()).unwrap();
+            prop_assert_eq!(out, method.frame(counts.mapv(f32::from).view(), to).unwrap());
+        }
     }
 
     #[test]
@@ -106,8 +174,10 @@ proptest! {
     fn resize_keeps_a_constant_and_the_same_size(frame in frame(1..20), width in 1..40_usize, height in 1..40_usize) {
         prop_assert_eq!(&Resize::Triangle.frame(frame.view(), Size::of(frame.view())).unwrap(), &frame);
         let constant = Array2::from_elem(frame.dim(), 1234.5_f32);
-        for value in Resize::Triangle.frame(constant.view(), Size { width, height }).unwrap() {
-            prop_assert!((value - 1234.5).abs() < 2e-4);
+        for method in [Resize::Triangle, Resize::Box, Resize::Lanczos3, Resize::Nearest] {
+            for value in method.frame(constant.view(), Size { width, height }).unwrap() {
+                prop_assert!((value - 1234.5).abs() < 4e-4, "{:?}", method);
+            }
         }
     }
 
@@ -214,7 +284,9 @@ proptest! {
     #[test]
     fn any_frame_gives_a_result_or_an_error(frame in any_frame(), sd in 0.0_f64..9.0, cutoff in 0.0_f64..1.0) {
         let image = frame.mapv(f64::from);
-        let _ = Resize::Triangle.frame(frame.view(), Size { width: 3, height: 2 });
+        for method in [Resize::Triangle, Resize::Box, Resize::Lanczos3, Resize::Nearest, Resize::Binning] {
+            let _ = method.frame(frame.view(), Size { width: 3, height: 2 });
+        }
         prop_assert_eq!(smooth::gaussian(image.view(), sd).unwrap().dim(), image.dim());
         if let Ok(level) = (Background::GaussianFit { smoothing_sd_px: sd }).estimate(frame.view()) {
             prop_assert!(level.value.is_finite());

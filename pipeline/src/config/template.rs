@@ -43,7 +43,7 @@ first_frame_s = -3.0            # time of frame 0; 0 is stimulus onset
 
 [analysis]
 # resolution = [256, 256]       # [width, height]; default: the camera's
-resize = "triangle"
+resize = "triangle"             # or "box", "lanczos3", "nearest"; "binning": exact means of whole blocks of pixels
 invalid_above = 60000           # raw pixels above become 0
 clamp_negative = true           # fluorescence below the background becomes 0
 

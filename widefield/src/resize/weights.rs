@@ -21,6 +21,31 @@ impl Weights {
         })
     }
 
+    /// Box of half an output pixel to either side when shrinking, half an input pixel when growing.
+    pub(crate) fn boxes(n_in: usize, n_out: usize) -> Self {
+        let inside = |x: f64| x > -0.5 && x <= 0.5;
+        Self::new(n_in, n_out, 0.5, |x| if inside(x) { 1.0 } else { 0.0 })
+    }
+
+    /// Sinc under a sinc three times as wide.
+    pub(crate) fn lanczos3(n_in: usize, n_out: usize) -> Self {
+        fn sinc(x: f64) -> f64 {
+            if x == 0.0 {
+                return 1.0;
+            }
+            let x = x * std::f64::consts::PI;
+            x.sin() / x
+        }
+        let inside = |x: f64| (-3.0..3.0).contains(&x);
+        Self::new(n_in, n_out, 3.0, |x| {
+            if inside(x) {
+                sinc(x) * sinc(x / 3.0)
+            } else {
+                0.0
+            }
+        })
+    }
+
     fn new(n_in: usize, n_out: usize, support: f64, filter: impl Fn(f64) -> f64) -> Self {
         let scale = count(n_in) / count(n_out);
         let filter_scale = scale.max(1.0);
@@ -95,14 +120,19 @@ mod tests {
             (5, 4),
             (2048, 256),
         ] {
-            let weights = Weights::triangle(n_in, n_out);
-            for i in 0..n_out {
-                let (start, values) = weights.get(i);
-                assert!(start + values.len() <= n_in);
-                assert!(
-                    (values.iter().sum::<f64>() - 1.0).abs() < 1e-14,
-                    "{n_in} to {n_out} at {i}"
-                );
+            for weights in [
+                Weights::triangle(n_in, n_out),
+                Weights::boxes(n_in, n_out),
+                Weights::lanczos3(n_in, n_out),
+            ] {
+                for i in 0..n_out {
+                    let (start, values) = weights.get(i);
+                    assert!(start + values.len() <= n_in);
+                    assert!(
+                        (values.iter().sum::<f64>() - 1.0).abs() < 1e-14,
+                        "{n_in} to {n_out} at {i}"
+                    );
+                }
             }
         }
     }
