@@ -21,6 +21,8 @@ pub struct Pieces<'a> {
     file_bytes: u64,
     /// In the order of their starts.
     pieces: Vec<Piece<'a>>,
+    /// Only what is parsed is asked for, not what will be wanted with it.
+    frugal: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +40,16 @@ impl<'a> Pieces<'a> {
         Self {
             file_bytes,
             pieces: Vec::new(),
+            frugal: false,
+        }
+    }
+
+    /// The same for a file at hand, where many small reads cost less than few large ones.
+    #[cfg(feature = "mmap")]
+    pub(crate) fn frugal(file_bytes: u64) -> Self {
+        Self {
+            frugal: true,
+            ..Self::new(file_bytes)
         }
     }
 
@@ -149,6 +161,9 @@ impl<'a> Source<'a> {
     /// Makes sure that the part of `range` inside the file is at hand, so that many small reads
     /// become one fetch.
     pub(crate) fn want(self, range: Range<u64>) -> Result<(), Fault> {
+        if matches!(self, Self::Pieces(Pieces { frugal: true, .. })) {
+            return Ok(());
+        }
         let end = range.end.min(self.len());
         if range.start < end {
             self.get(range.start, end - range.start, "range")?;
