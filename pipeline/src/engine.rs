@@ -55,9 +55,8 @@ impl Engine {
         let memory = self
             .memory
             .unwrap_or_else(|| local::half_of_memory().unwrap_or(u64::MAX));
-        // A u16 pixel becomes a f32 at most, and blocks on their way to files come on top.
-        let each = largest.saturating_mul(5) / 2;
-        let fit = memory.checked_div(each).unwrap_or(u64::MAX).max(1);
+        let fit = memory / crate::trial::needs(largest);
+        let fit = fit.max(1);
         let jobs = self
             .jobs
             .unwrap_or(cores)
@@ -72,9 +71,12 @@ mod tests {
 
     #[test]
     fn fewer_trials_at_a_time_when_they_do_not_fit() {
-        let engine = Engine::local().jobs(8).memory(1000);
-        assert_eq!(engine.width(100), (4, 250));
-        assert_eq!(engine.width(10_000), (1, 1000));
-        assert_eq!(engine.width(0), (8, 125));
+        let movie = 100 << 20;
+        let each = crate::trial::needs(movie);
+        let memory = 4 * each + 3;
+        let engine = Engine::local().jobs(8).memory(memory);
+        assert_eq!(engine.width(movie), (4, memory / 4));
+        assert_eq!(engine.width(100 * movie), (1, memory));
+        assert_eq!(engine.width(0), (8, memory / 8));
     }
 }

@@ -1,0 +1,348 @@
+//! The resized movie of a trial, which is read several times: in memory, or in a scratch file beyond the budget.
+
+use crate::positioned;
+use ndarray::parallel::prelude::*;
+use ndarray::{Array2, Array3, ArrayView3, ArrayViewMut3, Axis, CowArray, Ix3, s};
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use widefield::{MeanImage, MovieSource, Subtract};
+
+/// Frames `(t, y, x)` of f32 counts, filled front to back.
+#[derive(Debug)]
+pub(crate) enum Movie {
+    Memory(Array3<f32>),
+    Scratch(Scratch),
+}
+
+/// A movie in a file without a name: it is gone with the process, however that ends.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    file: File,
+    folder: PathBuf,
+    dim: (usize, usize, usize),
+    /// Frames on their way to the file.
+    block: Array3<f32>,
+}
+
+/// A scratch file could not be made, written or read.
+#[derive(Debug, thiserror::Error)]
+#[error("a scratch file in {}: {source}", folder.display())]
+pub(crate) struct ScratchError {
+    folder: PathBuf,
+    source: io::Error,
+}
+
+impl From<ScratchError> for widefield::Error {
+    fn from(error: ScratchError) -> Self {
+        Self::Source {
+            reason: error.to_string(),
+        }
+    }
+}
+
+impl Movie {
+    pub(crate) fn in_memory(dim: (usize, usize, usize)) -> Self {
+        Self::Memory(Array3::zeros(dim))
+    }
+
+    /// In a file of `folder`, which must exist.
+    pub(crate) fn on_disk(dim: (usize, usize, usize), folder: &Path) -> Result<Self, ScratchError> {
+        let file = tempfile::tempfile_in(folder).map_err(|source| ScratchError {
+            folder: folder.to_owned(),
+            source,
+        })?;
+        Ok(Self::Scratch(Scratch {
+            file,
+            folder: folder.to_owned(),
+            dim,
+            block: Array3::zeros((0, dim.1, dim.2)),
+        }))
+    }
+
+    /// Lets `make` fill the frames `frames`, and keeps them.
+    pub(crate) fn fill<E: From<ScratchError>>(
+        &mut self,
+        frames: Range<usize>,
+        make: impl FnOnce(ArrayViewMut3<'_, f32>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match self {
+            Self::Memory(movie) => make(movie.slice_mut(s![frames, .., ..])),
+            Self::Scratch(scratch) => {
+                let (_, height, width) = scratch.dim;
+                if scratch.block.len_of(Axis(0)) < frames.len() {
+                    scratch.block = Array3::zeros((frames.len(), height, width));
+                }
+                let mut block = scratch.block.slice_mut(s![..frames.len(), .., ..]);
+                make(block.view_mut())?;
+                let file = &scratch.file;
+                let offset = |frame| offset(frame, 0, height, width);
+                let images = block.axis_iter(Axis(0)).into_par_iter();
+                let written = images.enumerate().try_for_each(|(i, image)| {
+                    let image = image.to_slice().unwrap_or_default();
+                    let bytes = bytemuck::cast_slice(image);
+                    positioned::write(file, bytes, offset(frames.start + i))
+                });
+                written.map_err(|source| scratch.failed(source).into())
+            }
+        }
+    }
+
+    /// Some of the frames, which must exist: where they lie, or read.
+    pub(crate) fn frames(
+        &self,
+        frames: Range<usize>,
+    ) -> Result<CowArray<'_, f32, Ix3>, ScratchError> {
+        match self {
+            Self::Memory(movie) => Ok(movie.slice(s![frames, .., ..]).into()),
+            Self::Scratch(scratch) => {
+                let (_, height, width) = scratch.dim;
+                let mut out = Array3::zeros((frames.len(), height, width));
+                scratch.read(frames, 0..height, out.view_mut())?;
+                Ok(out.into())
+            }
+        }
+    }
+
+    /// Calls `see` with all of `frames`, which must exist, in order, at most `length` at a time.
+    pub(crate) fn each<E: From<ScratchError>>(
+        &self,
+        frames: Range<usize>,
+        length: usize,
+        mut see: impl FnMut(ArrayView3<'_, f32>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let length = length.max(1);
+        match self {
+            Self::Memory(movie) => {
+                let movie = movie.slice(s![frames, .., ..]);
+                movie.axis_chunks_iter(Axis(0), length).try_for_each(see)
+            }
+            Self::Scratch(scratch) => {
+                let (_, height, width) = scratch.dim;
+                let mut buffer = Array3::zeros((length.min(frames.len()), height, width));
+                for start in frames.clone().step_by(length) {
+                    let part = start..frames.end.min(start + length);
+                    let mut block = buffer.slice_mut(s![..part.len(), .., ..]);
+                    scratch.read(part, 0..height, block.view_mut())?;
+                    see(block.view())?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Mean fluorescence over `frames`, read at most `length` at a time: the numbers of [`Subtract::mean`].
+    pub(crate) fn mean(
+        &self,
+        frames: Range<usize>,
+        length: usize,
+        subtract: &Subtract,
+    ) -> Result<Array2<f64>, widefield::Error> {
+        let (_, height, width) = self.dim();
+        let mut mean = MeanImage::new((height, width));
+        self.each(frames, length, |block| mean.add(block, subtract))?;
+        mean.finish()
+    }
+}
+
+impl MovieSource for Movie {
+    fn dim(&self) -> (usize, usize, usize) {
+        match self {
+            Self::Memory(movie) => movie.dim(),
+            Self::Scratch(scratch) => scratch.dim,
+        }
+    }
+
+    fn frames_into(
+        &self,
+        frames: Range<usize>,
+        out: ArrayViewMut3<'_, f32>,
+    ) -> Result<(), widefield::Error> {
+        match self {
+            Self::Memory(movie) => movie.view().frames_into(frames, out),
+            Self::Scratch(scratch) => scratch.frames_into(frames, out),
+        }
+    }
+
+    fn rows_into(
+        &self,
+        rows: Range<usize>,
+        out: ArrayViewMut3<'_, f32>,
+    ) -> Result<(), widefield::Error> {
+        match self {
+            Self::Memory(movie) => movie.view().rows_into(rows, out),
+            Self::Scratch(scratch) => scratch.rows_into(rows, out),
+        }
+    }
+
+    fn in_memory(&self) -> Option<ArrayView3<'_, f32>> {
+        match self {
+            Self::Memory(movie) => Some(movie.view()),
+            Self::Scratch(_) => None,
+        }
+    }
+}
+
+impl Scratch {
+    fn frames_into(
+        &self,
+        frames: Range<usize>,
+        out: ArrayViewMut3<'_, f32>,
+    ) -> Result<(), widefield::Error> {
+        let (length, height, _) = self.dim;
+        let frames = frames.start.min(length)..frames.end.min(length);
+        self.check(frames.len(), height, &out)?;
+        Ok(self.read(frames, 0..height, out)?)
+    }
+
+    fn rows_into(
+        &self,
+        rows: Range<usize>,
+        out: ArrayViewMut3<'_, f32>,
+    ) -> Result<(), widefield::Error> {
+        let (length, height, _) = self.dim;
+        let rows = rows.start.min(height)..rows.end.min(height);
+        self.check(length, rows.len(), &out)?;
+        Ok(self.read(0..length, rows, out)?)
+    }
+
+    fn check(
+        &self,
+        frames: usize,
+        rows: usize,
+        out: &ArrayViewMut3<'_, f32>,
+    ) -> Result<(), widefield::Error> {
+        let (_, _, width) = self.dim;
+        let found = [frames, rows, width];
+        if out.shape() == found {
+            return Ok(());
+        }
+        Err(widefield::Error::Shape {
+            what: "part of the movie",
+            expected: found.to_vec(),
+            found: out.shape().to_vec(),
+        })
+    }
+
+    /// Reads a part that lies within the movie, into an array of its shape; the frames in parallel.
+    fn read(
+        &self,
+        frames: Range<usize>,
+        rows: Range<usize>,
+        mut out: ArrayViewMut3<'_, f32>,
+    ) -> Result<(), ScratchError> {
+        let (_, height, width) = self.dim;
+        let images = out.axis_iter_mut(Axis(0)).into_par_iter().enumerate();
+        let read = images.try_for_each(|(i, mut image)| -> io::Result<()> {
+            let offset = offset(frames.start + i, rows.start, height, width);
+            match image.as_slice_mut() {
+                Some(image) => {
+                    positioned::read(&self.file, bytemuck::cast_slice_mut(image), offset)
+                }
+                None => {
+                    let mut copy = Array2::<f32>::zeros(image.dim());
+                    let bytes = bytemuck::cast_slice_mut(copy.as_slice_mut().unwrap_or_default());
+                    positioned::read(&self.file, bytes, offset)?;
+                    image.assign(&copy);
+                    Ok(())
+                }
+            }
+        });
+        read.map_err(|source| self.failed(source))
+    }
+
+    fn failed(&self, source: io::Error) -> ScratchError {
+        ScratchError {
+            folder: self.folder.clone(),
+            source,
+        }
+    }
+}
+
+/// Where a row of a frame begins in the file, bytes.
+fn offset(frame: usize, row: usize, height: usize, width: usize) -> u64 {
+    ((frame as u64 * height as u64) + row as u64) * width as u64 * size_of::<f32>() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(movie: &mut Movie, length: usize) {
+        let (frames, _, _) = movie.dim();
+        for start in (0..frames).step_by(length) {
+            let part = start..frames.min(start + length);
+            let fill = |mut out: ArrayViewMut3<'_, f32>| {
+                for ((t, y, x), value) in out.indexed_iter_mut() {
+                    *value = ((start + t) * 100 + y * 10 + x) as f32 * 0.37;
+                }
+                Ok::<(), ScratchError>(())
+            };
+            movie.fill(part, fill).expect("fill");
+        }
+    }
+
+    #[test]
+    fn a_file_gives_what_memory_gives() {
+        let dim = (11, 5, 7);
+        let mut memory = Movie::in_memory(dim);
+        filled(&mut memory, 4);
+        let mut disk = Movie::on_disk(dim, &std::env::temp_dir()).expect("scratch");
+        filled(&mut disk, 3);
+        let whole = memory.in_memory().expect("in memory");
+        assert!(disk.in_memory().is_none());
+
+        assert_eq!(disk.frames(0..11).expect("read"), whole);
+        assert_eq!(disk.frames(4..4).expect("read").len(), 0);
+        let mut rows = Array3::zeros((11, 2, 7));
+        disk.rows_into(3..5, rows.view_mut()).expect("read");
+        assert_eq!(rows, whole.slice(s![.., 3..5, ..]));
+        // Every second column of a wider array: no row is contiguous.
+        let mut wide = Array3::zeros((2, 5, 14));
+        let columns = wide.slice_mut(s![.., .., ..;2]);
+        disk.frames_into(8..10, columns).expect("read");
+        assert_eq!(wide.slice(s![.., .., ..;2]), whole.slice(s![8..10, .., ..]));
+
+        let subtract = Subtract {
+            background: 30.0,
+            clamp_negative: true,
+        };
+        let mean = subtract.mean(whole.slice(s![2..9, .., ..])).expect("mean");
+        for length in [1, 3, 50] {
+            for movie in [&memory, &disk] {
+                assert_eq!(movie.mean(2..9, length, &subtract).expect("mean"), mean);
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_beyond_the_end() {
+        let mut disk = Movie::on_disk((4, 3, 2), &std::env::temp_dir()).expect("scratch");
+        filled(&mut disk, 4);
+        let mut out = Array3::zeros((2, 3, 2));
+        for frames in [3..5, 9..11] {
+            let wrong = disk.frames_into(frames, out.view_mut());
+            assert!(matches!(wrong, Err(widefield::Error::Shape { .. })));
+        }
+        let wrong = disk.rows_into(0..3, out.view_mut());
+        assert!(matches!(wrong, Err(widefield::Error::Shape { .. })));
+        // Never written: the file ends before.
+        let mut empty = Movie::on_disk((4, 3, 2), &std::env::temp_dir()).expect("scratch");
+        assert!(matches!(
+            empty.frames_into(0..2, out.view_mut()),
+            Err(widefield::Error::Source { .. })
+        ));
+        let Movie::Scratch(scratch) = &empty else {
+            panic!("on disk");
+        };
+        let stop = scratch.failed(io::Error::other("stopped"));
+        let stopped = empty.fill(0..1, |_| Err::<(), _>(stop));
+        let message = stopped.expect_err("stopped").to_string();
+        let folder = std::env::temp_dir().display().to_string();
+        assert!(
+            message.contains(&folder) && message.contains("stopped"),
+            "{message}"
+        );
+    }
+}

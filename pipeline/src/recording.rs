@@ -1,0 +1,276 @@
+//! Recordings: DCIMG movies read by ranges of bytes, from a disk or from a store.
+
+mod blocks;
+
+pub(crate) use blocks::Block;
+
+use crate::positioned;
+use bytes::Bytes;
+use dcimg::{Layout, Options, Pieces, Step};
+use ndarray::Array2;
+use std::fs::File;
+use std::ops::Range;
+use std::path::Path;
+use widefield_storage::{Ahead, Entry, Fetch, Place};
+
+/// A DCIMG movie of which only the bytes that are asked for are read.
+///
+/// Opening reads the headers, a frame its own bytes and its entries in the tables of the footer:
+/// the first frame of a movie in a store is there after a handful of requests, whatever the size.
+///
+/// ```
+/// use widefield_pipeline::recording::Recording;
+/// # let mut file = std::io::Cursor::new(Vec::new());
+/// # let mut writer = dcimg::write::Writer::new(&mut file, &dcimg::write::Spec::packed(4, 3))?;
+/// # for k in 0..5_u16 {
+/// #     writer.push(ndarray::Array2::from_elem((3, 4), k).view(), Default::default())?;
+/// # }
+/// # writer.finish()?;
+///
+/// let place = widefield_storage::Place::open("memory://")?;
+/// place.put("movie", file.into_inner())?;
+/// let recording = Recording::open(&place, "movie")?;
+/// assert_eq!(recording.layout().frames(), 5);
+/// assert_eq!(recording.frame(4)?, ndarray::Array2::from_elem((3, 4), 4));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Recording {
+    source: Source,
+    layout: Layout,
+}
+
+/// Why a recording could not be opened or read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordingError {
+    /// A file could not be opened, or not read at some place.
+    #[error("{name}: byte {offset}: {source}")]
+    Io {
+        /// Its path.
+        name: String,
+        /// Where reading began.
+        offset: u64,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The store did not give the bytes.
+    #[error(transparent)]
+    Storage(#[from] widefield_storage::Error),
+    /// The bytes are no DCIMG movie, or not one that can be read as asked.
+    #[error("{name}: {source}")]
+    Format {
+        /// Path or URL.
+        name: String,
+        /// Why.
+        source: dcimg::Error,
+    },
+}
+
+/// Where the bytes are.
+#[derive(Debug)]
+struct Source {
+    /// Path or URL, for messages.
+    name: String,
+    /// Of the whole file.
+    bytes: u64,
+    bytes_in: BytesIn,
+}
+
+#[derive(Debug)]
+enum BytesIn {
+    File(File),
+    Store(Object),
+}
+
+/// One version of an object.
+#[derive(Debug)]
+struct Object {
+    place: Place,
+    name: String,
+    version: Entry,
+}
+
+/// Ranges that were read, and where they start.
+pub(crate) type Parts = Vec<(u64, Bytes)>;
+
+impl Recording {
+    /// Opens the object `name` of a place.
+    ///
+    /// # Errors
+    /// [`RecordingError`] if it is not there, cannot be read or is no whole DCIMG movie.
+    pub fn open(place: &Place, name: &str) -> Result<Self, RecordingError> {
+        Self::open_with(place, name, &Options::default())
+    }
+
+    /// Opens a path or URL.
+    ///
+    /// # Errors
+    /// As [`Recording::open`].
+    pub fn open_url(url: &str) -> Result<Self, RecordingError> {
+        match url.rsplit_once('/') {
+            Some((folder, name)) if url.contains("://") => Self::open(&Place::open(folder)?, name),
+            _ => Self::parse(Source::file(Path::new(url))?, &Options::default()),
+        }
+    }
+
+    /// Opens an object with other than the default options.
+    ///
+    /// # Errors
+    /// As [`Recording::open`].
+    pub fn open_with(place: &Place, name: &str, options: &Options) -> Result<Self, RecordingError> {
+        let source = match place.local_path(name) {
+            Some(path) => Source::file(&path)?,
+            None => Source::object(place, name)?,
+        };
+        Self::parse(source, options)
+    }
+
+    fn parse(source: Source, options: &Options) -> Result<Self, RecordingError> {
+        let mut parts = Parts::new();
+        loop {
+            let step = Layout::from_pieces(&pieces(source.bytes, &parts), options)
+                .map_err(|error| source.format(error))?;
+            match step {
+                Step::Done(layout) => return Ok(Self { source, layout }),
+                Step::Needs(range) => parts.extend(source.fetch(vec![range])?),
+            }
+        }
+    }
+
+    /// Everything known of the file but its pixels and its clock.
+    #[must_use]
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Pixels of frame `index` `(y, x)`, relocated ones restored; 8-bit pixels widened.
+    ///
+    /// # Errors
+    /// [`RecordingError`] beyond the last frame, or if the bytes cannot be read.
+    pub fn frame(&self, index: usize) -> Result<Array2<u16>, RecordingError> {
+        let wrong = |error| self.source.format(error);
+        let after = index.saturating_add(1);
+        let parts = self.read(self.layout.frame_ranges(index..after).map_err(wrong)?)?;
+        let pieces = self.pieces(&parts);
+        let frame = self.layout.movie(&pieces).frame(index).map_err(wrong)?;
+        frame.to_array().map_err(wrong)
+    }
+
+    /// Reads these ranges.
+    pub(crate) fn read(&self, ranges: Vec<Range<u64>>) -> Result<Parts, RecordingError> {
+        self.source.fetch(ranges)
+    }
+
+    /// What was read, for [`Layout::movie`].
+    pub(crate) fn pieces<'a>(&self, parts: &'a Parts) -> Pieces<'a> {
+        pieces(self.source.bytes, parts)
+    }
+
+    /// Whether frames are read from a file of this machine.
+    pub(crate) fn is_local(&self) -> bool {
+        matches!(self.source.bytes_in, BytesIn::File(_))
+    }
+}
+
+fn pieces(bytes: u64, parts: &Parts) -> Pieces<'_> {
+    let mut pieces = Pieces::new(bytes);
+    for (start, part) in parts {
+        pieces.add(*start, part);
+    }
+    pieces
+}
+
+impl Source {
+    fn file(path: &Path) -> Result<Self, RecordingError> {
+        let name = path.display().to_string();
+        let opened = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
+        match opened {
+            Ok((bytes, file)) => Ok(Self {
+                name,
+                bytes,
+                bytes_in: BytesIn::File(file),
+            }),
+            Err(source) => Err(RecordingError::Io {
+                name,
+                offset: 0,
+                source,
+            }),
+        }
+    }
+
+    fn object(place: &Place, name: &str) -> Result<Self, RecordingError> {
+        let version = place
+            .fetch(name, Vec::new(), Ahead::default())?
+            .entry()
+            .clone();
+        let slash = if place.url().ends_with('/') { "" } else { "/" };
+        Ok(Self {
+            name: format!("{}{slash}{name}", place.url()),
+            bytes: version.bytes,
+            bytes_in: BytesIn::Store(Object {
+                place: place.clone(),
+                name: name.to_owned(),
+                version,
+            }),
+        })
+    }
+
+    fn format(&self, source: dcimg::Error) -> RecordingError {
+        RecordingError::Format {
+            name: self.name.clone(),
+            source,
+        }
+    }
+
+    fn fetch(&self, ranges: Vec<Range<u64>>) -> Result<Parts, RecordingError> {
+        let starts: Vec<u64> = ranges.iter().map(|range| range.start).collect();
+        let bytes = match &self.bytes_in {
+            BytesIn::File(file) => {
+                let read = |range| {
+                    let mut bytes = Vec::new();
+                    self.read_into(file, range, &mut bytes)?;
+                    Ok(bytes.into())
+                };
+                let read: Result<Vec<Bytes>, RecordingError> =
+                    ranges.into_iter().map(read).collect();
+                read?
+            }
+            BytesIn::Store(object) => object
+                .fetch(ranges, Ahead::default())?
+                .collect::<Result<Vec<Bytes>, _>>()?,
+        };
+        Ok(starts.into_iter().zip(bytes).collect())
+    }
+
+    /// Puts the bytes `range` of the file in place of what `bytes` holds.
+    fn read_into(
+        &self,
+        file: &File,
+        range: Range<u64>,
+        bytes: &mut Vec<u8>,
+    ) -> Result<(), RecordingError> {
+        let failed = |source| RecordingError::Io {
+            name: self.name.clone(),
+            offset: range.start,
+            source,
+        };
+        // A layout asks for nothing beyond the end of the file, so this is no larger than the file.
+        let length = usize::try_from(range.end - range.start)
+            .map_err(|error| failed(std::io::Error::other(error)))?;
+        bytes.resize(length, 0);
+        positioned::read(file, bytes, range.start).map_err(failed)
+    }
+}
+
+impl Object {
+    /// Ranges of this version.
+    fn fetch(
+        &self,
+        ranges: Vec<Range<u64>>,
+        ahead: Ahead,
+    ) -> Result<Fetch, widefield_storage::Error> {
+        self.place
+            .fetch_version(&self.name, &self.version, ranges, ahead)
+    }
+}

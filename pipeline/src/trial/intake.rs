@@ -1,0 +1,249 @@
+//! From the bytes of a recording to its resized movie, in one pass.
+
+use super::error::analysis;
+use super::memory::{Room, Sizes};
+use super::{TrialError, Worker};
+use crate::config::Config;
+use crate::movie::Movie;
+use crate::plan::TrialPlan;
+use crate::record::{Check, Level, Quality};
+use crate::recording::{Block, Recording};
+use dcimg::{Clock, Stamp};
+use ndarray::parallel::prelude::*;
+use ndarray::{Array2, Array3, ArrayViewMut3, Axis, s};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use widefield::{MeanImage, Resize, Resizer, Size, Subtract};
+use widefield_storage::Ahead;
+
+/// A resized movie and what was seen while it was read.
+pub(super) struct Intake {
+    pub(super) movie: Movie,
+    /// How the rest of the trial keeps within its memory.
+    pub(super) room: Room,
+    pub(super) dropped: Option<u64>,
+    pub(super) gaps: Vec<dcimg::Gap>,
+    pub(super) intervals_s: Vec<f64>,
+    pub(super) quality: Quality,
+    pub(super) checks: Vec<Check>,
+}
+
+/// Decodes, repairs, clears and resizes the frames of one recording.
+pub(super) struct Decoder {
+    from: Size,
+    resizer: Resizer,
+    above: u16,
+    /// What threads need for a frame; as many as decode at a time.
+    tools: Mutex<Vec<Tool>>,
+}
+
+struct Tool {
+    bytes: Vec<u8>,
+    pixels: Array2<u16>,
+    resizer: Resizer,
+}
+
+/// What is seen of a frame beside its pixels.
+struct Seen {
+    cleared: usize,
+    stamp: Option<Stamp>,
+}
+
+impl Worker<'_> {
+    pub(super) fn intake(&self, trial: &TrialPlan) -> Result<Intake, TrialError> {
+        let recording = Recording::open(self.data, &trial.file)?;
+        let sizes = sizes(self.config, &recording)?;
+        let room = sizes.room(self.memory)?;
+        let decoder = Decoder::new(self.config, &sizes)?;
+        let dim = (sizes.frames, sizes.resized.height, sizes.resized.width);
+        let mut movie = if room.in_memory {
+            Movie::in_memory(dim)
+        } else {
+            Movie::on_disk(dim, &self.scratch_folder())?
+        };
+        let mut seen = Vec::new();
+        let mut blocks = recording.blocks(room.request, room.ahead())?;
+        while let Some(block) = blocks.next() {
+            self.alive()?;
+            let block = block?;
+            movie.fill(block.frames(), |out| decoder.block(&block, out, &mut seen))?;
+        }
+
+        let clock = clock(&seen);
+        let cleared: usize = seen.iter().map(|seen| seen.cleared).sum();
+        let pixels = sizes.camera.width as f64 * sizes.camera.height as f64;
+        let quality = Quality {
+            saturated_share: Some(cleared as f64 / (sizes.frames as f64 * pixels)),
+            ..clock.as_ref().map(clock_quality).unwrap_or_default()
+        };
+        let warnings = recording.layout().warnings().iter();
+        let mut checks: Vec<Check> = warnings
+            .map(|w| Check::new("file", Level::Warn, f64::NAN, f64::NAN, w.to_string()))
+            .collect();
+        checks.extend(aspect_check(sizes.camera, sizes.resized));
+        Ok(Intake {
+            movie,
+            room,
+            dropped: clock.as_ref().map(Clock::dropped),
+            gaps: clock.as_ref().map(Clock::gaps).unwrap_or_default(),
+            intervals_s: clock.map(|clock| clock.intervals_s()).unwrap_or_default(),
+            quality,
+            checks,
+        })
+    }
+
+    /// The mean over frames of the resized movie, before subtraction, without keeping the movie.
+    pub(crate) fn raw_mean(&self, trial: &TrialPlan) -> Result<Array2<f64>, TrialError> {
+        let recording = Recording::open(self.data, &trial.file)?;
+        let sizes = sizes(self.config, &recording)?;
+        let room = sizes.room(self.memory)?;
+        let decoder = Decoder::new(self.config, &sizes)?;
+        let (height, width) = (sizes.resized.height, sizes.resized.width);
+        let mut mean = MeanImage::new((height, width));
+        let mut frames = Array3::zeros((room.request, height, width));
+        let mut blocks = recording.blocks(room.request, room.ahead())?;
+        while let Some(block) = blocks.next() {
+            self.alive()?;
+            let block = block?;
+            let mut out = frames.slice_mut(s![..block.frames().len(), .., ..]);
+            decoder.block(&block, out.view_mut(), &mut Vec::new())?;
+            mean.add(out.view(), &Subtract::NOTHING)
+                .map_err(analysis("reference image"))?;
+        }
+        mean.finish().map_err(analysis("reference image"))
+    }
+
+    /// Where a movie goes that does not fit: beside the outputs, where room for them is needed anyway, or into the
+    /// system's temporary folder.
+    fn scratch_folder(&self) -> PathBuf {
+        let beside = self.output.local_path("x");
+        let folder = beside.and_then(|path| Some(path.parent()?.to_owned()));
+        folder.unwrap_or_else(std::env::temp_dir)
+    }
+}
+
+impl Decoder {
+    fn new(config: &Config, sizes: &Sizes) -> Result<Self, TrialError> {
+        let resize = Resize::from(config.analysis.resize);
+        Ok(Self {
+            from: sizes.camera,
+            resizer: resize
+                .resizer(sizes.camera, sizes.resized)
+                .map_err(analysis("resize"))?,
+            above: config.analysis.invalid_above,
+            tools: Mutex::default(),
+        })
+    }
+
+    /// Decodes a block into `out`, frames in parallel, and adds what is seen of each.
+    fn block(
+        &self,
+        block: &Block<'_>,
+        mut out: ArrayViewMut3<'_, f32>,
+        seen: &mut Vec<Seen>,
+    ) -> Result<(), TrialError> {
+        let first = block.frames().start;
+        let frames = out.axis_iter_mut(Axis(0)).into_par_iter().enumerate();
+        let decoded: Result<Vec<Seen>, TrialError> = frames
+            .map(|(i, out)| {
+                let mut tool = self.tool();
+                let Tool {
+                    bytes,
+                    pixels,
+                    resizer,
+                } = &mut tool;
+                let seen = block.frame(first + i, bytes, |frame| {
+                    let wrong = |error| block.format(error);
+                    frame.read_into(pixels.view_mut()).map_err(wrong)?;
+                    let cleared = widefield::invalid::clear(pixels.view_mut(), self.above);
+                    resizer
+                        .frame_u16_into(pixels.view(), out)
+                        .map_err(analysis("resize"))?;
+                    let stamp = frame.stamp();
+                    Ok::<_, TrialError>(Seen { cleared, stamp })
+                })?;
+                self.tools().push(tool);
+                Ok(seen)
+            })
+            .collect();
+        seen.extend(decoded?);
+        Ok(())
+    }
+
+    fn tool(&self) -> Tool {
+        let spare = self.tools().pop();
+        spare.unwrap_or_else(|| Tool {
+            bytes: Vec::new(),
+            pixels: Array2::zeros((self.from.height, self.from.width)),
+            resizer: self.resizer.clone(),
+        })
+    }
+
+    fn tools(&self) -> std::sync::MutexGuard<'_, Vec<Tool>> {
+        // A panic elsewhere leaves whole tools behind.
+        self.tools.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn sizes(config: &Config, recording: &Recording) -> Result<Sizes, TrialError> {
+    let layout = recording.layout();
+    if layout.frames() == 0 {
+        return Err(TrialError::Empty);
+    }
+    let camera = Size {
+        width: layout.width(),
+        height: layout.height(),
+    };
+    Ok(Sizes {
+        frames: layout.frames(),
+        camera,
+        resized: config.analysis.size(camera),
+        stored_frame: layout.header().frame_stride,
+        tables: recording.table_bytes()?,
+        threads: rayon::current_num_threads(),
+        remote: !recording.is_local(),
+    })
+}
+
+impl Room {
+    fn ahead(&self) -> Ahead {
+        Ahead::default().bytes(self.ahead)
+    }
+}
+
+/// Of all frames up to the first without a stamp: only the last frame of a cut file may lack its own.
+fn clock(seen: &[Seen]) -> Option<Clock> {
+    let clock = Clock::from_stamps(seen.iter().map_while(|seen| seen.stamp));
+    (!clock.is_empty()).then_some(clock)
+}
+
+fn clock_quality(clock: &Clock) -> Quality {
+    let finite = |v: f64| v.is_finite().then_some(v);
+    let stamps = clock.framestamps().windows(2);
+    let steps: Vec<u32> = stamps.map(|pair| pair[1].wrapping_sub(pair[0])).collect();
+    let jitter = widefield::quality::jitter(&clock.intervals_s(), &steps);
+    Quality {
+        first_frame_unix_s: clock.times().first().map(|time| time.as_seconds()),
+        camera_rate_hz: finite(clock.camera_rate_hz()),
+        clock_jitter: finite(jitter),
+        ..Quality::default()
+    }
+}
+
+/// Pixels that stop being square are seldom meant.
+fn aspect_check(camera: Size, resized: Size) -> Option<Check> {
+    let aspect = |s: Size| s.width as f64 / s.height as f64;
+    let change = aspect(resized) / aspect(camera);
+    let off = change.max(1.0 / change) - 1.0;
+    (off > 0.01).then(|| {
+        let message = format!(
+            "analysis.resolution changes the aspect ratio by {:.1} %: {} x {} px to {} x {} px",
+            100.0 * off,
+            camera.width,
+            camera.height,
+            resized.width,
+            resized.height
+        );
+        Check::new("aspect", Level::Warn, off, 0.01, message)
+    })
+}

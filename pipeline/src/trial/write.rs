@@ -1,0 +1,185 @@
+//! The files of one trial.
+
+use super::error::analysis;
+use super::{TrialError, Worker};
+use crate::config::{Axes, MatScale};
+use crate::movie::Movie;
+use crate::plan::TrialPlan;
+use crate::record::{Check, Level, Output, TrialRecord};
+use crate::report::pictures::Gather;
+use ndarray::{Array2, Array3, ArrayView3, Axis, s};
+use widefield::{Mask, MovieSource, Subtract};
+use widefield_storage::{Dataset, ErrorKind, Hdf5Writer, MatMovie, MatWriter};
+
+/// What the dF/F of a trial is made of.
+pub(super) struct Normal<'a> {
+    pub(super) movie: &'a Movie,
+    pub(super) subtract: Subtract,
+    pub(super) f0: &'a Array2<f64>,
+    pub(super) mask: &'a Mask,
+}
+
+/// The files of a trial while they grow; dropped, they leave nothing.
+struct Files {
+    movie: Option<Hdf5Writer>,
+    dff: Option<Hdf5Writer>,
+    mat: Option<MatWriter>,
+}
+
+impl Worker<'_> {
+    /// Opens all outputs, feeds them and the report block by block, and lets them appear only when all are complete.
+    pub(super) fn write(
+        &self,
+        trial: &TrialPlan,
+        normal: &Normal<'_>,
+        block: usize,
+        record: &mut TrialRecord,
+        gather: &mut Gather,
+    ) -> Result<(), TrialError> {
+        let Normal {
+            movie,
+            subtract,
+            f0,
+            mask,
+        } = normal;
+        let (frames, height, width) = movie.dim();
+        let mut files = self.open(trial, normal, &mut record.checks)?;
+        let mut normalised = Array3::<f32>::zeros((block.min(frames), height, width));
+        movie.each(0..frames, block, |counts| {
+            self.alive()?;
+            let mut dff = normalised.slice_mut(s![..counts.len_of(Axis(0)), .., ..]);
+            widefield::dff::normalise_into(counts, subtract, f0.view(), mask, dff.view_mut())
+                .map_err(analysis("dF/F"))?;
+            gather.add(counts, dff.view()).map_err(analysis("report"))?;
+            files.push(counts, dff.view())
+        })?;
+        self.alive()?;
+        record.outputs = files.finish()?;
+        Ok(())
+    }
+
+    fn open(
+        &self,
+        trial: &TrialPlan,
+        normal: &Normal<'_>,
+        checks: &mut Vec<Check>,
+    ) -> Result<Files, TrialError> {
+        let (frames, height, width) = normal.movie.dim();
+        let shape = [frames, height, width];
+        let hdf5 = |path: &Option<String>, dataset: Dataset| {
+            let create = |path: &String| self.output.create_hdf5(path, dataset);
+            path.as_ref().map(create).transpose()
+        };
+        Ok(Files {
+            movie: hdf5(&trial.outputs.movie, self.movie_dataset(trial, shape))?,
+            dff: hdf5(&trial.outputs.dff, self.dff_dataset(trial, shape, normal))?,
+            mat: match &trial.outputs.mat {
+                Some(path) => self.open_mat(path, shape, checks)?,
+                None => None,
+            },
+        })
+    }
+
+    /// Nothing, and a warning, for a movie that the format cannot hold.
+    fn open_mat(
+        &self,
+        path: &str,
+        shape: [usize; 3],
+        checks: &mut Vec<Check>,
+    ) -> Result<Option<MatWriter>, TrialError> {
+        let out = &self.config.output;
+        let add = match out.mat_scale {
+            MatScale::Dff => 0.0,
+            MatScale::FOverF0 => 1.0,
+        };
+        let description = MatMovie::new("tr", shape)
+            .orientation(out.orientation.into())
+            .precision(out.precision.into())
+            .compression(out.compression)
+            .add(add);
+        match self.output.create_mat(path, description) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == ErrorKind::TooLarge => {
+                let message = format!("{path} is not written: {error}");
+                let nothing = f64::NAN;
+                checks.push(Check::new(
+                    "mat_size",
+                    Level::Warn,
+                    nothing,
+                    nothing,
+                    message,
+                ));
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What both HDF5 files say of themselves.
+    fn dataset(&self, name: &str, trial: &TrialPlan, shape: [usize; 3]) -> Dataset {
+        let out = &self.config.output;
+        let timing = &self.config.experiment;
+        let axes = match out.orientation {
+            Axes::Notebook => "x, reversed y, t",
+            Axes::Camera => "y, x, t",
+        };
+        let parameters = serde_json::to_string(&self.config.analysis).unwrap_or_default();
+        Dataset::new(name, shape)
+            .orientation(out.orientation.into())
+            .precision(out.precision.into())
+            .compression(out.compression)
+            .attribute("axes", axes)
+            .attribute("source", trial.file.as_str())
+            .attribute("sample_rate_hz", timing.sample_rate_hz)
+            .attribute("first_frame_s", timing.first_frame_s)
+            .attribute("parameters", parameters.as_str())
+            .attribute("software", concat!("widefield ", env!("CARGO_PKG_VERSION")))
+    }
+
+    fn movie_dataset(&self, trial: &TrialPlan, shape: [usize; 3]) -> Dataset {
+        self.dataset("mov", trial, shape)
+            .attribute("units", "counts")
+            .attribute(
+                "scale",
+                "camera counts after repair and resizing, before background subtraction",
+            )
+    }
+
+    fn dff_dataset(&self, trial: &TrialPlan, shape: [usize; 3], normal: &Normal<'_>) -> Dataset {
+        self.dataset("dff", trial, shape)
+            .attribute("units", "1")
+            .attribute("scale", "(F - F0) / F0; NaN outside the mask")
+            .attribute("background", normal.subtract.background)
+            .attribute("threshold", normal.mask.threshold())
+    }
+}
+
+impl Files {
+    fn push(
+        &mut self,
+        counts: ArrayView3<'_, f32>,
+        dff: ArrayView3<'_, f32>,
+    ) -> Result<(), TrialError> {
+        if let Some(file) = &mut self.movie {
+            file.push(counts)?;
+        }
+        if let Some(file) = &mut self.dff {
+            file.push(dff)?;
+        }
+        if let Some(file) = &mut self.mat {
+            file.push(dff)?;
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Vec<Output>, TrialError> {
+        let mut written = Vec::new();
+        for file in [self.movie, self.dff].into_iter().flatten() {
+            written.push(file.finish()?.into());
+        }
+        if let Some(file) = self.mat {
+            written.push(file.finish()?.into());
+        }
+        Ok(written)
+    }
+}
