@@ -95,6 +95,8 @@ impl<'a> Pieces<'a> {
 pub(crate) enum Source<'a> {
     Whole(&'a [u8]),
     Pieces(&'a Pieces<'a>),
+    #[cfg(feature = "mmap")]
+    Map(&'a crate::mapped::Map),
 }
 
 /// Why bytes could not be had: not fetched yet, or an error for good.
@@ -127,6 +129,8 @@ impl<'a> Source<'a> {
         match self {
             Self::Whole(bytes) => bytes.len() as u64,
             Self::Pieces(pieces) => pieces.file_bytes,
+            #[cfg(feature = "mmap")]
+            Self::Map(map) => map.file_bytes(),
         }
     }
 
@@ -142,6 +146,8 @@ impl<'a> Source<'a> {
             Self::Pieces(pieces) if bytes == 0 && offset <= pieces.file_bytes => Some(&[][..]),
             Self::Whole(all) => slice(all, offset, bytes),
             Self::Pieces(pieces) => pieces.get(offset, bytes),
+            #[cfg(feature = "mmap")]
+            Self::Map(map) => slice(map.bytes()?, offset, bytes),
         };
         if let Some(found) = found {
             return Ok(found);

@@ -222,7 +222,14 @@ pub enum Error {
         /// What prevents it.
         reason: &'static str,
     },
-    /// Bytes that were not given to [`crate::Pieces`] are needed.
+    /// The file could not be mapped into memory when its first frame was asked for.
+    #[error("the file cannot be mapped into memory: {reason}")]
+    Map {
+        /// What the system says.
+        reason: String,
+    },
+    /// Bytes that were not given to [`crate::Pieces`], or that a file has lost since it was
+    /// opened, are needed.
     #[error("byte {offset}: {bytes} bytes are needed but were not fetched")]
     NotFetched {
         /// Where the bytes start.
@@ -260,6 +267,7 @@ impl Error {
             Self::NoSuchFrame { .. }
             | Self::NoSuchRange { .. }
             | Self::Shape { .. }
+            | Self::Map { .. }
             | Self::PixelType { .. } => None,
         }
     }
