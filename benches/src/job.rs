@@ -2,8 +2,10 @@
 
 use dcimg::Movie;
 use ndarray::parallel::prelude::*;
-use ndarray::{Array2, Array3, Axis};
-use widefield::{Background, Baseline, Mask, Resize, Segmentation, Size, Subtract, dff, invalid};
+use ndarray::{Array3, ArrayViewMut3, Axis};
+use widefield::{
+    Background, Baseline, Mask, MeanImage, Resize, Resizer, Segmentation, Size, Subtract, dff,
+};
 
 use crate::Failure;
 
@@ -20,12 +22,14 @@ pub struct Analysis {
     pub dff: Array3<f32>,
 }
 
-/// Frames that one task decodes and resizes.
-const FRAMES_A_TASK: usize = 8;
+/// Frames that are resized, then added to the mean image while they are in the cache.
+const BLOCK: usize = 32;
+/// Frames that one task reads and resizes.
+const FRAMES_A_TASK: usize = 4;
 
-/// Reads, repairs, clears and resizes each frame in one go, then background, mask and dF/F, in
-/// the order and with the library calls of the whole job. The results go into `movie` and `dff`
-/// of the last call if given, as a worker that runs many trials does.
+/// The whole job's analysis: every row of the file is read, repaired, cleared and resized in one go,
+/// then background, mask and dF/F. The results go into `movie` and `dff` of the last call if given, as a
+/// worker that runs many trials does.
 ///
 /// # Errors
 /// Those of the steps.
@@ -44,36 +48,53 @@ pub fn raw_to_dff(
         Some(last) if last.movie.dim() == shape => (last.movie, last.dff),
         _ => (Array3::zeros(shape), Array3::zeros(shape)),
     };
-    movie
-        .axis_chunks_iter_mut(Axis(0), FRAMES_A_TASK)
-        .into_par_iter()
-        .enumerate()
-        .try_for_each(|(task, mut frames)| -> Result<(), Failure> {
-            let mut resizer = Resize::Triangle.resizer(camera, size)?;
-            let mut pixels = Array2::<u16>::zeros((camera.height, camera.width));
-            for (i, resized) in frames.outer_iter_mut().enumerate() {
-                raw.frame(task * FRAMES_A_TASK + i)?
-                    .read_into(pixels.view_mut())?;
-                invalid::clear(pixels.view_mut(), 60_000);
-                resizer.frame_u16_into(pixels.view(), resized)?;
-            }
-            Ok(())
-        })?;
-    let background = Background::GaussianFit { smoothing_sd_px }
-        .estimate(movie.index_axis(Axis(0), 0))?
-        .value;
-    let subtract = Subtract {
-        background,
-        clamp_negative: true,
-    };
-    let mean = subtract.mean(movie.view())?;
-    let mask = Segmentation::DensityCutoff(0.0002).mask(mean.view())?;
+    let resizer = Resize::Triangle.resizer(camera, size)?;
+    let mut mean = MeanImage::new((size.height, size.width));
+    let mut subtract = Subtract::NOTHING;
+    for (i, mut block) in movie.axis_chunks_iter_mut(Axis(0), BLOCK).enumerate() {
+        resize_block(raw, i * BLOCK, &resizer, block.view_mut())?;
+        if i == 0 {
+            let level = Background::GaussianFit { smoothing_sd_px }
+                .estimate(block.index_axis(Axis(0), 0))?;
+            subtract = Subtract {
+                background: level.value,
+                clamp_negative: true,
+            };
+        }
+        mean.add(block.view(), &subtract)?;
+    }
+    let mask = Segmentation::DensityCutoff(0.0002).mask(mean.finish()?.view())?;
     let f0 = Baseline::frames(9..12).f0(movie.view(), &subtract)?;
     dff::normalise_into(movie.view(), &subtract, f0.view(), &mask, out.view_mut())?;
     Ok(Analysis {
         movie,
-        background,
+        background: subtract.background,
         mask,
         dff: out,
     })
+}
+
+/// Resizes the frames from `first` on into `block`.
+fn resize_block(
+    raw: &Movie<'_>,
+    first: usize,
+    resizer: &Resizer,
+    mut block: ArrayViewMut3<'_, f32>,
+) -> Result<(), Failure> {
+    block
+        .axis_chunks_iter_mut(Axis(0), FRAMES_A_TASK)
+        .into_par_iter()
+        .enumerate()
+        .try_for_each_init(
+            || resizer.clone(),
+            |resizer, (task, mut frames)| {
+                for (i, resized) in frames.outer_iter_mut().enumerate() {
+                    let rows = raw.frame(first + task * FRAMES_A_TASK + i)?.rows()?;
+                    let source =
+                        |y: usize, row: &mut [u16]| Ok::<_, Failure>(rows.read_into(y, row)?);
+                    resizer.rows_u16_into(60_000, source, resized)?;
+                }
+                Ok(())
+            },
+        )
 }

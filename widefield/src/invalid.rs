@@ -1,5 +1,6 @@
 //! Camera counts that cannot be light.
 
+use multiversion::multiversion;
 use ndarray::ArrayViewMut2;
 
 /// Sets every pixel above `above` to 0 and returns how many there were.
@@ -25,7 +26,9 @@ pub fn clear(mut frame: ArrayViewMut2<'_, u16>, above: u16) -> usize {
     cleared
 }
 
-fn clear_row(row: &mut [u16], above: u16) -> usize {
+/// Clears one row.
+#[multiversion(targets("x86_64+avx512f+avx512bw", "x86_64+avx2"))]
+pub(crate) fn clear_row(row: &mut [u16], above: u16) -> usize {
     let mut cleared = 0;
     // Counted in 16 bits within pieces too short to overflow, which keeps all vector lanes in use.
     for piece in row.chunks_mut(1 << 14) {

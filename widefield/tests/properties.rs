@@ -159,6 +159,33 @@ proptest! {
     }
 
     #[test]
+    fn rows_with_clearing_equal_a_cleared_frame(
+        method in prop::sample::select(vec![Resize::Triangle, Resize::Box, Resize::Nearest, Resize::Binning]),
+        ratio in prop::sample::select(vec![1_usize, 2, 3, 4, 8]),
+        (width, height) in (1..14_usize, 1..14_usize),
+        above in prop::sample::select(vec![0, 40_000, 60_000, u16::MAX]),
+        seed: u64,
+    ) {
+        let counts = Array2::from_shape_fn((height * ratio, width * ratio), |(y, x)| {
+            let hash = (seed ^ (y * 1009 + x) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            (hash >> 48) as u16
+        });
+        let to = Size { width, height };
+        let mut resizer = method.resizer(Size::of(counts.view()), to).unwrap();
+        let mut out = Array2::zeros((height, width));
+        let source = |y: usize, row: &mut [u16]| {
+            row.copy_from_slice(counts.row(y).to_slice().unwrap());
+            Ok::<(), widefield::Error>(())
+        };
+        let cleared = resizer.rows_u16_into(above, source, out.view_mut()).unwrap();
+        let mut frame = counts.clone();
+        prop_assert_eq!(cleared, invalid::clear(frame.view_mut(), above));
+        let mut expected = Array2::zeros((height, width));
+        resizer.frame_u16_into(frame.view(), expected.view_mut()).unwrap();
+        prop_assert_eq!(out, expected);
+    }
+
+    #[test]
     fn resize_of_a_strided_view_equals_that_of_its_copy(frame in frame(2..30)) {
         let to = Size { width: 11, height: 5 };
         let view = frame.slice(s![..;-1, ..;2]);
