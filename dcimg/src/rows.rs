@@ -22,7 +22,7 @@ use std::marker::PhantomData;
 /// let mut row = vec![0; frame.width()];
 /// rows.read_into(7, &mut row)?;
 /// assert_eq!(row[..3], [700, 701, 702]);
-/// # Ok::<(), dcimg::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Rows<'a, T> {
