@@ -8,6 +8,7 @@ mod output;
 mod progress;
 mod run;
 mod simulate;
+mod view;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -34,6 +35,8 @@ enum Command {
     Inspect(inspect::Args),
     /// Score a behaviour log
     Behaviour(behaviour::Args),
+    /// Export a picture or an animation of a movie: HDF5 or DCIMG
+    View(view::Args),
 }
 
 /// How a command ended, when it did not break.
@@ -69,6 +72,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Behaviour(args) => behaviour::run(&args),
+        Command::View(args) => view::run(&args),
     };
     match result {
         Ok(outcome) => outcome.code(),

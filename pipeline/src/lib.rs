@@ -50,6 +50,7 @@ mod report;
 mod run;
 pub mod simulate;
 mod trial;
+pub mod view;
 
 pub use engine::Engine;
 pub use error::Error;

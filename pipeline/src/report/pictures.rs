@@ -142,6 +142,20 @@ impl Pictures {
     }
 }
 
+/// Collects peaks of dF/F over windows of [`PEAK_WINDOW_S`] in a movie of that many frames.
+pub(crate) fn peak_map(dim: (usize, usize), frames: usize, axis: &TimeAxis) -> PeakMap {
+    // Peaks are looked for from the stimulus on; in a movie that ends before it, everywhere.
+    let before = axis.frames_before(0.0, frames);
+    let from = if before < frames { before } else { 0 };
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "saturates, and is used as a count of frames"
+    )]
+    let window = (PEAK_WINDOW_S * axis.sample_rate_hz).round() as usize;
+    PeakMap::new(dim, from, window)
+}
+
 /// Collects what one pass over a movie and its dF/F gives for report and checks.
 pub(crate) struct Gather {
     summary: MovieSummary,
@@ -152,18 +166,9 @@ pub(crate) struct Gather {
 
 impl Gather {
     pub(crate) fn new(dim: (usize, usize), frames: usize, axis: &TimeAxis) -> Self {
-        // Peaks are looked for from the stimulus on; in a movie that ends before it, everywhere.
-        let before = axis.frames_before(0.0, frames);
-        let from = if before < frames { before } else { 0 };
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "saturates, and is used as a count of frames"
-        )]
-        let window = (PEAK_WINDOW_S * axis.sample_rate_hz).round() as usize;
         Self {
             summary: MovieSummary::new(dim, frames, 0.999),
-            peak: PeakMap::new(dim, from, window),
+            peak: peak_map(dim, frames, axis),
             spent: Duration::ZERO,
         }
     }
