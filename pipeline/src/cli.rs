@@ -9,6 +9,7 @@ mod progress;
 mod run;
 mod simulate;
 mod view;
+mod worker;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -37,6 +38,9 @@ enum Command {
     Behaviour(behaviour::Args),
     /// Export a picture or an animation of a movie: HDF5 or DCIMG
     View(view::Args),
+    /// Carry out one trial for `widefield run` on another computer: a line of JSON in, a line of JSON out
+    #[command(hide = true)]
+    Worker(worker::Args),
 }
 
 /// How a command ended, when it did not break.
@@ -73,6 +77,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Inspect(args) => inspect::run(&args),
         Command::Behaviour(args) => behaviour::run(&args),
         Command::View(args) => view::run(&args),
+        Command::Worker(args) => worker::run(&args),
     };
     match result {
         Ok(outcome) => outcome.code(),

@@ -2,15 +2,68 @@
 
 pub(crate) mod local;
 
+use crate::error::Error;
+use crate::plan::{Plan, TrialPlan};
+use crate::worker::{Decided, Reply, Request, Round};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+use widefield::BackgroundLevel;
 
 /// Where trials run, and with how much.
 #[derive(Clone, Debug)]
 pub struct Engine {
+    kind: Kind,
     jobs: Option<usize>,
     memory: Option<u64>,
     cancelled: Arc<AtomicBool>,
+}
+
+/// Who runs them.
+#[derive(Clone, Debug)]
+enum Kind {
+    Local,
+}
+
+/// One trial for an engine.
+pub(crate) struct Task<'a> {
+    /// Different from those of all other tasks of a call.
+    pub(crate) id: String,
+    pub(crate) round: Round,
+    pub(crate) plan: &'a Plan,
+    /// Number of the trial in the plan.
+    pub(crate) number: usize,
+    pub(crate) session: &'a Decided,
+    pub(crate) level: Option<&'a BackgroundLevel>,
+}
+
+impl Task<'_> {
+    pub(crate) fn trial(&self) -> &TrialPlan {
+        &self.plan.trials[self.number]
+    }
+
+    /// The task for a worker elsewhere, that may hold `memory` bytes and compute on `threads` threads.
+    #[expect(dead_code, reason = "for engines that have workers elsewhere")]
+    pub(crate) fn request(&self, memory: u64, threads: usize) -> Option<Request> {
+        let request = self.plan.request(self.number, memory, threads)?;
+        Some(Request {
+            id: self.id.clone(),
+            round: self.round,
+            session: self.session.clone(),
+            level: self.level.copied(),
+            ..request
+        })
+    }
+}
+
+/// What an engine tells while it goes on; numbers are those of the tasks.
+pub(crate) enum Told {
+    /// Work on a task began, here or elsewhere, perhaps not for the first time.
+    Started(usize),
+    /// A task ended. Told once for each task, unless the run is cancelled or the engine lost it.
+    Ended(usize, Box<Reply>),
+    /// For people.
+    #[expect(dead_code, reason = "for engines that have something to say")]
+    Note(String),
 }
 
 impl Engine {
@@ -18,6 +71,7 @@ impl Engine {
     #[must_use]
     pub fn local() -> Self {
         Self {
+            kind: Kind::Local,
             jobs: None,
             memory: None,
             cancelled: Arc::default(),
@@ -45,8 +99,26 @@ impl Engine {
         self
     }
 
+    /// Whether the run was told to end.
+    pub(crate) fn cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn flag(&self) -> &AtomicBool {
         &self.cancelled
+    }
+
+    /// Runs all tasks and calls `tell` on this thread as things happen.
+    ///
+    /// # Errors
+    /// When the engine as a whole does not work. Tasks that ended before have been told of; the others are lost.
+    pub(crate) fn run(&self, tasks: &[Task<'_>], tell: &mut dyn FnMut(Told)) -> Result<(), Error> {
+        match self.kind {
+            Kind::Local => {
+                local::run(self, tasks, tell);
+                Ok(())
+            }
+        }
     }
 
     /// Trials at a time, and the bytes each may hold, for movies of up to `largest` bytes.

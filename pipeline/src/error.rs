@@ -82,6 +82,23 @@ pub enum Error {
         /// Why.
         source: dcimg::Error,
     },
+    /// A worker was given what is no request.
+    #[error("this is no request for a worker: {cause}")]
+    #[diagnostic(help(
+        "requests are made by `widefield run`; both sides must be the same version"
+    ))]
+    Request {
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// Trials could not be run where they were to be run.
+    #[error("engine {engine}: {cause}")]
+    Engine {
+        /// `local`, `spark` or `slurm`.
+        engine: &'static str,
+        /// What went wrong.
+        cause: String,
+    },
     /// Something that this version does not do.
     #[error("{what}: not yet available")]
     NotAvailable {

@@ -3,13 +3,14 @@
 use crate::config::Config;
 use crate::error::Error;
 use crate::record::{BehaviourRecord, Check, Level, OutcomeRecord, Output};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use widefield_behaviour::sdt::Correction;
 use widefield_behaviour::{Correct, Log, Outcome, ReactionFrom, Score, Trial, text};
 use widefield_storage::{Place, mat};
 
 /// What the log says of one movie.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Label {
     /// What was shown; `None` when the log does not say.
     pub stimulus: Option<String>,

@@ -41,6 +41,7 @@ mod engine;
 mod error;
 pub mod inspect;
 mod label;
+mod manifest;
 mod movie;
 mod plan;
 mod positioned;
@@ -51,12 +52,13 @@ mod run;
 pub mod simulate;
 mod trial;
 pub mod view;
+pub mod worker;
 
 pub use engine::Engine;
 pub use error::Error;
 pub use label::Label;
 pub use plan::{Experiment, Outputs, Plan, TrialPlan, Work};
-pub use run::Event;
+pub use run::{Event, run_all};
 
 /// Version of the software, as it stands in every output.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

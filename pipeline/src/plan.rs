@@ -3,7 +3,10 @@
 use crate::config::{Config, Existing, Override};
 use crate::error::Error;
 use crate::label::{Label, SessionLog};
-use crate::record::{Check, Input, Level, RunRecord, TrialRecord};
+use crate::manifest::comparable;
+use crate::record::{Check, Input, Level, Output, RunRecord, TrialRecord};
+use crate::worker::{CONTRACT, Decided, Request, Round};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 use widefield_storage::{Entry, Place};
@@ -60,8 +63,8 @@ pub struct Plan {
     pub(crate) previous: Option<RunRecord>,
 }
 
-/// What one trial needs.
-#[derive(Clone, Debug)]
+/// What one trial needs. As text, for a worker elsewhere, it leaves out [`TrialPlan::work`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TrialPlan {
     /// Name of the movie in the data place.
     pub file: String,
@@ -77,12 +80,19 @@ pub struct TrialPlan {
     pub input: Input,
     /// What is known before the movie is opened.
     pub checks: Vec<Check>,
+    /// What an earlier run made of this trial and this one will replace.
+    #[serde(default)]
+    pub earlier: Vec<Output>,
+    /// Names of those that no trial will write any more: removed when the new ones are safe.
+    #[serde(default)]
+    pub stale: Vec<String>,
     /// Why it has to be done, or the record of an earlier run that did it.
+    #[serde(skip)]
     pub work: Work,
 }
 
 /// Names of a trial's outputs below the output place.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outputs {
     /// Resized movie.
     pub movie: Option<String>,
@@ -109,6 +119,12 @@ pub enum Work {
     Do(&'static str),
     /// Finished earlier and unchanged.
     Keep(Box<TrialRecord>),
+}
+
+impl Default for Work {
+    fn default() -> Self {
+        Self::Do("planned elsewhere")
+    }
 }
 
 impl Plan {
@@ -176,6 +192,43 @@ impl Plan {
     #[must_use]
     pub fn checks(&self) -> &[Check] {
         &self.checks
+    }
+
+    /// The request for the trial of that number, for a worker elsewhere that may hold `memory` bytes and compute on
+    /// `threads` threads; nothing if there is no such trial. Where nothing is decided for the session, carrying out
+    /// the requests of all trials in any order and then running the plan is the same as running it.
+    ///
+    /// ```
+    /// use std::sync::atomic::AtomicBool;
+    /// use widefield_pipeline::worker::{Outcome, Request};
+    /// use widefield_pipeline::{Experiment, simulate};
+    ///
+    /// let dir = tempfile::tempdir()?;
+    /// let session = simulate::Session { trials: 1, size: 64, frames: 20, ..Default::default() };
+    /// let plan = Experiment::load(session.write(dir.path(), |_file| {})?)?.plan()?;
+    /// let line = serde_json::to_string(&plan.request(0, 1 << 28, 1).expect("one trial"))?;
+    /// let reply = Request::parse(&line)?.serve(&AtomicBool::new(false));
+    /// assert!(matches!(reply.outcome, Outcome::Done { .. }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn request(&self, trial: usize, memory: u64, threads: usize) -> Option<Request> {
+        let trial = self.trials.get(trial)?;
+        let mut config = self.config.clone();
+        config.data.url = self.data.url().to_owned();
+        config.output.url = Some(self.output.url().to_owned());
+        Some(Request {
+            version: CONTRACT,
+            id: trial.file.clone(),
+            round: Round::Process,
+            config,
+            trial: trial.clone(),
+            session: Decided::default(),
+            level: None,
+            memory,
+            threads,
+            attempt: 0,
+        })
     }
 
     /// Where results go.
@@ -331,6 +384,8 @@ fn trial_plan(config: &Config, log: Option<&SessionLog>, entry: Entry) -> TrialP
         label,
         outputs,
         checks,
+        earlier: Vec::new(),
+        stale: Vec::new(),
         work: Work::Do("new"),
     }
 }
@@ -424,16 +479,6 @@ fn decide_work(
         }
     }
     Ok(())
-}
-
-/// A description without what does not change results.
-fn comparable(config: &Config) -> Config {
-    let mut c = config.clone();
-    c.data.url.clear();
-    c.output.url = None;
-    c.output.existing = Existing::Resume;
-    c.checks = crate::config::Checks::default();
-    c
 }
 
 fn same_label(record: &TrialRecord, trial: &TrialPlan) -> bool {

@@ -16,12 +16,13 @@ use crate::movie::{Movie, ScratchError};
 use crate::plan::TrialPlan;
 use crate::record::{Check, Fit, Level, Status, TrialRecord};
 use crate::report::pictures::{Gather, Pictures};
+use crate::worker::Decided;
 use error::analysis;
 use ndarray::{Array2, Axis};
 use stage::Stage;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
-use widefield::{BackgroundLevel, Baseline, Mask, MovieSource, Subtract, quality};
+use widefield::{BackgroundLevel, Baseline, MovieSource, Subtract, quality};
 use widefield_storage::Place;
 use write::Normal;
 
@@ -35,11 +36,11 @@ pub(crate) struct Worker<'a> {
     pub(crate) cancelled: &'a AtomicBool,
 }
 
-/// What is decided once for a session instead of by each trial.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct SessionWide {
-    pub(crate) background: Option<f64>,
-    pub(crate) mask: Option<Mask>,
+/// How a trial ended.
+pub(crate) struct Done {
+    pub(crate) record: TrialRecord,
+    /// Whether it failed of what may be gone when it is tried again.
+    pub(crate) retry: bool,
 }
 
 /// What the first round learns of a trial where something is decided for the session.
@@ -49,8 +50,17 @@ pub(crate) struct Measured {
 }
 
 impl Worker<'_> {
-    /// First round: background and mean image.
-    pub(crate) fn measure(&self, trial: &TrialPlan) -> Result<Measured, TrialError> {
+    /// First round: background and mean image, or the record of the failure.
+    pub(crate) fn measure(&self, trial: &TrialPlan) -> Result<Measured, Box<Done>> {
+        self.measures(trial).map_err(|error| {
+            let mut record = described(trial);
+            let retry = fail(&mut record, &error);
+            checks::judge(self.config, &mut record);
+            Box::new(Done { record, retry })
+        })
+    }
+
+    fn measures(&self, trial: &TrialPlan) -> Result<Measured, TrialError> {
         let intake = self.intake(trial)?;
         let (movie, block) = (&intake.movie, intake.room.block);
         let background = self.background(&self.fitted(movie, block)?)?;
@@ -66,30 +76,19 @@ impl Worker<'_> {
     pub(crate) fn run(
         &self,
         trial: &TrialPlan,
-        session: &SessionWide,
+        session: &Decided,
         level: Option<&BackgroundLevel>,
-    ) -> TrialRecord {
+    ) -> Done {
         let mut record = described(trial);
         let mut pictures = Pictures::default();
+        let mut retry = false;
         match self.process(trial, session, level, &mut record, &mut pictures) {
             Ok(()) => record.status = Status::Ok,
-            Err(error) => {
-                record.status = Status::Failed;
-                record.error = Some(with_causes(&error));
-                record.outputs.clear();
-                if let TrialError::Analysis {
-                    step: "background",
-                    source,
-                } = &error
-                {
-                    let quality = record.quality.get_or_insert_default();
-                    quality.background_error = Some(source.to_string());
-                }
-            }
+            Err(error) => retry = fail(&mut record, &error),
         }
         self.keep(trial, &pictures, &mut record);
         checks::judge(self.config, &mut record);
-        record
+        Done { record, retry }
     }
 
     /// Keeps what the report shows of a trial that was read. A report without pictures is no failed trial.
@@ -114,7 +113,7 @@ impl Worker<'_> {
     fn process(
         &self,
         trial: &TrialPlan,
-        session: &SessionWide,
+        session: &Decided,
         level: Option<&BackgroundLevel>,
         record: &mut TrialRecord,
         pictures: &mut Pictures,
@@ -291,6 +290,22 @@ pub(crate) fn described(trial: &TrialPlan) -> TrialRecord {
         input: Some(trial.input.clone()),
         ..TrialRecord::of(&trial.file)
     }
+}
+
+/// Puts the failure into the record; whether trying again may help.
+fn fail(record: &mut TrialRecord, error: &TrialError) -> bool {
+    record.status = Status::Failed;
+    record.error = Some(with_causes(error));
+    record.outputs.clear();
+    if let TrialError::Analysis {
+        step: "background",
+        source,
+    } = error
+    {
+        let quality = record.quality.get_or_insert_default();
+        quality.background_error = Some(source.to_string());
+    }
+    error.retry()
 }
 
 impl From<&widefield::GaussianFit> for Fit {

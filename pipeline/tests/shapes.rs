@@ -199,9 +199,9 @@ fn without_a_log_every_movie_has_its_mat_file() {
 #[test]
 fn kinds_that_are_switched_off_are_not_written() {
     for (off, left) in [
-        ("movie", ["dff_out", "mat_out", "report"]),
-        ("dff", ["mat_out", "mov_out", "report"]),
-        ("mat", ["dff_out", "mov_out", "report"]),
+        ("movie", ["dff_out", "manifest", "mat_out", "report"]),
+        ("dff", ["manifest", "mat_out", "mov_out", "report"]),
+        ("mat", ["dff_out", "manifest", "mov_out", "report"]),
     ] {
         let dir = tempfile::tempdir().expect("folder");
         let experiment = golden_experiment(dir.path(), "");

@@ -1,34 +1,67 @@
 //! Trials on threads of this machine.
 
-use std::sync::Mutex;
+use super::{Engine, Task, Told};
+use crate::trial::Worker;
+use crate::worker::{Outcome, Reply, perform};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
+use std::time::Instant;
 
-/// What a worker tells while it goes on.
-pub(crate) enum Progress<T> {
+/// Runs the tasks in order, several at a time.
+///
+/// A thread for each trial at a time reads, waits and writes; all that computes within a trial shares the threads of
+/// the common pool, so that trials overlap one another's waiting without more threads computing than there are cores.
+pub(super) fn run(engine: &Engine, tasks: &[Task<'_>], tell: &mut dyn FnMut(Told)) {
+    let largest = tasks
+        .iter()
+        .map(|t| t.trial().input.bytes)
+        .max()
+        .unwrap_or(0);
+    let (jobs, memory) = engine.width(largest);
+    let work = |index: usize| {
+        let task = &tasks[index];
+        let worker = Worker {
+            config: &task.plan.config,
+            data: &task.plan.data,
+            output: &task.plan.output,
+            memory,
+            cancelled: engine.flag(),
+        };
+        let began = Instant::now();
+        let outcome = perform(&worker, task.round, task.trial(), task.session, task.level);
+        Reply::new(task.id.clone(), 0, began, outcome)
+    };
+    each(tasks.len(), jobs, engine.flag(), work, |progress| {
+        match progress {
+            Progress::Started(index) => tell(Told::Started(index)),
+            // Abandoned ones have not ended: the next run does them.
+            Progress::Ended(_, reply) if reply.outcome == Outcome::Interrupted => {}
+            Progress::Ended(index, reply) => tell(Told::Ended(index, Box::new(reply))),
+        }
+    });
+}
+
+/// What a thread tells while it goes on.
+enum Progress<T> {
     Started(usize),
     Ended(usize, T),
 }
 
-/// Calls `work` for every index below `count` on `jobs` threads and `tell` on this one as things happen.
-///
-/// Indices start in order. After `cancelled` is set no further one starts. A panic in `work` becomes the result
-/// that `broken` makes of its message, so that one trial never takes others with it.
-pub(crate) fn run<T: Send>(
+/// Calls `work`, which must not panic, for every index below `count` on `jobs` threads, and `tell` on this one as
+/// things happen. Indices start in order. After `cancelled` is set no further one starts.
+fn each<T: Send>(
     count: usize,
     jobs: usize,
     cancelled: &AtomicBool,
     work: impl Fn(usize) -> T + Sync,
-    broken: impl Fn(usize, String) -> T + Sync,
-    mut tell: impl FnMut(Progress<&T>),
-) -> Vec<Option<T>> {
+    mut tell: impl FnMut(Progress<T>),
+) {
     let next = AtomicUsize::new(0);
-    let results: Mutex<Vec<Option<T>>> = Mutex::new((0..count).map(|_| None).collect());
     let (sender, events) = mpsc::channel();
     std::thread::scope(|scope| {
         for _ in 0..jobs.min(count) {
             let sender = sender.clone();
-            let (next, work, broken) = (&next, &work, &broken);
+            let (next, work) = (&next, &work);
             scope.spawn(move || {
                 while !cancelled.load(Ordering::Relaxed) {
                     let index = next.fetch_add(1, Ordering::Relaxed);
@@ -37,35 +70,15 @@ pub(crate) fn run<T: Send>(
                     }
                     // The receiver outlives this scope; a failed send has nobody to tell.
                     let _ = sender.send(Progress::Started(index));
-                    let caught =
-                        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(index)));
-                    let result = caught.unwrap_or_else(|panic| broken(index, message(&*panic)));
-                    let _ = sender.send(Progress::Ended(index, result));
+                    let _ = sender.send(Progress::Ended(index, work(index)));
                 }
             });
         }
         drop(sender);
         for event in events {
-            match event {
-                Progress::Started(index) => tell(Progress::Started(index)),
-                Progress::Ended(index, result) => {
-                    tell(Progress::Ended(index, &result));
-                    if let Ok(mut all) = results.lock() {
-                        all[index] = Some(result);
-                    }
-                }
-            }
+            tell(event);
         }
     });
-    results
-        .into_inner()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-fn message(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    format!("internal error: {}", text.unwrap_or("unknown"))
 }
 
 /// Half of what the machine has, or half of the control group's limit where there is a lower one.
@@ -92,29 +105,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_index_once_and_a_panic_stays_alone() {
-        let cancelled = AtomicBool::new(false);
-        let mut ended = 0;
-        let results = run(
+    fn every_index_once() {
+        let mut ended = [0; 20];
+        each(
             20,
             3,
-            &cancelled,
-            |i| {
-                assert!(i != 7, "seven");
-                i.to_string()
+            &AtomicBool::new(false),
+            |i| i * i,
+            |event| {
+                if let Progress::Ended(i, square) = event {
+                    assert_eq!(square, i * i);
+                    ended[i] += 1;
+                }
             },
-            |_, message| message,
-            |event| ended += usize::from(matches!(event, Progress::Ended(..))),
         );
-        assert_eq!(ended, 20);
-        for (i, result) in results.iter().enumerate() {
-            let want = if i == 7 {
-                "internal error: seven".to_owned()
-            } else {
-                i.to_string()
-            };
-            assert_eq!(result.as_ref(), Some(&want));
-        }
+        assert_eq!(ended, [1; 20]);
     }
 
     #[test]
@@ -125,7 +130,10 @@ mod tests {
                 cancelled.store(true, Ordering::Relaxed);
             }
         };
-        let results = run(100, 1, &cancelled, work, |_, _| (), |_| ());
-        assert_eq!(results.iter().filter(|r| r.is_some()).count(), 3);
+        let mut ended = 0;
+        each(100, 1, &cancelled, work, |event| {
+            ended += usize::from(matches!(event, Progress::Ended(..)));
+        });
+        assert_eq!(ended, 3);
     }
 }

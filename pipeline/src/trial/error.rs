@@ -2,6 +2,8 @@
 
 use crate::movie::ScratchError;
 use crate::recording::RecordingError;
+use std::io::ErrorKind as IoErrorKind;
+use widefield_storage::ErrorKind;
 
 /// Why a trial failed.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +40,26 @@ pub(crate) enum TrialError {
     Shape(usize, usize, usize, usize),
     #[error("interrupted")]
     Cancelled,
+}
+
+impl TrialError {
+    /// Whether trying again may help: places that do not answer or are full, as opposed to bad input.
+    pub(super) fn retry(&self) -> bool {
+        let may_pass = |source: &std::io::Error| {
+            !matches!(
+                source.kind(),
+                IoErrorKind::NotFound | IoErrorKind::PermissionDenied
+            )
+        };
+        match self {
+            Self::Recording(RecordingError::Io { source, .. }) => may_pass(source),
+            Self::Recording(RecordingError::Storage(error)) | Self::Storage(error) => {
+                matches!(error.kind(), ErrorKind::Full | ErrorKind::Other)
+            }
+            Self::Scratch(_) => true,
+            _ => false,
+        }
+    }
 }
 
 /// Names the step in an error of an operator.

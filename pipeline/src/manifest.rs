@@ -1,0 +1,184 @@
+//! What a later run must know of each trial, in a small object beside the results.
+//!
+//! `manifest/<movie>.json` is written last, when all outputs of a trial are safe. A run that is killed at any moment
+//! therefore leaves nothing that looks finished and is not. Where an earlier run had finished the trial, its manifest
+//! is first marked as unfinished, since new and old outputs may then stand side by side for a while.
+
+use crate::config::{Config, Existing};
+use crate::label::Label;
+use crate::plan::TrialPlan;
+use crate::record::{Input, TrialRecord};
+use crate::trial::described;
+use crate::worker::Decided;
+use ndarray::{Array2, ArrayView2};
+use serde::{Deserialize, Serialize};
+use widefield::BackgroundLevel;
+use widefield_storage::{Error, Place};
+
+/// Folder of these objects in the output place.
+pub(crate) const FOLDER: &str = "manifest";
+
+/// Content of `manifest/<movie>.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Manifest {
+    /// Version of the software.
+    pub(crate) version: String,
+    /// Whether all outputs stand as the record says.
+    pub(crate) finished: bool,
+    /// The experiment.
+    pub(crate) config: Config,
+    /// What the log said of the trial.
+    pub(crate) label: Option<Label>,
+    /// What the session had decided.
+    #[serde(default)]
+    pub(crate) decided: Option<Identity>,
+    /// The trial; of an unfinished one the outputs that may be there.
+    pub(crate) record: TrialRecord,
+    #[serde(skip)]
+    stem: String,
+}
+
+/// What tells one decision of a session from another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Identity {
+    /// The common background.
+    pub(crate) background: Option<f64>,
+    /// CRC-32C of the common mask, a byte a pixel.
+    pub(crate) mask: Option<u32>,
+}
+
+impl Decided {
+    /// What tells this decision from another; nothing where each trial decides for itself.
+    pub(crate) fn identity(&self) -> Option<Identity> {
+        let crc = |mask: &widefield::Mask| {
+            let bytes: Vec<u8> = mask.kept().iter().copied().map(u8::from).collect();
+            crc32c::crc32c(&bytes)
+        };
+        (self.background.is_some() || self.mask.is_some()).then(|| Identity {
+            background: self.background,
+            mask: self.mask.as_ref().map(crc),
+        })
+    }
+}
+
+impl Manifest {
+    /// Of a trial that is about to be processed.
+    pub(crate) fn new(config: &Config, trial: &TrialPlan, decided: &Decided) -> Self {
+        Self {
+            version: crate::VERSION.into(),
+            finished: false,
+            config: config.clone(),
+            label: trial.label.clone(),
+            decided: decided.identity(),
+            record: TrialRecord {
+                outputs: trial.earlier.clone(),
+                ..described(trial)
+            },
+            stem: trial.stem.clone(),
+        }
+    }
+
+    pub(crate) fn name(stem: &str) -> String {
+        format!("{FOLDER}/{stem}.json")
+    }
+
+    pub(crate) fn finished(mut self, record: &TrialRecord) -> Self {
+        self.finished = true;
+        self.record = record.clone();
+        self
+    }
+
+    pub(crate) fn put(&self, output: &Place) -> Result<(), Error> {
+        let json = serde_json::to_vec(self).unwrap_or_default();
+        output.put(&Self::name(&self.stem), json).map(drop)
+    }
+}
+
+/// A description without what does not change results.
+pub(crate) fn comparable(config: &Config) -> Config {
+    let mut c = config.clone();
+    c.data.url.clear();
+    c.output.url = None;
+    c.output.existing = Existing::Resume;
+    c.checks = crate::config::Checks::default();
+    c
+}
+
+/// Content of `manifest/<movie>.measured`: what the first round learned of a trial. One line of JSON, then the mean
+/// image as little-endian f64, row by row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Measurement {
+    version: String,
+    config: Config,
+    input: Input,
+    pub(crate) level: BackgroundLevel,
+    /// Height and width of the mean image.
+    shape: [usize; 2],
+    /// CRC-32C of the mean image.
+    crc32c: u32,
+    #[serde(skip)]
+    stem: String,
+}
+
+impl Measurement {
+    pub(crate) fn new(config: &Config, trial: &TrialPlan, level: BackgroundLevel) -> Self {
+        Self {
+            version: crate::VERSION.into(),
+            config: config.clone(),
+            input: trial.input.clone(),
+            level,
+            shape: [0, 0],
+            crc32c: 0,
+            stem: trial.stem.clone(),
+        }
+    }
+
+    pub(crate) fn name(stem: &str) -> String {
+        format!("{FOLDER}/{stem}.measured")
+    }
+
+    /// Writes it with the mean image `(y, x)`.
+    pub(crate) fn put(mut self, output: &Place, mean: ArrayView2<'_, f64>) -> Result<(), Error> {
+        let pixels: Vec<u8> = mean.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.shape = mean.dim().into();
+        self.crc32c = crc32c::crc32c(&pixels);
+        let mut bytes = serde_json::to_vec(&self).unwrap_or_default();
+        bytes.push(b'\n');
+        bytes.extend(pixels);
+        output.put(&Self::name(&self.stem), bytes).map(drop)
+    }
+
+    /// Reads what [`Measurement::put`] wrote of this trial under these parameters; nothing if it is of another
+    /// movie, of other parameters, of another version of the software, or damaged.
+    pub(crate) fn read(
+        output: &Place,
+        config: &Config,
+        trial: &TrialPlan,
+    ) -> Result<Option<(BackgroundLevel, Array2<f64>)>, Error> {
+        let bytes = match output.read(&Self::name(&trial.stem)) {
+            Ok(bytes) => bytes,
+            Err(Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut parts = bytes.splitn(2, |&b| b == b'\n');
+        let (Some(head), Some(pixels)) = (parts.next(), parts.next()) else {
+            return Ok(None);
+        };
+        let Ok(found) = serde_json::from_slice::<Self>(head) else {
+            return Ok(None);
+        };
+        let same = found.version == crate::VERSION
+            && found.input == trial.input
+            && comparable(&found.config) == comparable(config);
+        if !same || crc32c::crc32c(pixels) != found.crc32c {
+            return Ok(None);
+        }
+        let values = pixels.chunks_exact(8).map(|eight| {
+            let mut bytes = [0; 8];
+            bytes.copy_from_slice(eight);
+            f64::from_le_bytes(bytes)
+        });
+        let mean = Array2::from_shape_vec(found.shape, values.collect());
+        Ok(mean.ok().map(|mean| (found.level, mean)))
+    }
+}

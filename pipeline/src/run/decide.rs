@@ -1,0 +1,44 @@
+//! What is decided once for a session, from the measurements of its trials.
+
+use crate::config::Scope;
+use crate::error::with_causes;
+use crate::manifest::Measurement;
+use crate::plan::Plan;
+use crate::worker::Decided;
+use widefield::BackgroundLevel;
+use widefield::session::MeanOf;
+
+impl Plan {
+    /// Decides from the measured trials `of`, by their order of names; the message of what is not possible.
+    pub(super) fn decide(
+        &self,
+        of: &[usize],
+        levels: &[Option<BackgroundLevel>],
+    ) -> Result<Decided, String> {
+        let analysis = &self.config.analysis;
+        let mut decided = Decided::default();
+        if analysis.background.scope == Scope::Session {
+            let values = of.iter().filter_map(|&i| levels[i]).map(|l| l.value);
+            decided.background = widefield::order::median(values);
+        }
+        if analysis.segmentation.scope == Scope::Session && !of.is_empty() {
+            let mut mean = MeanOf::default();
+            for &i in of {
+                let trial = &self.trials[i];
+                let wrong = |cause: &str| format!("mean image: that of {}: {cause}", trial.file);
+                let read = Measurement::read(&self.output, &self.config, trial);
+                let (_, image) = read
+                    .map_err(|e| wrong(&with_causes(&e)))?
+                    .ok_or_else(|| wrong("is missing"))?;
+                // A movie of another size fails by itself, when the mask does not fit it.
+                if mean.dim().is_none_or(|dim| dim == image.dim()) {
+                    mean.add(image.view()).map_err(|e| wrong(&e.to_string()))?;
+                }
+            }
+            let mean = mean.finish().map_err(|e| format!("mean image: {e}"))?;
+            let mask = analysis.segmentation.rule().mask(mean.view());
+            decided.mask = Some(mask.map_err(|e| format!("mask: {e}"))?);
+        }
+        Ok(decided)
+    }
+}

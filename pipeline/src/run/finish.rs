@@ -1,0 +1,208 @@
+//! What closes a session: texts, indices, reference image, removal of old files, `run.json` and the report.
+
+use super::Event;
+use crate::checks;
+use crate::config::Existing;
+use crate::error::{Error, with_causes};
+use crate::plan::{Plan, RUN_JSON, TrialPlan};
+use crate::record::{Check, Level, Output, RunRecord, Status, Totals, TrialRecord};
+use crate::report::{self, pictures::Pictures};
+use crate::trial::Worker;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+use widefield_storage::mat;
+
+impl Plan {
+    /// Everything after the trials: texts, indices, reference image, old files, record and report.
+    pub(super) fn finish(
+        &self,
+        worker: &Worker<'_>,
+        mut trials: Vec<TrialRecord>,
+        began: Instant,
+        interrupted: bool,
+        tell: &mut dyn FnMut(Event<'_>),
+    ) -> Result<RunRecord, Error> {
+        let mut checks = self.checks.clone();
+        let mut outputs = Vec::new();
+        if !interrupted {
+            match self.session_files(worker, &trials) {
+                Ok(written) => outputs = written,
+                Err(message) => {
+                    tell(Event::Note { message: &message });
+                    checks.push(Check::new(
+                        "session_files",
+                        Level::Fail,
+                        f64::NAN,
+                        f64::NAN,
+                        message,
+                    ));
+                }
+            }
+        }
+        let reporting = Instant::now();
+        let pictures = self.pictures(&trials);
+        let masks: Vec<_> = pictures
+            .iter()
+            .map(|p| p.as_ref().and_then(Pictures::kept))
+            .collect();
+        let behaviour = self.log.as_ref().map(crate::label::SessionLog::record);
+        let session = checks::Session {
+            masks: masks.iter().map(Option::as_ref).collect(),
+            log_starts: self.log.as_ref().map(|l| l.starts()).unwrap_or_default(),
+            behaviour: behaviour.as_ref(),
+        };
+        checks.extend(checks::of_session(&self.config, &mut trials, &session));
+        let mut record = RunRecord {
+            version: crate::VERSION.into(),
+            config: self.config.clone(),
+            behaviour,
+            totals: totals(&trials, outputs, self.ignored.clone(), interrupted),
+            trials,
+            checks,
+        };
+        if !interrupted {
+            self.remove_old(&mut record, tell);
+        }
+        record.totals.seconds = began.elapsed().as_secs_f64();
+        let page = report::html(&record, &pictures);
+        record.totals.report_seconds = reporting.elapsed().as_secs_f64();
+        let finish = |source| Error::Finish { source };
+        self.output
+            .put("report.html", page.into_bytes())
+            .map_err(finish)?;
+        let json = serde_json::to_vec_pretty(&record).unwrap_or_default();
+        self.output.put(RUN_JSON, json).map_err(finish)?;
+        Ok(record)
+    }
+
+    /// What was kept for the report, for each record; `None` where nothing was, or nothing readable.
+    fn pictures(&self, trials: &[TrialRecord]) -> Vec<Option<Pictures>> {
+        let of = |record: &TrialRecord| {
+            let trial = self.trials.iter().find(|t| t.file == record.file)?;
+            // A failed trial may have left pictures in an earlier run; those of this one came with measures.
+            record.quality.as_ref()?;
+            let bytes = self.output.read(&Pictures::name(&trial.stem)).ok()?;
+            serde_json::from_slice(&bytes).ok()
+        };
+        trials.iter().map(of).collect()
+    }
+
+    fn session_files(
+        &self,
+        worker: &Worker<'_>,
+        trials: &[TrialRecord],
+    ) -> Result<Vec<Output>, String> {
+        let mut written = Vec::new();
+        if let Some(log) = &self.log {
+            written = log
+                .write(&self.config, &self.output)
+                .map_err(|e| with_causes(&e))?;
+        }
+        let out = &self.config.output;
+        let first_good = |t: &&TrialPlan| trials.iter().any(|r| r.file == t.file && r.good());
+        if !out.mat.is_empty()
+            && let Some(trial) = self.trials.iter().find(first_good)
+        {
+            let name = format!("{}/refImg.mat", out.mat);
+            let wrong = |cause: String| format!("{name}: {cause}");
+            let mean = worker.raw_mean(trial).map_err(|e| wrong(with_causes(&e)))?;
+            let image =
+                widefield::reference::image(mean.view()).map_err(|e| wrong(e.to_string()))?;
+            let bytes = mat::MatFile::new()
+                .matrix("refImg", image.view(), out.orientation.into())
+                .encode(out.compression)
+                .map_err(|e| wrong(with_causes(&e)))?;
+            written.push(
+                self.output
+                    .put(&name, bytes)
+                    .map_err(|e| with_causes(&e))?
+                    .into(),
+            );
+        }
+        Ok(written)
+    }
+
+    /// Removes what earlier runs left and this one replaced. Only after everything new is safe.
+    fn remove_old(&self, record: &mut RunRecord, tell: &mut dyn FnMut(Event<'_>)) {
+        let trials = record.trials.iter().filter(|t| t.good());
+        let mut keep: BTreeSet<String> = trials
+            .flat_map(|t| &t.outputs)
+            .map(|o| o.path.clone())
+            .collect();
+        keep.extend(record.totals.outputs.iter().map(|o| o.path.clone()));
+        let mut old = Vec::new();
+        if self.config.output.existing == Existing::Clean {
+            if !record.all_done() {
+                tell(Event::Note {
+                    message: "old files are kept, since not everything went well",
+                });
+                return;
+            }
+            let out = &self.config.output;
+            for folder in [&out.movie, &out.dff, &out.mat]
+                .into_iter()
+                .filter(|f| !f.is_empty())
+            {
+                for entry in self.output.list(folder).unwrap_or_default() {
+                    old.push(format!("{folder}/{}", entry.name));
+                }
+            }
+        } else if let Some(previous) = &self.previous {
+            let good: BTreeMap<&str, &TrialRecord> = record
+                .trials
+                .iter()
+                .filter(|t| t.good())
+                .map(|t| (t.file.as_str(), t))
+                .collect();
+            let replaced = previous
+                .trials
+                .iter()
+                .filter(|t| good.contains_key(t.file.as_str()));
+            old.extend(replaced.flat_map(|t| &t.outputs).map(|o| o.path.clone()));
+            // A trial that failed now keeps what an earlier run made of it.
+            let failed = previous
+                .trials
+                .iter()
+                .filter(|t| !good.contains_key(t.file.as_str()));
+            keep.extend(failed.flat_map(|t| &t.outputs).map(|o| o.path.clone()));
+        }
+        for name in old.into_iter().filter(|name| !keep.contains(name)) {
+            if let Err(error) = self.output.remove(&name) {
+                let message = format!("old file could not be removed: {}", with_causes(&error));
+                tell(Event::Note { message: &message });
+                record.checks.push(Check::new(
+                    "old_files",
+                    Level::Warn,
+                    f64::NAN,
+                    f64::NAN,
+                    message,
+                ));
+            }
+        }
+    }
+}
+
+fn totals(
+    trials: &[TrialRecord],
+    outputs: Vec<Output>,
+    ignored: Vec<String>,
+    interrupted: bool,
+) -> Totals {
+    let count = |status| trials.iter().filter(|t| t.status == status).count();
+    let of_trials = trials.iter().filter(|t| t.good()).flat_map(|t| &t.outputs);
+    Totals {
+        trials: trials.len(),
+        ok: count(Status::Ok),
+        failed: count(Status::Failed),
+        skipped: count(Status::Skipped),
+        bytes: of_trials.chain(&outputs).map(|o| o.bytes).sum(),
+        seconds: 0.0,
+        report_seconds: 0.0,
+        ended: jiff::Timestamp::now()
+            .strftime("%Y-%m-%dT%H:%M:%SZ")
+            .to_string(),
+        interrupted,
+        outputs,
+        ignored,
+    }
+}
