@@ -1,38 +1,125 @@
 //! Relative change of fluorescence, dF/F = (F - F0) / F0.
 
 use crate::error::same_shape;
+use crate::normaliser::least;
 use crate::number::narrow;
-use crate::{Baseline, Error, Mask, Subtract};
+use crate::{Baseline, Error, Mask, MovieSource, Normaliser, Subtract};
 use multiversion::multiversion;
 use ndarray::parallel::prelude::*;
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3, ArrayViewMut3, Axis};
+use std::fmt;
 
-/// dF/F of a movie in memory.
+/// What the difference from F0 is divided by.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub enum Denominator {
+    /// F0 itself. Where it is 0 the result is infinite.
+    #[default]
+    F0,
+    /// F0, but at least so many counts, 0 or more: dim pixels count less instead of exploding.
+    Floor(f64),
+    /// F0, but at least so many times, 0 or more, the noise of the pixel: `max(F0, k s)` with
+    /// `s^2 = mean of (F(t + 1) - F(t))^2 / 2` over the movie. Differences of neighbouring frames see noise and
+    /// hardly a slow response (von Neumann 1941). The same whatever gain and unit. At least 2 frames are needed.
+    Noise(f64),
+}
+
+/// What is given for each pixel and frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Output {
+    /// `(F - F0) / D`, 0 at rest, with `D` from [`Denominator`].
+    #[default]
+    DeltaF,
+    /// `1 + (F - F0) / D`, 1 at rest; `F / F0` where `D` is F0.
+    Ratio,
+}
+
+/// How a movie becomes dF/F: baseline, denominator, output.
 ///
-/// For movies that do not fit, use [`Baseline::f0`] and [`normalise_into`] on blocks of frames: the
-/// numbers are the same.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// For movies that do not fit in memory, use [`DeltaF::prepare`] and blocks of frames: the numbers are the same.
+///
+/// ```
+/// use widefield::{Baseline, DeltaF, Denominator, Output};
+///
+/// let movie = ndarray::array![[[100.0, 2.0]], [[125.0, 7.0]]];
+/// let how = DeltaF::new(Baseline::frames(0..1)).denominator(Denominator::Floor(10.0)).output(Output::Ratio);
+/// assert_eq!(how.to_string(), "F/F0, F0 = mean of frames 0..1, at least 10 counts");
+/// let dff = how.compute(movie.view())?;
+/// assert_eq!(dff.values, ndarray::array![[[1.0, 1.0]], [[1.25, 1.5]]]);
+/// assert_eq!(dff.how, how);
+/// # Ok::<(), widefield::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
 pub struct DeltaF {
     baseline: Baseline,
+    denominator: Denominator,
+    output: Output,
 }
 
 /// What [`DeltaF::compute`] gives.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Dff {
-    /// (F - F0) / F0, `(t, y, x)`, dimensionless: 0.01 is one per cent.
+    /// (F - F0) / F0, `(t, y, x)`, dimensionless: 0.01 is one per cent. Or what else was asked for as
+    /// [`Output`] and [`Denominator`].
     pub values: Array3<f32>,
-    /// F0 in the unit of the movie, `(y, x)`.
+    /// F0 in the unit of the movie, `(y, x)`; the mean over time if it changes.
     pub f0: Array2<f64>,
-    /// Pixels whose F0 is 0 or infinite, so that dF/F is not finite in some frame. Pixels whose F0
+    /// Pixels whose values are not finite in some frame, as F0 is 0 or infinite. Pixels whose F0
     /// is NaN count as masked and are left out.
     pub nonfinite_pixels: usize,
+    /// How these values came to be.
+    pub how: DeltaF,
 }
 
 impl DeltaF {
-    /// dF/F with F0 from `baseline`.
+    /// dF/F with F0 from `baseline`, divided by F0.
     pub fn new(baseline: Baseline) -> Self {
-        Self { baseline }
+        Self {
+            baseline,
+            denominator: Denominator::F0,
+            output: Output::DeltaF,
+        }
+    }
+
+    /// The same with another denominator.
+    #[must_use]
+    pub fn denominator(mut self, denominator: Denominator) -> Self {
+        self.denominator = denominator;
+        self
+    }
+
+    /// The same with another output.
+    #[must_use]
+    pub fn output(mut self, output: Output) -> Self {
+        self.output = output;
+        self
+    }
+
+    /// Estimates F0, and what else is needed before the first block of frames.
+    ///
+    /// Pixels that `mask` does not keep become NaN.
+    ///
+    /// # Errors
+    /// As [`Baseline::estimate`]; [`Error::Parameter`] if the denominator is negative or not finite,
+    /// [`Error::TooFewFrames`] if there is no noise to estimate.
+    pub fn prepare(
+        &self,
+        movie: &(impl MovieSource + ?Sized),
+        subtract: &Subtract,
+        mask: &Mask,
+    ) -> Result<Normaliser, Error> {
+        let least = least(self.denominator, movie, subtract)?;
+        let f0 = self.baseline.estimate(movie, subtract, mask)?;
+        Ok(Normaliser::new(
+            f0,
+            *subtract,
+            mask,
+            self.denominator,
+            self.output,
+            least,
+        ))
     }
 
     /// dF/F of a movie `(t, y, x)` whose background is already taken off.
@@ -52,24 +139,45 @@ impl DeltaF {
     /// ```
     ///
     /// # Errors
-    /// [`Error::BaselineEmpty`] or [`Error::BaselineBeyondEnd`] if the baseline does not fit the movie.
+    /// As [`DeltaF::prepare`].
     pub fn compute(&self, clean: ArrayView3<'_, f32>) -> Result<Dff, Error> {
-        let f0 = self.baseline.f0(clean, &Subtract::NOTHING)?;
+        let (_, height, width) = clean.dim();
+        // Pixels without a number in some frame must stay out of what all pixels have in common.
+        let mask = match self.baseline {
+            Baseline::Bleaching { .. } => {
+                Mask::from_kept(Subtract::NOTHING.mean(clean)?.mapv(|mean| !mean.is_nan()))
+            }
+            _ => Mask::none((height, width)),
+        };
+        let normaliser = self.prepare(&clean, &Subtract::NOTHING, &mask)?;
         let mut values = Array3::zeros(clean.raw_dim());
-        let masked = Mask::from_kept(f0.mapv(|f0| !f0.is_nan()));
-        normalise_into(
-            clean,
-            &Subtract::NOTHING,
-            f0.view(),
-            &masked,
-            values.view_mut(),
-        )?;
-        let nonfinite_pixels = nonfinite_pixels(f0.view(), &masked);
+        normaliser.block_into(&clean, 0, clean, values.view_mut())?;
+        let f0 = normaliser.f0().image().to_owned();
+        let kept = mask.kept();
+        let masked = f0.iter().zip(&kept);
+        let masked = masked.filter(|(f0, kept)| **kept && f0.is_nan()).count();
         Ok(Dff {
             values,
+            nonfinite_pixels: normaliser.nonfinite_pixels() - masked,
             f0,
-            nonfinite_pixels,
+            how: self.clone(),
         })
+    }
+}
+
+/// Output, baseline and denominator, in words.
+impl fmt::Display for DeltaF {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let output = match self.output {
+            Output::DeltaF => "dF/F0",
+            Output::Ratio => "F/F0",
+        };
+        write!(f, "{output}, F0 = {}", self.baseline)?;
+        match self.denominator {
+            Denominator::F0 => Ok(()),
+            Denominator::Floor(counts) => write!(f, ", at least {counts} counts"),
+            Denominator::Noise(times) => write!(f, ", at least {times} times the noise"),
+        }
     }
 }
 

@@ -131,6 +131,22 @@ pub enum Error {
         /// What its owner says.
         reason: String,
     },
+    /// Fewer frames than the estimate needs.
+    #[error("the movie has {found} frames, {what} needs at least {needed}")]
+    TooFewFrames {
+        /// Which estimate.
+        what: &'static str,
+        /// Fewest that would do.
+        needed: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// The light over time is nothing that a bleaching curve could follow.
+    #[error("no bleaching curve: {reason}")]
+    NoCurve {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// The baseline takes frames that the movie does not have.
     #[error("baseline frames {start}..{end} reach beyond the movie of {n_frames} frames")]
     BaselineBeyondEnd {

@@ -47,8 +47,9 @@
 //!
 //! # Movies larger than memory
 //!
-//! [`Resizer`], [`MeanImage`], [`Baseline::range`] and [`dff::normalise_into`] take frames or blocks of
-//! frames. Any blocks give the bits that the whole movie gives.
+//! [`Resizer`], [`MeanImage`] and [`dff::normalise_into`] take frames or blocks of frames;
+//! [`Baseline::estimate`] and [`DeltaF::prepare`] read whatever is a [`MovieSource`], [`Normaliser`] turns its
+//! blocks into dF/F. Any blocks give the bits that the whole movie gives.
 //!
 //! # Conventions
 //!
@@ -80,6 +81,7 @@ pub mod direct;
 mod error;
 pub mod invalid;
 mod mean_image;
+mod normaliser;
 mod number;
 pub mod order;
 pub mod quality;
@@ -98,10 +100,11 @@ mod time;
 
 pub use background::gaussian_fit::GaussianFit;
 pub use background::{Background, BackgroundLevel};
-pub use baseline::Baseline;
-pub use dff::{DeltaF, Dff};
+pub use baseline::{Baseline, F0};
+pub use dff::{DeltaF, Denominator, Dff, Output};
 pub use error::Error;
 pub use mean_image::MeanImage;
+pub use normaliser::Normaliser;
 pub use resize::{Resize, Resizer, Size};
 pub use segment::{Mask, Segmentation};
 pub use source::MovieSource;

@@ -14,17 +14,43 @@ use std::cmp::Ordering;
 #[must_use]
 pub fn percentile(values: impl IntoIterator<Item = f64>, percent: f64) -> Option<f64> {
     let mut values: Array1<Value> = values.into_iter().map(Value).collect();
-    let last = values.len().checked_sub(1)?;
-    let place = percent.clamp(0.0, 100.0) / 100.0 * count(last);
-    let low = index(place);
-    let between = place - count(low);
+    let (low, between) = place(values.len(), percent)?;
     let Value(lower) = values.get_from_sorted_mut(low);
     // An exact place needs no neighbour, which may be infinite.
-    if between == 0.0 || low == last {
+    if between == 0.0 {
         return Some(lower);
     }
     let Value(upper) = values.get_from_sorted_mut(low + 1);
     Some(lower + (upper - lower) * between)
+}
+
+/// Which of `n` sorted values a percentile follows, and how far it is from there to the next one; `None`
+/// without values. A distance above 0 means that there is a next one.
+pub(crate) fn place(n: usize, percent: f64) -> Option<(usize, f64)> {
+    let last = n.checked_sub(1)?;
+    let place = percent.clamp(0.0, 100.0) / 100.0 * count(last);
+    let low = index(place);
+    if low >= last {
+        return Some((last, 0.0));
+    }
+    Some((low, place - count(low)))
+}
+
+/// A whole number that sorts as the f32 does: -NaN, negative numbers, -0, 0, positive numbers, NaN.
+#[inline(always)]
+pub(crate) fn key(value: f32) -> i32 {
+    flip(value.to_bits().cast_signed())
+}
+
+/// The f32 of a [`key`].
+#[inline(always)]
+pub(crate) fn of_key(key: i32) -> f32 {
+    f32::from_bits(flip(key).cast_unsigned())
+}
+
+#[inline(always)]
+fn flip(bits: i32) -> i32 {
+    bits ^ ((bits >> 31).cast_unsigned() >> 1).cast_signed()
 }
 
 /// The median; of an even number the mean of the middle two. `None` without values.
@@ -87,6 +113,25 @@ mod tests {
         assert!(percentile([nan, 1.0, -nan], 50.0).unwrap().is_nan());
         assert_eq!(percentile([f64::INFINITY, 2.0, 1.0], 50.0), Some(2.0));
         assert_eq!(percentile([f64::INFINITY, 1.0], 100.0), Some(f64::INFINITY));
+    }
+
+    #[test]
+    fn keys_sort_as_the_numbers_do() {
+        let values = [
+            f32::NEG_INFINITY,
+            -2.5,
+            -1e-45,
+            -0.0,
+            0.0,
+            1e-45,
+            3.0,
+            f32::INFINITY,
+        ];
+        assert!(values.map(key).is_sorted());
+        assert!(key(f32::NAN) > key(f32::INFINITY));
+        for value in values {
+            assert_eq!(of_key(key(value)).to_bits(), value.to_bits());
+        }
     }
 
     #[test]

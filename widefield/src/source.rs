@@ -2,7 +2,8 @@
 
 use crate::Error;
 use crate::error::same_shape;
-use ndarray::{ArrayView3, ArrayViewMut3, Axis, Slice};
+use ndarray::parallel::prelude::*;
+use ndarray::{Array2, Array3, ArrayView3, ArrayViewMut2, ArrayViewMut3, Axis, Slice};
 use std::ops::Range;
 
 /// A movie `(t, y, x)` whose frames and rows can be read as often as needed.
@@ -73,6 +74,79 @@ fn part_into(
     same_shape("part of the movie", part.shape(), out.shape())?;
     out.assign(&part);
     Ok(())
+}
+
+/// Bytes of movie read at a time.
+const PART_BYTES: usize = 8 << 20;
+
+/// Calls `work` with blocks of the given frames in order, each with the number of its first frame.
+pub(crate) fn each_block(
+    movie: &(impl MovieSource + ?Sized),
+    frames: Range<usize>,
+    mut work: impl FnMut(usize, ArrayView3<'_, f32>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let (n_frames, height, width) = movie.dim();
+    let frames = frames.start.min(n_frames)..frames.end.min(n_frames);
+    if let Some(movie) = movie.in_memory() {
+        let part = Slice::from(frames.start..frames.end.max(frames.start));
+        return work(frames.start, movie.slice_axis(Axis(0), part));
+    }
+    let length = (PART_BYTES / 4 / (height * width).max(1)).max(1);
+    let mut buffer = Array3::zeros((length.min(frames.len()), height, width));
+    let mut first = frames.start;
+    while first < frames.end {
+        let n = length.min(frames.end - first);
+        let mut block = buffer.slice_axis_mut(Axis(0), Slice::from(..n));
+        movie.frames_into(first..first + n, block.view_mut())?;
+        work(first, block.view())?;
+        first += n;
+    }
+    Ok(())
+}
+
+/// Calls `work` with the given frames.
+pub(crate) fn with_frames(
+    movie: &(impl MovieSource + ?Sized),
+    frames: Range<usize>,
+    work: impl FnOnce(ArrayView3<'_, f32>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let (n_frames, height, width) = movie.dim();
+    let frames = frames.start.min(n_frames)..frames.end.min(n_frames);
+    if let Some(movie) = movie.in_memory() {
+        return work(movie.slice_axis(Axis(0), Slice::from(frames)));
+    }
+    let mut buffer = Array3::zeros((frames.len(), height, width));
+    movie.frames_into(frames, buffer.view_mut())?;
+    work(buffer.view())
+}
+
+/// Fills an image `(y, x)` from all frames: `work` is called in parallel with tiles of rows `(t, rows, x)`
+/// and the rows of the image below them.
+pub(crate) fn image_of(
+    movie: &(impl MovieSource + ?Sized),
+    work: impl Fn(ArrayView3<'_, f32>, ArrayViewMut2<'_, f64>) + Sync,
+) -> Result<Array2<f64>, Error> {
+    let (n_frames, height, width) = movie.dim();
+    let mut image = Array2::zeros((height, width));
+    let fits = PART_BYTES / 4 / (n_frames * width).max(1);
+    let shared = height.div_ceil(4 * rayon::current_num_threads());
+    let rows = fits.min(shared).max(1);
+    image
+        .axis_chunks_iter_mut(Axis(0), rows)
+        .into_par_iter()
+        .enumerate()
+        .try_for_each(|(tile, out)| {
+            let range = tile * rows..tile * rows + out.nrows();
+            if let Some(movie) = movie.in_memory() {
+                work(movie.slice_axis(Axis(1), Slice::from(range)), out);
+                return Ok(());
+            }
+            let mut buffer = Array3::zeros((n_frames, out.nrows(), width));
+            movie.rows_into(range, buffer.view_mut())?;
+            work(buffer.view(), out);
+            Ok(())
+        })?;
+    Ok(image)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Frames and seconds.
 
 use crate::number::count;
+use std::ops::Range;
 
 /// Time of every frame: `frame / sample_rate_hz + first_frame_s`, in f64.
 ///
@@ -42,6 +43,17 @@ impl TimeAxis {
         }
         low
     }
+
+    /// The frames of `n_frames` whose time is from `from_s` on and before `to_s`; empty if there are none.
+    ///
+    /// ```
+    /// let axis = widefield::TimeAxis { sample_rate_hz: 20.0, first_frame_s: -3.0 };
+    /// assert_eq!(axis.frames_between(-2.5, -2.0, 200), 10..20);
+    /// ```
+    pub fn frames_between(&self, from_s: f64, to_s: f64, n_frames: usize) -> Range<usize> {
+        let end = self.frames_before(to_s, n_frames);
+        self.frames_before(from_s, n_frames).min(end)..end
+    }
 }
 
 #[cfg(test)]
@@ -60,6 +72,13 @@ mod tests {
                 assert_eq!(axis.frames_before(s, 100), count, "rate {rate}, before {s}");
             }
         }
+        let axis = TimeAxis {
+            sample_rate_hz: 20.0,
+            first_frame_s: -3.0,
+        };
+        assert_eq!(axis.frames_between(-3.0, -2.9, 100), 0..2);
+        assert_eq!(axis.frames_between(-2.0, -2.5, 100), 10..10);
+        assert!(axis.frames_between(50.0, 60.0, 100).is_empty());
         for rate in [0.0, -20.0, f64::NAN] {
             let axis = TimeAxis {
                 sample_rate_hz: rate,

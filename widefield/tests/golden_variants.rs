@@ -1,9 +1,9 @@
 //! Variants of the operators against Pillow, numpy and SciPy; `python/variants.py` makes the values.
 
-use ndarray::Array2;
+use ndarray::{Array1, Array2, Array3};
 use ndarray_npy::{ReadNpyExt, ReadableElement};
 use std::fs::File;
-use widefield::{Resize, Size};
+use widefield::{Baseline, DeltaF, Denominator, Mask, Resize, Size, Subtract};
 
 fn load<A: ReadNpyExt>(name: &str) -> A {
     let path = format!("{}/tests/data/{name}.npy", env!("CARGO_MANIFEST_DIR"));
@@ -36,5 +36,63 @@ fn resizing_equals_pillow() {
                 );
             }
         }
+    }
+}
+
+/// F0 of every frame: what F is where dF/F is 0, from the values and a denominator of 1 count.
+fn f0_of(baseline: Baseline, movie: &Array3<f32>) -> Array3<f64> {
+    let how = DeltaF::new(baseline).denominator(Denominator::Floor(1e6));
+    let dff = how.compute(movie.view()).unwrap();
+    movie.mapv(f64::from) - dff.values.mapv(f64::from) * 1e6
+}
+
+#[test]
+fn baselines_equal_numpy_and_scipy() {
+    let movie: Array3<f32> = load("variants/baseline_movie");
+    let image = |baseline: Baseline| baseline.f0(movie.view(), &Subtract::NOTHING).unwrap();
+    for (name, baseline) in [
+        ("median", Baseline::Median),
+        ("percentile_8", Baseline::Percentile(8.0)),
+    ] {
+        let numpy: Array2<f64> = array2(&format!("variants/baseline_{name}"));
+        for (ours, numpy) in image(baseline).iter().zip(&numpy) {
+            assert!((ours - numpy).abs() < 1e-12 * numpy, "{name}");
+        }
+    }
+    let maximin = |smoothing_sd_frames, span_frames| Baseline::Maximin {
+        smoothing_sd_frames,
+        span_frames,
+    };
+    let sliding = Baseline::SlidingPercentile {
+        percent: 20.0,
+        span_frames: 21,
+    };
+    for (name, baseline) in [
+        ("maximin_3_21", maximin(3.0, 21)),
+        ("maximin_40_30", maximin(40.0, 30)),
+        ("sliding_20_21", sliding),
+    ] {
+        let theirs: Array3<f64> = load(&format!("variants/baseline_{name}"));
+        let mean = theirs.mean_axis(ndarray::Axis(0)).unwrap();
+        for (ours, theirs) in image(baseline.clone()).iter().zip(&mean) {
+            assert!((ours - theirs).abs() < 1e-12 * theirs, "{name}");
+        }
+        for (ours, theirs) in f0_of(baseline, &movie).iter().zip(&theirs) {
+            // A dF/F of up to 3e-3 in f32, times 1e6.
+            assert!((ours - theirs).abs() < 3e-4, "{name}: {ours} and {theirs}");
+        }
+    }
+}
+
+#[test]
+fn the_bleaching_curve_equals_that_of_scipy() {
+    let movie: Array3<f32> = load("variants/baseline_movie");
+    let scipy: Array1<f64> = load("variants/baseline_bleaching");
+    let f0 = Baseline::Bleaching { frames: None };
+    let f0 = f0.estimate(&movie.view(), &Subtract::NOTHING, &Mask::none((3, 4)));
+    let f0 = f0.unwrap();
+    for (ours, scipy) in f0.curve().unwrap().iter().zip(&scipy) {
+        // Around a minimum the cost changes by the square of the distance from it.
+        assert!((ours - scipy).abs() < 1e-7, "{ours} and {scipy}");
     }
 }

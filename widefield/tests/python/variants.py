@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from scipy import ndimage, optimize
 
 DATA = Path(__file__).parent.parent / "data"
 OUT = DATA / "variants"
@@ -33,6 +34,38 @@ def resize():
             save(f"resize_{case}_{name}", np.asarray(image))
 
 
+def baselines():
+    """12 pixels over 90 frames: noise on light that fades, with some responses."""
+    rng = np.random.default_rng(4)
+    time = np.arange(90.0)
+    fade = 0.12 * np.exp(-time / 35) + 0.9
+    level = rng.uniform(500, 3000, (3, 4))
+    movie = fade[:, None, None] * level * rng.normal(1, 0.01, (90, 3, 4))
+    movie[40:52, 1] *= 1.2
+    movie = movie.astype(np.float32)
+    save("baseline_movie", movie)
+    movie = movie.astype(np.float64)
+    save("baseline_median", np.median(movie, 0))
+    save("baseline_percentile_8", np.percentile(movie, 8, axis=0))
+    # suite2p's `maximin`: sigma 3 frames, 21 frames.
+    low = ndimage.gaussian_filter1d(movie, 3.0, axis=0)
+    low = ndimage.minimum_filter1d(low, 21, axis=0)
+    save("baseline_maximin_3_21", ndimage.maximum_filter1d(low, 21, axis=0))
+    low = ndimage.gaussian_filter1d(movie, 40.0, axis=0)
+    low = ndimage.minimum_filter1d(low, 30, axis=0)
+    save("baseline_maximin_40_30", ndimage.maximum_filter1d(low, 30, axis=0))
+    sliding = [np.percentile(movie[max(t - 10, 0) : t + 11], 20, axis=0) for t in range(90)]
+    save("baseline_sliding_20_21", sliding)
+    mean = movie.mean((1, 2))
+    decay = lambda t, a, k, c: a * np.exp(-k * t) + c
+    best, _ = optimize.curve_fit(
+        decay, time, mean, (mean[0] - mean[-1], 1 / 30, mean[-1]), xtol=1e-14, ftol=1e-14
+    )
+    curve = decay(time, *best)
+    save("baseline_bleaching", curve / curve.mean())
+
+
 if __name__ == "__main__":
     OUT.mkdir(exist_ok=True)
     resize()
+    baselines()

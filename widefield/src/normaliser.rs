@@ -1,0 +1,358 @@
+//! Counts to dF/F, block after block of frames, whatever F0 and denominator.
+
+use crate::baseline::local::Local;
+use crate::baseline::{Buffers, Course, F0, PIECE};
+use crate::error::same_shape;
+use crate::number::{count, narrow};
+use crate::source::{each_block, with_frames};
+use crate::{Denominator, Error, Mask, MovieSource, Output, Subtract, dff};
+use multiversion::multiversion;
+use ndarray::parallel::prelude::*;
+use ndarray::{
+    Array2, Array3, ArrayView1, ArrayView3, ArrayViewMut1, ArrayViewMut3, Axis, Slice, Zip,
+};
+use std::ops::Range;
+
+/// Turns blocks of frames into dF/F; made by [`DeltaF::prepare`](crate::DeltaF::prepare).
+///
+/// ```
+/// use ndarray::{Array3, Axis, array, s};
+/// use widefield::{Baseline, DeltaF, Mask, Subtract};
+///
+/// let movie = array![[[160.0_f32]], [[185.0]], [[110.0]]];
+/// let subtract = Subtract { background: 60.0, clamp_negative: true };
+/// let source = movie.view();
+/// let normaliser = DeltaF::new(Baseline::Median).prepare(&source, &subtract, &Mask::none((1, 1)))?;
+/// let mut dff = Array3::zeros((3, 1, 1));
+/// for first in 0..3 {
+///     let range = s![first..first + 1, .., ..];
+///     normaliser.block_into(&source, first, movie.slice(range), dff.slice_mut(range))?;
+/// }
+/// assert_eq!(dff, array![[[0.0]], [[0.25]], [[-0.5]]]);
+/// # Ok::<(), widefield::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Normaliser {
+    f0: F0,
+    subtract: Subtract,
+    mask: Mask,
+    /// F0 where pixels are kept, NaN elsewhere.
+    kept: Array2<f64>,
+    /// What the denominator is at least, `(y, x)` or one row for all.
+    least: Array2<f64>,
+    /// Whether this is dF/F0 and nothing else.
+    plain: bool,
+    /// What is added to the quotient.
+    add: f64,
+    nonfinite_pixels: usize,
+}
+
+impl Normaliser {
+    pub(crate) fn new(
+        f0: F0,
+        subtract: Subtract,
+        mask: &Mask,
+        denominator: Denominator,
+        output: Output,
+        least: Array2<f64>,
+    ) -> Self {
+        let mut kept = f0.image().to_owned();
+        kept.zip_mut_with(&mask.kept(), |f0, &kept| {
+            if !kept {
+                *f0 = f64::NAN;
+            }
+        });
+        let plain = f0.is_constant() && denominator == Denominator::F0 && output == Output::DeltaF;
+        let mut normaliser = Self {
+            f0,
+            subtract,
+            mask: mask.clone(),
+            kept,
+            least,
+            plain,
+            add: match output {
+                Output::DeltaF => 0.0,
+                Output::Ratio => 1.0,
+            },
+            nonfinite_pixels: 0,
+        };
+        normaliser.nonfinite_pixels = normaliser.count_nonfinite();
+        normaliser
+    }
+
+    /// F0 as it was estimated, masked pixels included.
+    pub fn f0(&self) -> &F0 {
+        &self.f0
+    }
+
+    /// Kept pixels whose values are not finite in some frame, because F0 is not, or the denominator is 0.
+    pub fn nonfinite_pixels(&self) -> usize {
+        self.nonfinite_pixels
+    }
+
+    /// Values of a block of frames `(t, y, x)` of counts, the first of them frame `first` of `movie`; `movie` is
+    /// only looked at where F0 follows the trace, and must then be the one F0 was estimated from.
+    ///
+    /// In f64, rounded once to f32. Masked pixels are NaN. Blocks of any length and any number of threads give
+    /// the same bits. Where F0 follows the trace, the frames around the block are read each time, so blocks
+    /// should not be much shorter than its span.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if block, movie or output have another shape than F0, or the block reaches beyond the
+    /// movie; [`Error::Source`] if the movie cannot be read.
+    pub fn block_into(
+        &self,
+        movie: &(impl MovieSource + ?Sized),
+        first: usize,
+        block: ArrayView3<'_, f32>,
+        mut out: ArrayViewMut3<'_, f32>,
+    ) -> Result<(), Error> {
+        if self.plain {
+            let f0 = self.kept.view();
+            return dff::normalise_into(block, &self.subtract, f0, &self.mask, out);
+        }
+        same_shape("block of frames", self.kept.shape(), &block.shape()[1..])?;
+        same_shape("dF/F", block.shape(), out.shape())?;
+        if !out.is_standard_layout() {
+            let mut copy = Array3::zeros(out.raw_dim());
+            self.block_into(movie, first, block, copy.view_mut())?;
+            out.assign(&copy);
+            return Ok(());
+        }
+        let block = block.as_standard_layout();
+        match self.f0.course() {
+            Course::Constant => self.scaled(block.view(), |_| 1.0, out),
+            Course::Scaled(curve) => {
+                let frames = first..first.saturating_add(block.len_of(Axis(0)));
+                let Some(curve) = curve.get(frames.clone()) else {
+                    return Err(beyond(&frames, curve.len(), self.kept.dim()));
+                };
+                self.scaled(block.view(), |t| curve[t], out);
+            }
+            Course::Local { local, .. } => {
+                let (n_frames, height, width) = movie.dim();
+                same_shape("movie", self.kept.shape(), &[height, width])?;
+                let frames = first..first.saturating_add(block.len_of(Axis(0)));
+                if frames.end > n_frames {
+                    return Err(beyond(&frames, n_frames, (height, width)));
+                }
+                let needed = local.needs(&frames);
+                let read_from = needed.start;
+                with_frames(movie, needed, |read| {
+                    self.following(local, read, read_from, frames, block.view(), out);
+                    Ok(())
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// F0 is the image times a number for each frame of the block.
+    fn scaled(
+        &self,
+        block: ArrayView3<'_, f32>,
+        scale: impl Fn(usize) -> f64 + Sync,
+        mut out: ArrayViewMut3<'_, f32>,
+    ) {
+        out.axis_iter_mut(Axis(0))
+            .into_par_iter()
+            .zip(block.axis_iter(Axis(0)))
+            .enumerate()
+            .for_each_init(Vec::new, |f0, (t, (mut out, frame))| {
+                let scale = scale(t);
+                for (y, kept) in self.kept.rows().into_iter().enumerate() {
+                    f0.clear();
+                    f0.extend(kept.iter().map(|f0| f0 * scale));
+                    self.row(y, 0, f0, frame.row(y), out.row_mut(y));
+                }
+            });
+    }
+
+    /// F0 follows the trace, whose frames from `first` on are `read`.
+    fn following(
+        &self,
+        local: &Local,
+        read: ArrayView3<'_, f32>,
+        first: usize,
+        frames: Range<usize>,
+        block: ArrayView3<'_, f32>,
+        mut out: ArrayViewMut3<'_, f32>,
+    ) {
+        let rows = out.axis_iter_mut(Axis(1)).into_par_iter().enumerate();
+        rows.for_each_init(
+            || (Buffers::default(), Vec::new()),
+            |(buffers, masked), (y, mut out)| {
+                let width = out.ncols();
+                for start in (0..width).step_by(PIECE) {
+                    let columns = start..(start + PIECE).min(width);
+                    let part = Slice::from(columns.clone());
+                    let kept = self.kept.row(y);
+                    let kept = kept.slice_axis(Axis(0), part);
+                    let pixels = (y, columns);
+                    let f0 = buffers.f0(local, read, first, pixels, &self.subtract, frames.clone());
+                    for (t, f0) in f0.chunks_exact(kept.len()).enumerate() {
+                        masked.clear();
+                        // NaN where the pixel is masked, F0 of this frame elsewhere.
+                        let chosen = f0.iter().zip(kept);
+                        masked.extend(
+                            chosen.map(|(&f0, kept)| if kept.is_nan() { *kept } else { f0 }),
+                        );
+                        let counts = block.index_axis(Axis(0), t);
+                        let counts = counts.row(y);
+                        let mut row = out.row_mut(t);
+                        let row = row.slice_axis_mut(Axis(0), part);
+                        self.row(y, start, masked, counts.slice_axis(Axis(0), part), row);
+                    }
+                }
+            },
+        );
+    }
+
+    /// Part of a row from column `start` on, with F0 for each pixel. Rows of frames and output are in order.
+    fn row(
+        &self,
+        y: usize,
+        start: usize,
+        f0: &[f64],
+        counts: ArrayView1<'_, f32>,
+        mut out: ArrayViewMut1<'_, f32>,
+    ) {
+        let least = self.least_row(y);
+        let (Some(counts), Some(out), Some(least)) =
+            (counts.to_slice(), out.as_slice_mut(), least.to_slice())
+        else {
+            return;
+        };
+        let (background, floor) = (self.subtract.background, self.subtract.floor());
+        quotients(
+            counts,
+            f0,
+            &least[start..],
+            background,
+            floor,
+            self.add,
+            out,
+        );
+    }
+
+    fn least_row(&self, y: usize) -> ArrayView1<'_, f64> {
+        self.least.row(y.min(self.least.nrows() - 1))
+    }
+
+    fn count_nonfinite(&self) -> usize {
+        let lost = |(y, x): (usize, usize), mean: f64| {
+            let least = self.least_row(y)[x];
+            let (zero, lowest) = match self.f0.course() {
+                // The numbers an image is scaled with are above 0.
+                Course::Constant | Course::Scaled(_) => (mean == 0.0, mean),
+                Course::Local { zero, lowest, .. } => (zero[(y, x)], lowest[(y, x)]),
+            };
+            !mean.is_finite()
+                || (least == 0.0 && lowest <= 0.0)
+                || ((least < 0.0 || least.is_nan()) && zero)
+        };
+        let pixels = self.f0.image();
+        let kept = self.mask.kept();
+        pixels
+            .indexed_iter()
+            .filter(|&(place, &mean)| kept[place] && lost(place, mean))
+            .count()
+    }
+}
+
+fn beyond(frames: &Range<usize>, n_frames: usize, (height, width): (usize, usize)) -> Error {
+    Error::Shape {
+        what: "movie up to the end of the block",
+        expected: vec![frames.end, height, width],
+        found: vec![n_frames, height, width],
+    }
+}
+
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+fn quotients(
+    counts: &[f32],
+    f0: &[f64],
+    least: &[f64],
+    background: f64,
+    floor: f64,
+    add: f64,
+    out: &mut [f32],
+) {
+    for (((out, &count), &f0), &least) in out.iter_mut().zip(counts).zip(f0).zip(least) {
+        let value = f64::from(count) - background;
+        let value = if value < floor { floor } else { value };
+        let denominator = if f0 < least { least } else { f0 };
+        *out = narrow((value - f0) / denominator + add);
+    }
+}
+
+/// What the denominator is at least: minus infinity, a number, or an image.
+pub(crate) fn least(
+    denominator: Denominator,
+    movie: &(impl MovieSource + ?Sized),
+    subtract: &Subtract,
+) -> Result<Array2<f64>, Error> {
+    let (_, _, width) = movie.dim();
+    let checked = |name, value: f64| {
+        if value.is_finite() && value >= 0.0 {
+            return Ok(value);
+        }
+        let expected = "a number from 0 on";
+        Err(Error::Parameter {
+            name,
+            value,
+            expected,
+        })
+    };
+    Ok(match denominator {
+        Denominator::F0 => Array2::from_elem((1, width), f64::NEG_INFINITY),
+        Denominator::Floor(counts) => Array2::from_elem((1, width), checked("floor", counts)?),
+        Denominator::Noise(times) => {
+            let times = checked("times of the noise", times)?;
+            noise(movie, subtract)?.mapv(|noise| noise * times)
+        }
+    })
+}
+
+/// The noise of every pixel from differences of neighbouring frames, see [`Denominator::Noise`].
+fn noise(movie: &(impl MovieSource + ?Sized), subtract: &Subtract) -> Result<Array2<f64>, Error> {
+    let (n_frames, height, width) = movie.dim();
+    if n_frames < 2 {
+        return Err(Error::TooFewFrames {
+            what: "the noise",
+            needed: 2,
+            found: n_frames,
+        });
+    }
+    let mut squares = Array2::<f64>::zeros((height, width));
+    let mut previous: Option<Array2<f32>> = None;
+    each_block(movie, 0..n_frames, |_, block| {
+        let rows = squares.axis_iter_mut(Axis(0)).into_par_iter().enumerate();
+        rows.for_each(|(y, mut squares)| {
+            let before = previous.iter().map(|frame| frame.row(y));
+            let frames = before.chain(
+                block
+                    .axis_iter(Axis(0))
+                    .map(|frame| frame.index_axis_move(Axis(0), y)),
+            );
+            let mut earlier: Option<ArrayView1<'_, f32>> = None;
+            for row in frames {
+                if let Some(earlier) = earlier {
+                    Zip::from(&mut squares)
+                        .and(earlier)
+                        .and(row)
+                        .for_each(|sum, &a, &b| {
+                            *sum += (subtract.value(b) - subtract.value(a)).powi(2);
+                        });
+                }
+                earlier = Some(row);
+            }
+        });
+        let last = block.len_of(Axis(0)).checked_sub(1);
+        previous = last.map(|last| block.index_axis(Axis(0), last).to_owned());
+        Ok(())
+    })?;
+    let twice = 2.0 * count(n_frames - 1);
+    squares.mapv_inplace(|sum| (sum / twice).sqrt());
+    Ok(squares)
+}
