@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::label::{Label, SessionLog};
 use crate::manifest::comparable;
 use crate::record::{Check, Input, Level, Output, RunRecord, TrialRecord};
+use crate::trial::Reference;
 use crate::worker::{CONTRACT, Decided, Request, Round};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -61,6 +62,7 @@ pub struct Plan {
     pub(crate) log: Option<SessionLog>,
     pub(crate) checks: Vec<Check>,
     pub(crate) previous: Option<RunRecord>,
+    pub(crate) reference: Reference,
 }
 
 /// What one trial needs. As text, for a worker elsewhere, it leaves out [`TrialPlan::work`].
@@ -167,6 +169,7 @@ impl Plan {
             log,
             checks,
             previous,
+            reference: Reference::default(),
         })
     }
 

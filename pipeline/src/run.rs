@@ -349,6 +349,7 @@ impl Run<'_> {
             output: &plan.output,
             memory: self.engine.width(largest).1,
             cancelled: self.engine.flag(),
+            reference: &plan.reference,
         };
         let trials = std::mem::take(&mut state.records);
         let result = plan.finish(

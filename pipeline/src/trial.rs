@@ -3,11 +3,13 @@
 mod error;
 mod intake;
 mod memory;
+mod reference;
 mod stage;
 mod write;
 
 pub(crate) use error::TrialError;
 pub(crate) use memory::needs;
+pub(crate) use reference::Reference;
 
 use crate::checks;
 use crate::config::Config;
@@ -34,6 +36,8 @@ pub(crate) struct Worker<'a> {
     /// Bytes one trial may hold.
     pub(crate) memory: u64,
     pub(crate) cancelled: &'a AtomicBool,
+    /// Keeps what the reference image is made of.
+    pub(crate) reference: &'a Reference,
 }
 
 /// How a trial ended.
@@ -83,7 +87,10 @@ impl Worker<'_> {
         let mut pictures = Pictures::default();
         let mut retry = false;
         match self.process(trial, session, level, &mut record, &mut pictures) {
-            Ok(()) => record.status = Status::Ok,
+            Ok(mean) => {
+                record.status = Status::Ok;
+                self.reference.offer(&trial.file, mean);
+            }
             Err(error) => retry = fail(&mut record, &error),
         }
         self.keep(trial, &pictures, &mut record);
@@ -110,6 +117,7 @@ impl Worker<'_> {
         *record.seconds.entry("report".into()).or_default() += began.elapsed().as_secs_f64();
     }
 
+    /// Fills the record; the mean over frames of the resized movie, before subtraction.
     fn process(
         &self,
         trial: &TrialPlan,
@@ -117,7 +125,7 @@ impl Worker<'_> {
         level: Option<&BackgroundLevel>,
         record: &mut TrialRecord,
         pictures: &mut Pictures,
-    ) -> Result<(), TrialError> {
+    ) -> Result<Array2<f64>, TrialError> {
         let mut stage = Stage::new(record);
         let intake = self.intake(trial)?;
         stage.ends("read");
@@ -209,11 +217,11 @@ impl Worker<'_> {
         self.write(trial, &normal, block, stage.record, &mut gather)?;
         stage.ends("write");
         stage.moves(gather.spent, "write", "report");
-        gather
+        let mean = gather
             .finish(stage.quality(), pictures)
             .map_err(analysis("report"))?;
         stage.ends("report");
-        Ok(())
+        Ok(mean)
     }
 
     fn alive(&self) -> Result<(), TrialError> {

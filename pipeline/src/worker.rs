@@ -155,6 +155,7 @@ impl Request {
                     output: &output,
                     memory: self.memory,
                     cancelled,
+                    reference: &trial::Reference::default(),
                 };
                 let perform = || {
                     let Self {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use widefield_pipeline::config::Override;
 use widefield_pipeline::record::Status;
 use widefield_pipeline::simulate::{Faults, Layout, SceneConfig, Session};
-use widefield_pipeline::{Engine, Experiment};
+use widefield_pipeline::{Engine, Event, Experiment};
 use widefield_storage::Place;
 
 /// Below the buffers of the writers, so that no movie is kept in memory, and less than the movies of [`session`].
@@ -69,9 +69,13 @@ fn outcome(
         let bytes = std::fs::read(out.path().join(&name)).expect("read");
         (name, bytes)
     };
+    // These tell how long things took.
+    let tells_times = |name: &String| {
+        name == "run.json" || name == "report.html" || name.starts_with("manifest/")
+    };
     let outputs = files(out.path())
         .into_iter()
-        .filter(|name| name != "run.json" && name != "report.html");
+        .filter(|name| !tells_times(name));
     let outputs = outputs.map(read).collect();
     let mut record = serde_json::to_value(&record).expect("JSON");
     for key in ["seconds", "report_seconds", "ended"] {
@@ -154,6 +158,28 @@ fn the_session_s_decisions_and_late_frames_are_the_same() {
         whole.1["config"]["analysis"]["background"]["frames"],
         json!([40, 70])
     );
+}
+
+/// Movies are read once: the reference image comes from the pass over the first.
+#[test]
+fn the_reference_image_needs_no_second_reading() {
+    let dir = tempfile::tempdir().expect("folder");
+    let experiment = session(dir.path(), Layout::Framed);
+    let (whole, _) = outcome(&experiment, Engine::local(), &[]);
+    let plan = Experiment::load(&experiment)
+        .expect("experiment")
+        .plan()
+        .expect("plan");
+    let engine = Engine::local().jobs(4);
+    let forget = |event: Event<'_>| {
+        if let Event::Ended { record } = event {
+            std::fs::remove_file(dir.path().join(&record.file)).expect("remove");
+        }
+    };
+    let record = plan.run(engine, forget).expect("run");
+    assert!(record.all_done(), "{:?}", record.checks);
+    let image = std::fs::read(dir.path().join("mat_out/refImg.mat")).expect("reference image");
+    assert!(image == whole["mat_out/refImg.mat"]);
 }
 
 #[test]

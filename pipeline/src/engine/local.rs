@@ -26,6 +26,7 @@ pub(super) fn run(engine: &Engine, tasks: &[Task<'_>], tell: &mut dyn FnMut(Told
             output: &task.plan.output,
             memory,
             cancelled: engine.flag(),
+            reference: &task.plan.reference,
         };
         let began = Instant::now();
         let outcome = perform(&worker, task.round, task.trial(), task.session, task.level);

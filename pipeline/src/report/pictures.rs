@@ -185,12 +185,12 @@ impl Gather {
         Ok(())
     }
 
-    /// Fills in what the pass gave.
+    /// Fills in what the pass gave; the mean over frames, counts.
     pub(crate) fn finish(
         self,
         quality: &mut Quality,
         pictures: &mut Pictures,
-    ) -> Result<(), widefield::Error> {
+    ) -> Result<Array2<f64>, widefield::Error> {
         let summary = self.summary.finish()?;
         let finite = |value: f64| value.is_finite().then_some(value);
         let trace = &summary.trace;
@@ -204,7 +204,7 @@ impl Gather {
         pictures.mean = Picture::of(summary.mean.mapv(narrow).view());
         pictures.max = Picture::of(summary.max.view());
         pictures.peak = Picture::of(self.peak.finish().view());
-        Ok(())
+        Ok(summary.mean)
     }
 }
 

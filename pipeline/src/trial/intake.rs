@@ -30,7 +30,6 @@ pub(super) struct Intake {
 
 /// Decodes, repairs, clears and resizes the frames of one recording.
 pub(super) struct Decoder {
-    from: Size,
     resizer: Resizer,
     above: u16,
     /// What threads need for a frame; as many as decode at a time.
@@ -39,8 +38,19 @@ pub(super) struct Decoder {
 
 struct Tool {
     bytes: Vec<u8>,
-    pixels: Array2<u16>,
     resizer: Resizer,
+}
+
+/// What can go wrong between the bytes of a row and its resized pixels.
+enum RowError {
+    Decode(dcimg::Error),
+    Resize(widefield::Error),
+}
+
+impl From<widefield::Error> for RowError {
+    fn from(error: widefield::Error) -> Self {
+        Self::Resize(error)
+    }
 }
 
 /// What is seen of a frame beside its pixels.
@@ -92,8 +102,12 @@ impl Worker<'_> {
         })
     }
 
-    /// The mean over frames of the resized movie, before subtraction, without keeping the movie.
+    /// The mean over frames of the resized movie, before subtraction: the one kept from the trial's run, or else
+    /// read again, without keeping the movie.
     pub(crate) fn raw_mean(&self, trial: &TrialPlan) -> Result<Array2<f64>, TrialError> {
+        if let Some(mean) = self.reference.of(&trial.file) {
+            return Ok(mean);
+        }
         let recording = Recording::open(self.data, &trial.file)?;
         let sizes = sizes(self.config, &recording)?;
         let room = sizes.room(self.memory)?;
@@ -126,7 +140,6 @@ impl Decoder {
     fn new(config: &Config, sizes: &Sizes) -> Result<Self, TrialError> {
         let resize = Resize::from(config.analysis.resize);
         Ok(Self {
-            from: sizes.camera,
             resizer: resize
                 .resizer(sizes.camera, sizes.resized)
                 .map_err(analysis("resize"))?,
@@ -147,18 +160,19 @@ impl Decoder {
         let decoded: Result<Vec<Seen>, TrialError> = frames
             .map(|(i, out)| {
                 let mut tool = self.tool();
-                let Tool {
-                    bytes,
-                    pixels,
-                    resizer,
-                } = &mut tool;
+                let Tool { bytes, resizer } = &mut tool;
                 let seen = block.frame(first + i, bytes, |frame| {
-                    let wrong = |error| block.format(error);
-                    frame.read_into(pixels.view_mut()).map_err(wrong)?;
-                    let cleared = widefield::invalid::clear(pixels.view_mut(), self.above);
-                    resizer
-                        .frame_u16_into(pixels.view(), out)
-                        .map_err(analysis("resize"))?;
+                    let named = |error| TrialError::from(block.format(error));
+                    let rows = frame.rows::<u16>().map_err(named)?;
+                    let row = |y: usize, row: &mut [u16]| {
+                        rows.read_into(y, row).map_err(RowError::Decode)
+                    };
+                    let cleared = resizer
+                        .rows_u16_into(self.above, row, out)
+                        .map_err(|error| match error {
+                            RowError::Decode(error) => named(error),
+                            RowError::Resize(error) => analysis("resize")(error),
+                        })?;
                     let stamp = frame.stamp();
                     Ok::<_, TrialError>(Seen { cleared, stamp })
                 })?;
@@ -174,7 +188,6 @@ impl Decoder {
         let spare = self.tools().pop();
         spare.unwrap_or_else(|| Tool {
             bytes: Vec::new(),
-            pixels: Array2::zeros((self.from.height, self.from.width)),
             resizer: self.resizer.clone(),
         })
     }

@@ -49,7 +49,7 @@ pub(super) struct Room {
     pub(super) in_memory: bool,
     /// Frames that are worked on at a time.
     pub(super) block: usize,
-    /// Frames that are asked for with one request.
+    /// Frames that are read and decoded at a time: from a store, with one request.
     pub(super) request: usize,
     /// Raw bytes that may be on their way.
     pub(super) ahead: u64,
@@ -87,8 +87,11 @@ impl Sizes {
         holds.min().unwrap_or(u64::MAX)
     }
 
-    /// Frames in one request, when `block` frames are worked on at a time.
+    /// Frames that are read and decoded at a time, when `block` frames are worked on at a time.
     fn request(&self, block: usize) -> usize {
+        if !self.remote {
+            return block;
+        }
         let frames = (REQUEST / self.stored_frame.max(1)).max(1);
         block.min(usize::try_from(frames).unwrap_or(usize::MAX))
     }

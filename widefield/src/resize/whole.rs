@@ -136,7 +136,8 @@ impl Whole {
         self.border.clear();
         for y in start..start + weights.len() {
             let sums = &self.sums[y % kept(self.ratio) * width..][..width];
-            self.border.extend(sums.iter().map(|&sum| sum as f32 * scale));
+            self.border
+                .extend(sums.iter().map(|&sum| sum as f32 * scale));
         }
         passes::along_columns(&self.border, width, 0, weights, out);
     }
