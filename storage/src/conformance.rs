@@ -360,7 +360,10 @@ fn readers_see_whole_objects(place: &Place, folder: &str) -> Result<(), String> 
         let writers: Vec<_> = (1..=4_u8)
             .map(|writer| {
                 scope.spawn(move || {
-                    (0..5).try_for_each(|_| kind(place.put(path, vec![writer; 100_000])))
+                    (0..5).try_for_each(|_| {
+                        let put = place.put(path, vec![writer; 100_000]);
+                        put.map(drop).map_err(told)
+                    })
                 })
             })
             .collect();
@@ -372,7 +375,7 @@ fn readers_see_whole_objects(place: &Place, folder: &str) -> Result<(), String> 
         writers
             .into_iter()
             .try_for_each(|writer| match writer.join() {
-                Ok(result) => result.map_err(|kind| format!("a writer failed: {kind:?}")),
+                Ok(result) => result.map_err(|reason| format!("a writer failed: {reason}")),
                 Err(_) => Err("a writer panicked".to_owned()),
             })
     })?;

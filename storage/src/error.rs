@@ -17,8 +17,8 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// The URL names a kind of place that this version cannot open.
-    #[error("{url}: places of the kind {scheme}:// are not yet available")]
+    /// The URL names a kind of place that this build cannot open.
+    #[error("{url}: this program was built without places of the kind {scheme}://")]
     NotAvailable {
         /// The URL, without credentials and query.
         url: String,
@@ -57,6 +57,14 @@ pub enum Error {
         /// The cause as the system states it.
         #[source]
         source: Cause,
+    },
+    /// The place can do this never, whatever the object.
+    #[error("{object}: {doing} is not possible in places of this kind")]
+    Unsupported {
+        /// Place and name.
+        object: String,
+        /// What was asked for.
+        doing: &'static str,
     },
     /// The disk, the quota or the permitted file size is used up.
     #[error("{object}: {doing}: no space left")]
@@ -121,8 +129,10 @@ pub enum ErrorKind {
     NotFound,
     /// The object changed while it was read.
     Changed,
-    /// The kind of place cannot be opened by this version.
+    /// The kind of place cannot be opened by this build.
     NotAvailable,
+    /// This kind of place cannot do it.
+    Unsupported,
     /// Access was refused.
     Permission,
     /// Disk, quota or permitted file size used up.
@@ -143,6 +153,7 @@ impl Error {
             Error::NotFound { .. } => ErrorKind::NotFound,
             Error::Changed { .. } => ErrorKind::Changed,
             Error::NotAvailable { .. } => ErrorKind::NotAvailable,
+            Error::Unsupported { .. } => ErrorKind::Unsupported,
             Error::Permission { .. } => ErrorKind::Permission,
             Error::Full { .. } => ErrorKind::Full,
             Error::TooLarge { .. } => ErrorKind::TooLarge,

@@ -157,7 +157,6 @@ pub(crate) fn same_version(one: &Entry, other: &Entry) -> bool {
 }
 
 /// An object of a store, of which parts are asked for.
-#[derive(Debug)]
 pub(crate) struct Part {
     pub(crate) store: Arc<dyn ObjectStore>,
     pub(crate) path: Path,

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use crate::Error;
+use crate::cloud::Cloud;
 
-/// Schemes that belong to the project's contract and that a later version opens.
-const LATER: [&str; 10] = [
+/// Schemes that some build of this library opens.
+const KNOWN: [&str; 10] = [
     "swift", "s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "http", "https",
 ];
 
@@ -19,6 +20,15 @@ pub(crate) enum Location {
     /// A container of the OpenStack account that the environment names, and the folder in it.
     #[cfg(feature = "swift")]
     Swift { container: String, folder: String },
+    /// A bucket or container of a provider's account that the environment names.
+    Cloud {
+        cloud: Cloud,
+        bucket: String,
+        folder: String,
+    },
+    /// A folder of a web server, without a slash at its end.
+    #[cfg(feature = "http")]
+    Web(String),
 }
 
 impl Location {
@@ -26,74 +36,102 @@ impl Location {
     ///
     /// Only `scheme://` makes a URL, so that paths with a colon stay paths.
     pub(crate) fn parse(base: &Path, url: &str) -> Result<Self, Error> {
-        let wrong = |reason: &str| Error::Url {
+        let wrong = |reason: String| Error::Url {
             url: without_secrets(url),
-            reason: reason.into(),
+            reason,
         };
         if url.is_empty() {
-            return Err(wrong("empty path; \".\" is the current folder"));
+            return Err(wrong("empty path; \".\" is the current folder".to_owned()));
         }
         if url.contains('\0') {
-            return Err(wrong("a NUL byte cannot be part of a path"));
+            return Err(wrong("a NUL byte cannot be part of a path".to_owned()));
         }
         let Some((scheme, rest)) = split_scheme(url) else {
             return absolute(&base.join(url), url).map(Location::Folder);
         };
         let scheme = scheme.to_ascii_lowercase();
         match scheme.as_str() {
-            "file" => {
-                let parsed = url::Url::parse(url).map_err(|error| wrong(&error.to_string()))?;
-                if parsed.query().is_some() || parsed.fragment().is_some() {
-                    return Err(wrong("write ? as %3F and # as %23 in a file URL"));
-                }
-                let path = parsed
-                    .to_file_path()
-                    .map_err(|()| wrong("a file URL is file:///path on this machine"))?;
-                absolute(&path, url).map(Location::Folder)
-            }
+            "file" => file(url)
+                .map_err(wrong)
+                .and_then(|path| absolute(&path, url))
+                .map(Location::Folder),
             "memory" => {
                 let (name, folder) = rest.split_once('/').unwrap_or((rest, ""));
-                let folder = folder.trim_end_matches('/');
-                if !folder.is_empty() {
-                    crate::name::check(folder)
-                        .map_err(|reason| wrong(&format!("the folder {reason}")))?;
-                }
-                Ok(Location::Memory {
-                    name: name.to_owned(),
-                    folder: folder.to_owned(),
-                })
+                let (name, folder) = (name.to_owned(), self::folder(folder).map_err(wrong)?);
+                Ok(Location::Memory { name, folder })
             }
             #[cfg(feature = "swift")]
             "swift" => {
-                let (container, folder) = rest.split_once('/').unwrap_or((rest, ""));
-                if container.is_empty() {
-                    return Err(wrong("the container is missing: swift://container/prefix"));
-                }
-                if container.contains(['@', ':', '?', '#']) {
-                    return Err(wrong(
-                        "a container has none of @ : ? #, and credentials belong into the environment",
-                    ));
-                }
-                let folder = folder.trim_end_matches('/');
-                if !folder.is_empty() {
-                    crate::name::check(folder)
-                        .map_err(|reason| wrong(&format!("the folder {reason}")))?;
-                }
-                Ok(Location::Swift {
-                    container: container.to_owned(),
-                    folder: folder.to_owned(),
+                let (container, folder) = bucket(rest).map_err(wrong)?;
+                Ok(Location::Swift { container, folder })
+            }
+            #[cfg(feature = "http")]
+            "http" | "https" => web(url).map(Location::Web).map_err(wrong),
+            known if KNOWN.contains(&known) => {
+                let cloud = Cloud::of(known).ok_or_else(|| Error::NotAvailable {
+                    url: without_secrets(url),
+                    scheme: scheme.clone(),
+                })?;
+                let (bucket, folder) = bucket(rest).map_err(wrong)?;
+                Ok(Location::Cloud {
+                    cloud,
+                    bucket,
+                    folder,
                 })
             }
-            known if LATER.contains(&known) => Err(Error::NotAvailable {
-                url: without_secrets(url),
-                scheme,
-            }),
-            _ => Err(wrong(&format!(
+            _ => Err(wrong(format!(
                 "unknown kind of place {scheme}://; known are paths, file://, memory://, swift://, \
                  s3://, gs://, az://, http:// and https://"
             ))),
         }
     }
+}
+
+/// The path of a `file://` URL.
+fn file(url: &str) -> Result<PathBuf, String> {
+    let parsed = url::Url::parse(url).map_err(|error| error.to_string())?;
+    if parsed.query().is_some() || parsed.fragment().is_some() {
+        return Err("write ? as %3F and # as %23 in a file URL".to_owned());
+    }
+    let path = parsed.to_file_path();
+    path.map_err(|()| "a file URL is file:///path on this machine".to_owned())
+}
+
+/// A checked folder of a store; `""` is the top.
+fn folder(text: &str) -> Result<String, String> {
+    let folder = text.trim_end_matches('/');
+    if !folder.is_empty() {
+        crate::name::check(folder).map_err(|reason| format!("the folder {reason}"))?;
+    }
+    Ok(folder.to_owned())
+}
+
+/// Bucket or container, and the folder in it, both literal.
+fn bucket(rest: &str) -> Result<(String, String), String> {
+    let (bucket, folder) = rest.split_once('/').unwrap_or((rest, ""));
+    if bucket.is_empty() {
+        return Err("the container or bucket is missing: scheme://container/folder".to_owned());
+    }
+    if bucket.contains(['@', ':', '?', '#']) {
+        return Err(
+            "a container or bucket has none of @ : ? #, and credentials belong into the environment"
+                .to_owned(),
+        );
+    }
+    Ok((bucket.to_owned(), self::folder(folder)?))
+}
+
+/// The URL of a folder on a web server.
+#[cfg(feature = "http")]
+fn web(url: &str) -> Result<String, String> {
+    let parsed = url::Url::parse(url).map_err(|error| error.to_string())?;
+    if !parsed.username().is_empty() || parsed.password().is_some() {
+        return Err("credentials do not belong into a URL".to_owned());
+    }
+    if parsed.query().is_some() || parsed.fragment().is_some() {
+        return Err("write ? as %3F and # as %23 in the path".to_owned());
+    }
+    Ok(parsed.as_str().trim_end_matches('/').to_owned())
 }
 
 fn absolute(path: &Path, url: &str) -> Result<PathBuf, Error> {
@@ -187,16 +225,22 @@ mod tests {
     }
 
     #[test]
-    fn later_schemes_say_which() {
+    fn schemes_that_this_build_cannot_open_are_named() {
         for url in [
             #[cfg(not(feature = "swift"))]
             "swift://c/p",
+            #[cfg(not(feature = "s3"))]
             "s3://b/p",
+            #[cfg(not(feature = "gs"))]
             "gs://b",
+            #[cfg(not(feature = "az"))]
             "az://c/x",
+            #[cfg(not(feature = "http"))]
             "http://h/x",
+            #[cfg(not(feature = "http"))]
             "https://h/",
-        ] {
+        ] as [&str; _]
+        {
             let error = parse(url).unwrap_err();
             let scheme = url.split(':').next().unwrap();
             assert!(matches!(&error, Error::NotAvailable { scheme: s, .. } if s == scheme));

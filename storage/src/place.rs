@@ -44,17 +44,26 @@ pub struct Place {
 }
 
 impl Place {
-    /// Opens a path, `file://` URL, `memory://` URL or, with the feature `swift`, `swift://` URL.
+    /// Opens a path or URL.
+    ///
+    /// | URL | what | feature |
+    /// | --- | --- | --- |
+    /// | a path, `file:///path` | a folder of the file system | |
+    /// | `memory://name/folder` | objects in memory, for tests | |
+    /// | `swift://container/folder` | OpenStack Swift; credentials `OS_*` or `ST_*` | `swift` |
+    /// | `s3://bucket/folder` | S3 and its relatives; `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, `AWS_ENDPOINT`, `AWS_ALLOW_HTTP`, ... | `s3` |
+    /// | `gs://bucket/folder` | Google Cloud Storage; `GOOGLE_*` | `gs` |
+    /// | `az://container/folder` | Azure Blob Storage; `AZURE_*` | `az` |
+    /// | `http(s)://host/folder` | a web server; reading by name only | `http` |
     ///
     /// Nothing is touched yet: a folder that is to be written need not exist. `memory://name/folder`
     /// is shared within the process by all that name it; `memory://` without a
-    /// name belongs to this value and its clones. `swift://container/folder` is taken literally,
-    /// without escapes, and the account is that of the credentials in the environment.
+    /// name belongs to this value and its clones. Folders in stores are taken literally, without
+    /// escapes; the account is that of the credentials in the environment.
     ///
     /// # Errors
-    /// [`Error::NotAvailable`] for the schemes that a later version opens (`s3`, `gs`, `az`,
-    /// `http`, `https`; without its feature `swift`), [`Error::Url`] for what is no place at
-    /// all and for missing credentials.
+    /// [`Error::NotAvailable`] for schemes whose feature this build lacks, [`Error::Url`] for what
+    /// is no place at all and for missing credentials.
     pub fn open(url: &str) -> Result<Self, Error> {
         Self::open_in(Path::new(""), url)
     }
@@ -82,6 +91,25 @@ impl Place {
                     objects: Arc::new(store),
                 }
             }
+            Location::Cloud {
+                cloud,
+                bucket,
+                folder,
+            } => {
+                let top = format!("{cloud}://{bucket}");
+                let store = cloud
+                    .open(&bucket)
+                    .map_err(|error| unusable(&top, &error))?;
+                Self::of_store(store, &top, &folder)?
+            }
+            #[cfg(feature = "http")]
+            Location::Web(url) => {
+                let store = crate::cloud::web(&url).map_err(|error| unusable(&url, &error))?;
+                Place {
+                    objects: Arc::new(Store::read_only(store, url.clone())),
+                    url,
+                }
+            }
             #[cfg(feature = "swift")]
             Location::Swift { container, folder } => {
                 let url = format!("swift://{}", name::within(&container, &folder));
@@ -105,16 +133,35 @@ impl Place {
     /// [`Error::Name`] if that cannot be a folder.
     #[cfg(feature = "swift")]
     pub fn of_swift(swift: &crate::swift::Swift, folder: &str) -> Result<Self, Error> {
-        if !folder.is_empty() {
-            name::check(folder).map_err(|reason| Error::Name {
-                place: swift.to_string(),
-                name: folder.to_owned(),
-                reason,
-            })?;
-        }
-        let url = name::within(&swift.to_string(), folder);
+        let url = url_of_folder(&swift.to_string(), folder)?;
         Ok(Place {
             objects: Arc::new(Store::swift(swift, url.clone(), folder.to_owned())),
+            url,
+        })
+    }
+
+    /// The folder `folder` (`""` is the top) of any store, which messages call `url`.
+    ///
+    /// For stores that need other settings than those in the environment, and for kinds that
+    /// this library does not know.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use widefield_storage::Place;
+    ///
+    /// let store = Arc::new(object_store::memory::InMemory::new());
+    /// let place = Place::of_store(store, "mine://here", "a/b")?;
+    /// place.put("x", b"1".to_vec())?;
+    /// assert_eq!(place.url(), "mine://here/a/b");
+    /// # Ok::<(), widefield_storage::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Name`] if that cannot be a folder.
+    pub fn of_store(store: Arc<dyn ObjectStore>, url: &str, folder: &str) -> Result<Self, Error> {
+        let url = url_of_folder(url, folder)?;
+        Ok(Place {
+            objects: Arc::new(Store::new(store, url.clone(), folder.to_owned())),
             url,
         })
     }
@@ -133,8 +180,8 @@ impl Place {
     /// does not exist is empty, as in stores, which have no folders.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if the top folder of a file system does not exist, and what the system
-    /// or store reports.
+    /// [`Error::NotFound`] if the top folder of a file system does not exist, [`Error::Unsupported`]
+    /// for web servers, and what the system or store reports.
     pub fn list(&self, folder: &str) -> Result<Vec<Entry>, Error> {
         self.check_folder(folder)?;
         let mut entries = self.objects.list(folder)?;
@@ -313,4 +360,31 @@ impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.url)
     }
+}
+
+/// URL of a folder within `url`.
+fn url_of_folder(url: &str, folder: &str) -> Result<String, Error> {
+    if !folder.is_empty() {
+        name::check(folder).map_err(|reason| Error::Name {
+            place: url.to_owned(),
+            name: folder.to_owned(),
+            reason,
+        })?;
+    }
+    Ok(name::within(url, folder))
+}
+
+/// A store that its settings do not describe.
+fn unusable(url: &str, error: &object_store::Error) -> Error {
+    let mut reason = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        // Some texts contain that of their cause.
+        if !reason.contains(&inner.to_string()) {
+            reason = format!("{reason}: {inner}");
+        }
+        cause = inner.source();
+    }
+    let url = url.to_owned();
+    Error::Url { url, reason }
 }

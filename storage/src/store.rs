@@ -19,13 +19,15 @@ use crate::scratch::Scratch;
 use crate::{Error, runtime, temporary};
 
 /// A folder of an object store.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Store {
     store: Arc<dyn ObjectStore>,
     /// URL of the folder without credentials, for messages.
     url: String,
     /// Folder within the store, without slashes at its ends; `""` is the top.
     folder: String,
+    /// Objects can be read by name, and nothing else.
+    read_only: bool,
     /// The same store, where it has more to sweep than the temporary folder.
     #[cfg(feature = "swift")]
     swift: Option<crate::swift::Swift>,
@@ -38,15 +40,37 @@ const PART: u64 = 64 << 20;
 /// Stores limit the number of parts, Swift to 1000.
 const MOST_PARTS: u64 = 900;
 
+/// Attempts at a put that others overtake.
+const OVERTAKEN: u32 = 8;
+
 impl Store {
     pub(crate) fn new(store: Arc<dyn ObjectStore>, url: String, folder: String) -> Self {
         Store {
             store,
             url,
             folder,
+            read_only: false,
             #[cfg(feature = "swift")]
             swift: None,
         }
+    }
+
+    /// A store whose objects can be read by name, and nothing else.
+    #[cfg(feature = "http")]
+    pub(crate) fn read_only(store: Arc<dyn ObjectStore>, url: String) -> Self {
+        Store {
+            read_only: true,
+            ..Store::new(store, url, String::new())
+        }
+    }
+
+    /// Refuses what a read-only store cannot do.
+    fn able(&self, name: &str, doing: &'static str) -> Result<(), Error> {
+        if self.read_only {
+            let object = self.object(name);
+            return Err(Error::Unsupported { object, doing });
+        }
+        Ok(())
     }
 
     /// A folder of a container.
@@ -170,8 +194,18 @@ impl Store {
     }
 }
 
+/// Without the store, whose own form might show credentials.
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Objects for Store {
     fn list(&self, folder: &str) -> Result<Vec<Entry>, Error> {
+        self.able(folder, "listing")?;
         let listing = self.run(folder, "listing", |store, path| async move {
             store.list_with_delimiter(Some(&path)).await
         });
@@ -253,18 +287,26 @@ impl Objects for Store {
     }
 
     fn put(&self, name: &str, bytes: Bytes) -> Result<Written, Error> {
+        self.able(name, "writing")?;
         let written = Written {
             name: name.to_owned(),
             bytes: bytes.len() as u64,
             crc32c: crc32c::crc32c(&bytes),
         };
         self.run(name, "writing", |store, path| async move {
-            store.put(&path, bytes.into()).await
+            let mut attempt = 1;
+            loop {
+                match store.put(&path, bytes.clone().into()).await {
+                    Err(error) if attempt < OVERTAKEN && lacks_tag(&error) => attempt += 1,
+                    other => return other,
+                }
+            }
         })?;
         Ok(written)
     }
 
     fn remove(&self, name: &str) -> Result<(), Error> {
+        self.able(name, "removing")?;
         let gone = self.run(name, "removing", |store, path| async move {
             store.delete(&path).await
         });
@@ -282,6 +324,7 @@ impl Objects for Store {
     }
 
     fn scratch(&self, name: &str) -> Result<Scratch, Error> {
+        self.able(name, "writing")?;
         Scratch::for_store(self.clone(), name, self.object(name))
     }
 
@@ -334,6 +377,10 @@ pub(crate) fn translate(object: String, doing: &'static str, error: object_store
             doing,
             source,
         },
+        // A listing of what is in no bucket: only the text of the answer says so.
+        object_store::Error::Generic { source, .. } if no_bucket(&*source) => {
+            Error::NotFound { object }
+        }
         // Its own text would only repeat the cause.
         object_store::Error::Generic { source, .. } => Error::Other {
             object,
@@ -353,4 +400,30 @@ fn is_full(source: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
     source
         .downcast_ref::<crate::swift::failure::Failure>()
         .is_some_and(crate::swift::failure::Failure::is_full)
+}
+
+/// Whether an answer that says yes has no tag: so does S3 as Swift speaks it when another put of the
+/// same object, which began later, came first.
+fn lacks_tag(error: &object_store::Error) -> bool {
+    matches!(error, object_store::Error::Generic { source, .. }
+        if source.to_string().contains("ETag Header missing"))
+}
+
+/// Whether the store answered that the bucket or container itself is missing.
+fn no_bucket(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if [
+            "<Code>NoSuchBucket</Code>",
+            "<Code>ContainerNotFound</Code>",
+        ]
+        .iter()
+        .any(|code| text.contains(code))
+        {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }

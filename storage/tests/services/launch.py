@@ -22,6 +22,7 @@ if program == "rings":
         builder.get_ring().save(os.path.join(folder, kind + ".ring.gz"))
     sys.exit(0)
 module = {"proxy": "swift.proxy.server", "account": "swift.account.server",
-          "container": "swift.container.server", "object": "swift.obj.server"}[program]
+          "container": "swift.container.server", "object": "swift.obj.server",
+          "updater": "swift.obj.updater"}[program]
 sys.argv = ["swift-" + program] + sys.argv[3:]
 sys.exit(importlib.import_module(module).main())
