@@ -16,6 +16,9 @@ pub enum Error {
     Storage(#[from] widefield_storage::Error),
     /// The named log is not there, or no text.
     #[error("behaviour log {place}/{name}: {cause}")]
+    #[diagnostic(help(
+        "data.behaviour_log is the name of a file in data.url; without that key trials are not labelled"
+    ))]
     Log {
         /// Where it should be.
         place: String,

@@ -33,6 +33,26 @@ pub(crate) struct SessionLog {
     left_out: u32,
 }
 
+/// That the log is missing, with the texts that are there instead.
+fn no_such_file(data: &Place) -> Result<String, Error> {
+    let entries = data.list("")?;
+    let is_text = |name: &&str| name.ends_with(".txt") || name.ends_with(".log");
+    let texts: Vec<&str> = entries
+        .iter()
+        .map(|e| e.name.as_str())
+        .filter(is_text)
+        .collect();
+    let most = 8;
+    Ok(match texts.len() {
+        0 => "there is no such file, and no other text file there".into(),
+        n if n > most => format!(
+            "there is no such file; texts there: {}, ...",
+            texts[..most].join(", ")
+        ),
+        _ => format!("there is no such file; texts there: {}", texts.join(", ")),
+    })
+}
+
 impl SessionLog {
     /// Reads the log that the configuration names; `None` if it names none.
     pub(crate) fn load(config: &Config, data: &Place) -> Result<Option<Self>, Error> {
@@ -45,7 +65,7 @@ impl SessionLog {
             cause,
         };
         if data.head(name)?.is_none() {
-            return Err(wrong("there is no such file".into()));
+            return Err(wrong(no_such_file(data)?));
         }
         let bytes = data.read(name)?;
         // Names of stimuli are ASCII; a stray byte of another encoding must not cost the log.

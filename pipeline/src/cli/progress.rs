@@ -1,33 +1,147 @@
-//! One bar on a terminal, plain lines otherwise.
+//! What a run says while it goes on: a bar on a terminal, lines of text or of JSON elsewhere.
 
 use super::output;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
-use widefield_pipeline::Event;
-use widefield_pipeline::record::{Check, Level, Status, TrialRecord};
+use std::time::{Duration, Instant};
+use widefield_pipeline::record::{Check, Level, RunRecord, Status, TrialRecord};
+use widefield_pipeline::{Event, Plan, Work};
 
+#[derive(Debug, Default, clap::Args)]
+pub(super) struct ProgressArgs {
+    /// How progress is told on stderr: lines, json, or auto: a bar on a terminal, else lines
+    #[arg(long, default_value = "auto", value_parser = ["auto", "lines", "json"], hide_possible_values = true)]
+    progress: String,
+    /// Say nothing but what failed
+    #[arg(long, short, conflicts_with = "progress")]
+    quiet: bool,
+}
+
+impl ProgressArgs {
+    pub(super) fn mode(&self) -> Mode {
+        match self.progress.as_str() {
+            _ if self.quiet => Mode::Quiet,
+            "lines" => Mode::Lines,
+            "json" => Mode::Json,
+            _ if std::io::stderr().is_terminal() => Mode::Bar,
+            _ => Mode::Lines,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    Bar,
+    Lines,
+    Json,
+    Quiet,
+}
+
+impl Mode {
+    /// Says something that belongs to no trial.
+    pub(super) fn note(self, text: &str) {
+        match self {
+            Self::Quiet => {}
+            Self::Json => line(json!({"event": "note", "message": text})),
+            Self::Bar | Self::Lines => output::message(text),
+        }
+    }
+
+    /// Shows why a session could not be processed.
+    pub(super) fn complain(self, report: &miette::Report) {
+        match self {
+            Self::Json => {
+                let causes: Vec<String> = report.chain().skip(1).map(ToString::to_string).collect();
+                let help = report.help().map(|help| help.to_string());
+                let message = report.to_string();
+                line(json!({"event": "error", "message": message, "causes": causes, "help": help}));
+            }
+            _ => output::complain(report),
+        }
+    }
+}
+
+fn line(value: Value) {
+    output::message(value);
+}
+
+/// The progress of one session.
 pub(super) struct Progress {
-    bar: Option<ProgressBar>,
+    mode: Mode,
+    bars: Option<Bars>,
+    began: Instant,
+    /// Bytes to be read for each movie that is to be done.
+    bytes: BTreeMap<String, u64>,
     to_do: usize,
     ended: usize,
 }
 
-impl Progress {
-    pub(super) fn new() -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template(
-                "{bar:30} {pos}/{len} trials  {elapsed} gone, {eta} left  {msg}",
-            );
-            ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-        });
+/// The bar of the session, and a line for each trial under way.
+struct Bars {
+    all: MultiProgress,
+    session: ProgressBar,
+    trials: BTreeMap<String, ProgressBar>,
+}
+
+impl Bars {
+    fn new(bytes: u64) -> Self {
+        // One unit more than there are bytes to read: a session of empty files has an end, too.
+        let session = ProgressBar::new(bytes.max(1));
+        let template = "{bar:24} {msg}  {bytes} of {total_bytes}, {binary_bytes_per_sec}, {elapsed} gone, {eta} left";
+        session.set_style(style(template).progress_chars("━╸ "));
+        session.set_message("0 trials");
+        session.enable_steady_tick(Duration::from_millis(500));
+        let all = MultiProgress::new();
         Self {
-            bar,
+            session: all.add(session),
+            all,
+            trials: BTreeMap::new(),
+        }
+    }
+
+    fn start(&mut self, file: &str) {
+        let bar = ProgressBar::new_spinner().with_style(style("  {spinner} {msg}  {elapsed}"));
+        bar.set_message(file.to_owned());
+        let bar = self.all.insert_before(&self.session, bar);
+        bar.enable_steady_tick(Duration::from_millis(500));
+        self.trials.insert(file.to_owned(), bar);
+    }
+
+    fn end(&mut self, file: &str) {
+        if let Some(bar) = self.trials.remove(file) {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+impl Progress {
+    pub(super) fn new(mode: Mode, plan: &Plan) -> Self {
+        let to_do = plan
+            .trials()
+            .iter()
+            .filter(|t| matches!(t.work, Work::Do(_)));
+        let bytes: BTreeMap<String, u64> = to_do.map(|t| (t.file.clone(), t.input.bytes)).collect();
+        let sum = bytes.values().sum();
+        Self {
+            mode,
+            bars: (mode == Mode::Bar).then(|| Bars::new(sum)),
+            began: Instant::now(),
+            bytes,
             to_do: 0,
             ended: 0,
         }
     }
 
     pub(super) fn show(&mut self, event: &Event<'_>) {
+        if self.mode == Mode::Json {
+            self.json(event);
+        }
         match event {
             Event::Begins {
                 to_do,
@@ -35,76 +149,154 @@ impl Progress {
                 checks,
             } => {
                 self.to_do = *to_do;
-                if let Some(bar) = &self.bar {
-                    bar.set_length(*to_do as u64);
-                }
+                self.count();
                 if *kept > 0 {
-                    self.line(&format!(
+                    self.say(&format!(
                         "{kept} trials are finished and unchanged, {to_do} are to be done"
                     ));
                 }
-                self.remarks(checks);
+                for check in checks.iter().filter(|c| c.level != Level::Pass) {
+                    self.say(&format!("{}: {}", check.name, check.message));
+                }
             }
             Event::Measures { trials } => {
-                self.line(&format!("measuring {trials} trials for the session"))
+                self.say(&format!("measuring {trials} trials for the session"));
             }
             Event::Started { file } => {
-                if let Some(bar) = &self.bar {
-                    bar.set_message((*file).to_owned());
+                if let Some(bars) = &mut self.bars {
+                    bars.start(file);
                 }
             }
             Event::Ended { record } => self.ended(record),
-            Event::Note { message } => self.line(message),
+            Event::Note { message } => self.say(message),
             _ => {}
         }
     }
 
     fn ended(&mut self, record: &TrialRecord) {
         self.ended += 1;
-        if let Some(bar) = &self.bar {
-            bar.inc(1);
+        if let Some(bars) = &mut self.bars {
+            bars.end(&record.file);
+            bars.session
+                .inc(self.bytes.get(&record.file).copied().unwrap_or(0));
         }
+        self.count();
         let at = format!("[{}/{}]", self.ended, self.to_do);
-        match (&record.status, &record.error) {
-            (Status::Failed, error) => {
-                let why = error.as_deref().unwrap_or("unknown");
-                self.line(&format!("{at} {}: failed: {why}", record.file));
+        if record.status == Status::Failed {
+            let why = record.error.as_deref().unwrap_or("unknown");
+            let text = format!("{at} {}: failed: {why}", record.file);
+            match self.mode {
+                Mode::Quiet => output::message(text),
+                _ => self.say(&text),
             }
-            _ if self.bar.is_none() => {
-                let seconds: f64 = record.seconds.values().sum();
-                let background = record.background.unwrap_or(f64::NAN);
-                let masked = record.masked_pixels.unwrap_or(0);
-                self.line(&format!(
-                    "{at} {}: done in {seconds:.2} s, background {background:.1}, {masked} pixels masked",
-                    record.file
-                ));
-            }
-            _ => {}
+        } else if self.mode == Mode::Lines {
+            let seconds: f64 = record.seconds.values().sum();
+            let background = record.background.unwrap_or(f64::NAN);
+            let masked = record.masked_pixels.unwrap_or(0);
+            self.say(&format!(
+                "{at} {}: done in {seconds:.2} s, background {background:.1}, {masked} pixels masked{}",
+                record.file,
+                self.left()
+            ));
         }
         for check in record.checks.iter().filter(|c| c.level != Level::Pass) {
-            self.line(&format!(
+            self.say(&format!(
                 "  {}: {}: {}",
                 record.file, check.name, check.message
             ));
         }
     }
 
-    fn remarks(&self, checks: &[Check]) {
-        for check in checks.iter().filter(|c| c.level != Level::Pass) {
-            self.line(&format!("{}: {}", check.name, check.message));
+    /// How many trials are done stands in the bar.
+    fn count(&self) {
+        if let Some(bars) = &self.bars {
+            let text = format!("{}/{} trials", self.ended, self.to_do);
+            bars.session.set_message(text);
         }
     }
 
-    fn line(&self, text: &str) {
-        match &self.bar {
-            Some(bar) => bar.println(text),
-            None => output::message(text),
+    /// For lines: the time the rest will take if it goes on like this, where it is worth a word.
+    fn left(&self) -> String {
+        let rest = self.to_do.saturating_sub(self.ended);
+        let left = self
+            .began
+            .elapsed()
+            .mul_f64(rest as f64 / self.ended.max(1) as f64);
+        match left.as_secs() {
+            0..10 => String::new(),
+            _ => format!(", about {} left", HumanDuration(left)),
         }
     }
 
-    pub(super) fn end(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
+    /// Text for people; what JSON says has been said.
+    fn say(&self, text: &str) {
+        match (&self.bars, self.mode) {
+            (Some(bars), _) => {
+                if bars.all.println(text).is_err() {
+                    output::message(text);
+                }
+            }
+            (None, Mode::Json | Mode::Quiet) => {}
+            (None, _) => output::message(text),
         }
     }
+
+    /// One JSON object a line; the keys are described in `docs/progress.md`.
+    fn json(&self, event: &Event<'_>) {
+        let t = self.began.elapsed().as_secs_f64();
+        let bytes = |file: &str| self.bytes.get(file);
+        line(match event {
+            Event::Begins {
+                to_do,
+                kept,
+                checks,
+            } => json!({
+                "event": "begins", "t": t, "to_do": to_do, "kept": kept,
+                "bytes": self.bytes.values().sum::<u64>(), "checks": raised(checks),
+            }),
+            Event::Measures { trials } => json!({"event": "measures", "t": t, "trials": trials}),
+            Event::Measured { file } => json!({"event": "measured", "t": t, "file": file}),
+            Event::Started { file } => {
+                json!({"event": "started", "t": t, "file": file, "bytes": bytes(file)})
+            }
+            Event::Ended { record } => json!({
+                "event": "ended", "t": t, "file": record.file, "bytes": bytes(&record.file),
+                "status": record.status, "error": record.error,
+                "done": self.ended + 1, "to_do": self.to_do, "checks": raised(&record.checks),
+            }),
+            Event::Note { message } => json!({"event": "note", "t": t, "message": message}),
+            // Events of later versions have no line yet.
+            _ => return,
+        });
+    }
+
+    /// Clears the bar and says how the session ended.
+    pub(super) fn end(self, record: &RunRecord, place: &str) {
+        if let Some(bars) = &self.bars {
+            bars.session.finish_and_clear();
+        }
+        let t = &record.totals;
+        match self.mode {
+            Mode::Quiet => {}
+            Mode::Json => line(json!({
+                "event": "finished", "t": self.began.elapsed().as_secs_f64(), "trials": t.trials, "ok": t.ok,
+                "failed": t.failed, "kept": t.skipped, "interrupted": t.interrupted, "place": place,
+            })),
+            Mode::Bar | Mode::Lines => {
+                let read: u64 = self.bytes.values().sum();
+                let rate = read as f64 / 1e6 / t.seconds.max(1e-3);
+                output::message(format_args!(
+                    "{} done, {} failed, {} kept of {} trials in {:.1} s ({rate:.0} MB/s); results and report.html in {place}",
+                    t.ok, t.failed, t.skipped, t.trials, t.seconds
+                ));
+            }
+        }
+    }
+}
+
+fn raised(checks: &[Check]) -> Vec<Value> {
+    let raised = checks.iter().filter(|c| c.level != Level::Pass);
+    raised
+        .map(|c| json!({"name": c.name, "level": c.level, "message": c.message}))
+        .collect()
 }

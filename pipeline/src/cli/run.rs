@@ -1,6 +1,6 @@
 //! `widefield run`
 
-use super::progress::Progress;
+use super::progress::{Mode, Progress, ProgressArgs};
 use super::{Outcome, output};
 use miette::IntoDiagnostic;
 use std::path::{Path, PathBuf};
@@ -35,6 +35,8 @@ pub(super) struct Args {
     /// Print run.json of each session, one line each
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    progress: ProgressArgs,
 }
 
 impl Args {
@@ -49,6 +51,7 @@ impl Args {
             set: Vec::new(),
             dry_run: false,
             json: false,
+            progress: ProgressArgs::default(),
         }
     }
 }
@@ -110,7 +113,8 @@ pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
                 .map_err(Error::from)?,
         );
     }
-    let interrupted = interrupt_flag()?;
+    let mode = args.progress.mode();
+    let interrupted = interrupt_flag(mode)?;
     let mut worst = Outcome::Done;
     for path in &args.experiments {
         if interrupted.load(Ordering::Relaxed) {
@@ -118,12 +122,12 @@ pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
         }
         let outcome = match one(args, path, &overrides, &interrupted) {
             Ok(outcome) => outcome,
+            Err(report) if output::is_closed_pipe(&report) => return Err(report),
             // One unusable session must not stop the ones after it.
-            Err(report) if args.experiments.len() > 1 && !output::is_closed_pipe(&report) => {
-                output::complain(&report);
+            Err(report) => {
+                mode.complain(&report);
                 super::unusable_or_partly(&report)
             }
-            Err(report) => return Err(report),
         };
         worst = worst.max(outcome);
     }
@@ -131,14 +135,14 @@ pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
 }
 
 /// The first Ctrl-C ends the run in order, a second one at once.
-fn interrupt_flag() -> miette::Result<Arc<AtomicBool>> {
+fn interrupt_flag(mode: Mode) -> miette::Result<Arc<AtomicBool>> {
     let flag = Arc::new(AtomicBool::new(false));
     let set = Arc::clone(&flag);
     ctrlc::set_handler(move || {
         if set.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        output::message("interrupted: abandoning the trials under way; once more to stop at once");
+        mode.note("interrupted: abandoning the trials under way; once more to stop at once");
     })
     .into_diagnostic()?;
     Ok(flag)
@@ -150,9 +154,10 @@ fn one(
     overrides: &[Override],
     interrupted: &Arc<AtomicBool>,
 ) -> miette::Result<Outcome> {
+    let mode = args.progress.mode();
     let plan = Experiment::load_with(path, overrides)?.plan()?;
     for ignored in plan.ignored() {
-        output::message(format_args!("ignored: {ignored}"));
+        mode.note(&format!("ignored: {ignored}"));
     }
     if args.dry_run {
         show(&plan)?;
@@ -166,14 +171,10 @@ fn one(
         engine = engine.memory(memory);
     }
     let place = plan.output_url().to_owned();
-    let mut progress = Progress::new();
+    let mut progress = Progress::new(mode, &plan);
     let record = plan.run(engine, |event| progress.show(&event))?;
-    progress.end();
+    progress.end(&record, &place);
     let t = &record.totals;
-    output::message(format_args!(
-        "{} done, {} failed, {} kept of {} trials in {:.1} s; results and report.html in {place}",
-        t.ok, t.failed, t.skipped, t.trials, t.seconds
-    ));
     if args.json {
         output::result(serde_json::to_string(&record).into_diagnostic()?)?;
     }

@@ -12,6 +12,7 @@ use toml::de::{DeTable, DeValue};
 pub enum ConfigError {
     /// The file could not be read.
     #[error("cannot read {}", path.display())]
+    #[diagnostic(help("widefield init writes a commented experiment.toml"))]
     Unreadable {
         /// Which file.
         path: PathBuf,

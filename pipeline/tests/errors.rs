@@ -1,0 +1,90 @@
+//! What is said when a request cannot be carried out: what, where, and what to try.
+
+mod common;
+
+use common::{golden_experiment, run_experiment};
+
+/// A message without the line ends that fit it to a terminal.
+fn flat(stderr: &str) -> String {
+    let words: Vec<&str> = stderr.split_whitespace().filter(|w| *w != "│").collect();
+    words.join(" ")
+}
+
+/// Exit status 2, and everything said that should be.
+fn says(more: &[&str], wanted: &[&str]) {
+    let dir = tempfile::tempdir().expect("folder");
+    let experiment = golden_experiment(dir.path(), "");
+    std::fs::write(dir.path().join("notes.txt"), b"hello").expect("file");
+    let (status, stdout, stderr) = run_experiment(&experiment, more);
+    assert_eq!((status, stdout.as_str()), (2, ""), "{stderr}");
+    let said = flat(&stderr);
+    for part in wanted {
+        assert!(said.contains(part), "{part} is missing: {said}");
+    }
+}
+
+#[test]
+fn a_misspelt_key_is_named_with_its_nearest() {
+    let dir = tempfile::tempdir().expect("folder");
+    let experiment = golden_experiment(dir.path(), "\n[analysis.baseline]\nframse = [1, 2]\n");
+    let (status, _, stderr) = run_experiment(&experiment, &[]);
+    assert_eq!(status, 2);
+    for part in [
+        "`analysis.baselin`",
+        "`analysis.baseline`",
+        "experiment.toml:17",
+    ] {
+        assert!(flat(&stderr).contains(part), "{part}: {stderr}");
+    }
+    says(
+        &["--set", "data.prefx=\"a\""],
+        &["`data.prefx`", "`data.prefix`"],
+    );
+}
+
+#[test]
+fn a_missing_log_lists_the_texts() {
+    let wanted = [
+        "nolog.txt",
+        "behaviour.txt, notes.txt",
+        "help: data.behaviour_log",
+    ];
+    says(&["--set", "data.behaviour_log=\"nolog.txt\""], &wanted);
+}
+
+#[test]
+fn a_wrong_prefix_lists_what_is_there() {
+    let wanted = ["nothing to process", "`2018_`", "20170214_102233_1"];
+    says(&["--set", "data.prefix=\"2018_\""], &wanted);
+}
+
+#[test]
+fn missing_credentials_name_the_variables() {
+    // Whatever the environment of the test holds is taken away.
+    let dir = tempfile::tempdir().expect("folder");
+    let experiment = golden_experiment(dir.path(), "");
+    let mut command = common::widefield();
+    for (name, _) in std::env::vars() {
+        if name.starts_with("OS_") || name.starts_with("ST_") {
+            command.env_remove(name);
+        }
+    }
+    let command = command.arg("run").arg(&experiment);
+    let (status, _, stderr) = common::run(command.args(["--set", "data.url=\"swift://raw/day\""]));
+    assert_eq!(status, 2);
+    for part in ["swift://raw/day", "OS_AUTH_URL", "OS_PASSWORD", "ST_KEY"] {
+        assert!(flat(&stderr).contains(part), "{part}: {stderr}");
+    }
+}
+
+#[test]
+fn a_missing_description_says_how_to_get_one() {
+    let nowhere = std::path::Path::new("/nowhere/experiment.toml");
+    let (status, _, stderr) = run_experiment(nowhere, &[]);
+    assert_eq!(status, 2);
+    let said = flat(&stderr);
+    assert!(
+        said.contains("/nowhere/experiment.toml") && said.contains("widefield init"),
+        "{said}"
+    );
+}
