@@ -30,9 +30,9 @@ fn a_misspelt_key_is_named_with_its_nearest() {
     let (status, _, stderr) = run_experiment(&experiment, &[]);
     assert_eq!(status, 2);
     for part in [
-        "`analysis.baselin`",
-        "`analysis.baseline`",
-        "experiment.toml:17",
+        "`analysis.baseline.framse`",
+        "`analysis.baseline.frames`",
+        "experiment.toml:19",
     ] {
         assert!(flat(&stderr).contains(part), "{part}: {stderr}");
     }
