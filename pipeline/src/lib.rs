@@ -36,6 +36,7 @@
 //! ```
 
 mod checks;
+mod concurrent;
 pub mod config;
 mod engine;
 mod error;

@@ -45,6 +45,17 @@ pub(crate) struct Identity {
     pub(crate) background: Option<f64>,
     /// CRC-32C of the common mask, a byte a pixel.
     pub(crate) mask: Option<u32>,
+    /// [`set_of`] the movies it was decided from.
+    pub(crate) of: u32,
+}
+
+/// One number for a set of movies, given in order of their names.
+pub(crate) fn set_of<'n>(names: impl Iterator<Item = &'n str>) -> u32 {
+    names.fold(0, |crc, name| {
+        let crc = crc32c::crc32c_append(crc, name.as_bytes());
+        // A byte that no name has ends each.
+        crc32c::crc32c_append(crc, &[0])
+    })
 }
 
 impl Decided {
@@ -57,6 +68,7 @@ impl Decided {
         (self.background.is_some() || self.mask.is_some()).then(|| Identity {
             background: self.background,
             mask: self.mask.as_ref().map(crc),
+            of: self.of,
         })
     }
 }
@@ -80,6 +92,16 @@ impl Manifest {
 
     pub(crate) fn name(stem: &str) -> String {
         format!("{FOLDER}/{stem}.json")
+    }
+
+    /// Reads what [`Manifest::put`] wrote of this movie; nothing if it is damaged.
+    pub(crate) fn read(output: &Place, stem: &str) -> Result<Option<Self>, Error> {
+        match output.read(&Self::name(stem)) {
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+            // It went between listing and reading.
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     pub(crate) fn finished(mut self, record: &TrialRecord) -> Self {

@@ -1,14 +1,19 @@
 //! What a run will do, decided before anything is written.
 
-use crate::config::{Config, Existing, Override};
+mod earlier;
+mod movies;
+
+use crate::config::{Config, Override};
 use crate::error::Error;
 use crate::label::{Label, SessionLog};
-use crate::manifest::comparable;
-use crate::record::{Check, Input, Level, Output, RunRecord, TrialRecord};
+use crate::manifest::Identity;
+use crate::record::{Check, Input, Level, Output, TrialRecord};
 use crate::trial::Reference;
 use crate::worker::{CONTRACT, Decided, Request, Round};
+use earlier::Earlier;
+pub(crate) use movies::stem;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 use widefield_storage::{Entry, Place};
 
@@ -61,8 +66,9 @@ pub struct Plan {
     pub(crate) ignored: Vec<String>,
     pub(crate) log: Option<SessionLog>,
     pub(crate) checks: Vec<Check>,
-    pub(crate) previous: Option<RunRecord>,
     pub(crate) reference: Reference,
+    /// Names of objects that the first round of an earlier run left.
+    pub(crate) measured: BTreeSet<String>,
 }
 
 /// What one trial needs. As text, for a worker elsewhere, it leaves out [`TrialPlan::work`].
@@ -82,6 +88,9 @@ pub struct TrialPlan {
     pub input: Input,
     /// What is known before the movie is opened.
     pub checks: Vec<Check>,
+    /// What the session had decided when an earlier run finished it.
+    #[serde(skip)]
+    pub(crate) decided: Option<Identity>,
     /// What an earlier run made of this trial and this one will replace.
     #[serde(default)]
     pub earlier: Vec<Output>,
@@ -118,14 +127,17 @@ impl Outputs {
 #[derive(Clone, Debug)]
 pub enum Work {
     /// To be done, with the reason.
-    Do(&'static str),
+    Do(String),
     /// Finished earlier and unchanged.
     Keep(Box<TrialRecord>),
+    /// Finished earlier and unchanged, but other trials of the session are not: kept if the session decides for the
+    /// same background and mask again, otherwise done.
+    Undecided(Box<TrialRecord>),
 }
 
 impl Default for Work {
     fn default() -> Self {
-        Self::Do("planned elsewhere")
+        Self::Do("planned elsewhere".into())
     }
 }
 
@@ -134,27 +146,25 @@ impl Plan {
         let data = Place::open(&config.data.url)?;
         let output = Place::open(config.output_url())?;
         let log = SessionLog::load(&config, &data)?;
-        let previous = previous_run(&config, &output)?;
+        let earlier = Earlier::find(&config, &output)?;
 
         let listing = data.list("")?;
-        let (movies, ignored) = find_movies(&config, &data, &listing)?;
+        let known = |entry: &Entry| earlier.finished(entry).is_some();
+        let (movies, ignored) = movies::find(&config, &data, &listing, known)?;
         if movies.is_empty() {
             return Err(Error::NothingToDo {
                 place: data.url().to_owned(),
                 prefix: config.data.prefix.clone(),
-                seen: seen(&listing, &ignored),
+                seen: movies::seen(&listing, &ignored),
             });
         }
-        refuse_same_trial(&movies)?;
+        movies::refuse_same_trial(&movies)?;
 
         let mut trials: Vec<TrialPlan> = movies
             .into_iter()
             .map(|entry| trial_plan(&config, log.as_ref(), entry))
             .collect();
-        if config.output.existing == Existing::Error {
-            refuse_existing(&output, &trials)?;
-        }
-        decide_work(&config, &output, previous.as_ref(), &mut trials)?;
+        earlier.decide(&config, &output, &mut trials)?;
         let mut checks = Vec::new();
         if let Some(log) = &log {
             checks.extend(log.checks());
@@ -168,8 +178,8 @@ impl Plan {
             ignored,
             log,
             checks,
-            previous,
             reference: Reference::default(),
+            measured: earlier.measured,
         })
     }
 
@@ -241,103 +251,9 @@ impl Plan {
     }
 }
 
-/// Movies by name, and what has the prefix but is none.
-fn find_movies(
-    config: &Config,
-    data: &Place,
-    listing: &[Entry],
-) -> Result<(Vec<Entry>, Vec<String>), Error> {
-    let mut movies = Vec::new();
-    let mut ignored = Vec::new();
-    for entry in listing
-        .iter()
-        .filter(|e| e.name.starts_with(&config.data.prefix))
-    {
-        if config.data.behaviour_log.as_ref() == Some(&entry.name) {
-            continue;
-        }
-        if entry.bytes == 0 {
-            ignored.push(format!("{}: empty file", entry.name));
-        } else if dcimg::is_dcimg(&data.read_range(&entry.name, 0..entry.bytes.min(8))?) {
-            movies.push(entry.clone());
-        } else {
-            ignored.push(format!("{}: not a DCIMG file", entry.name));
-        }
-    }
-    movies.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok((movies, ignored))
-}
-
-fn seen(listing: &[Entry], ignored: &[String]) -> String {
-    let most = 5;
-    let (what, names): (_, Vec<&str>) = if ignored.is_empty() {
-        ("it has", listing.iter().map(|e| e.name.as_str()).collect())
-    } else {
-        (
-            "these start so",
-            ignored.iter().map(String::as_str).collect(),
-        )
-    };
-    if names.is_empty() {
-        return "the folder has no files; check data.url".into();
-    }
-    let more = names.len().saturating_sub(most);
-    let more = if more > 0 {
-        format!(", and {more} more")
-    } else {
-        String::new()
-    };
-    format!(
-        "{what}: {}{more}",
-        names[..names.len().min(most)].join(", ")
-    )
-}
-
-/// The name without a `.dcimg` ending.
-fn stem(name: &str) -> &str {
-    let cut = name
-        .len()
-        .checked_sub(6)
-        .filter(|&at| name.is_char_boundary(at));
-    match cut {
-        Some(at) if name[at..].eq_ignore_ascii_case(".dcimg") && at > 0 => &name[..at],
-        _ => name,
-    }
-}
-
-/// The number after the last `_`.
-fn number(stem: &str) -> Option<u32> {
-    let (_, digits) = stem.rsplit_once('_')?;
-    let all_digits = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-    all_digits.then(|| digits.parse().ok()).flatten()
-}
-
-fn refuse_same_trial(movies: &[Entry]) -> Result<(), Error> {
-    let mut owners: BTreeMap<(Option<u32>, &str), Vec<&str>> = BTreeMap::new();
-    for entry in movies {
-        let stem = stem(&entry.name);
-        // Without a number only the names of outputs can clash.
-        let key = match number(stem) {
-            Some(n) => (Some(n), ""),
-            None => (None, stem),
-        };
-        owners.entry(key).or_default().push(&entry.name);
-    }
-    let clash = |((number, stem), files): (&(Option<u32>, &str), &Vec<&str>)| {
-        let claimed = number.map_or_else(|| (*stem).to_owned(), |n| n.to_string());
-        (files.len() > 1).then(|| format!("{claimed}: {}", files.join(", ")))
-    };
-    let clashes: Vec<String> = owners.iter().filter_map(clash).collect();
-    if clashes.is_empty() {
-        Ok(())
-    } else {
-        Err(Error::SameTrial { clashes })
-    }
-}
-
 fn trial_plan(config: &Config, log: Option<&SessionLog>, entry: Entry) -> TrialPlan {
-    let stem = stem(&entry.name).to_owned();
-    let number = number(&stem);
+    let stem = movies::stem(&entry.name).to_owned();
+    let number = movies::number(&stem);
     let label = log.and_then(|log| number.and_then(|n| log.label(n)));
     let mut checks = Vec::new();
     let in_folder =
@@ -376,137 +292,31 @@ fn trial_plan(config: &Config, log: Option<&SessionLog>, entry: Entry) -> TrialP
         mat,
     };
     TrialPlan {
-        input: Input {
-            bytes: entry.bytes,
-            modified: entry.modified,
-            etag: entry.etag,
-        },
+        input: input(&entry),
         file: entry.name,
         stem,
         number,
         label,
         outputs,
         checks,
+        decided: None,
         earlier: Vec::new(),
         stale: Vec::new(),
-        work: Work::Do("new"),
+        work: Work::Do("new".into()),
     }
 }
 
-/// The record of the run that owns the output place, if there is one.
-fn previous_run(config: &Config, output: &Place) -> Result<Option<RunRecord>, Error> {
-    if output.head(RUN_JSON)?.is_none() {
-        return Ok(None);
-    }
-    let ours_now = config.output.existing == Existing::Clean;
-    let foreign = |theirs: String| {
-        Err(Error::ForeignPlace {
-            place: output.url().to_owned(),
-            theirs,
-        })
-    };
-    match serde_json::from_slice::<RunRecord>(&output.read(RUN_JSON)?) {
-        Ok(record) if record.config.same_session(config) => Ok(Some(record)),
-        _ if ours_now => Ok(None),
-        Ok(record) => {
-            let data = &record.config.data;
-            let log = data.behaviour_log.as_deref().unwrap_or("no log");
-            foreign(format!("{}, prefix `{}`, {log}", data.url, data.prefix))
-        }
-        Err(error) => foreign(format!("its {RUN_JSON} cannot be read: {error}")),
+/// What identifies a movie.
+fn input(entry: &Entry) -> Input {
+    Input {
+        bytes: entry.bytes,
+        modified: entry.modified.clone(),
+        etag: entry.etag.clone(),
     }
 }
 
 /// Name of the record of a run.
 pub(crate) const RUN_JSON: &str = "run.json";
-
-fn refuse_existing(output: &Place, trials: &[TrialPlan]) -> Result<(), Error> {
-    let mut there = Vec::new();
-    let session = [RUN_JSON];
-    for name in trials.iter().flat_map(|t| t.outputs.names()).chain(session) {
-        if output.head(name)?.is_some() {
-            there.push(name.to_owned());
-        }
-    }
-    match there.first() {
-        None => Ok(()),
-        Some(first) => Err(Error::Exists {
-            place: output.url().to_owned(),
-            first: first.clone(),
-            count: there.len(),
-        }),
-    }
-}
-
-fn decide_work(
-    config: &Config,
-    output: &Place,
-    previous: Option<&RunRecord>,
-    trials: &mut [TrialPlan],
-) -> Result<(), Error> {
-    let Some(previous) = previous.filter(|_| config.output.existing == Existing::Resume) else {
-        return Ok(());
-    };
-    let same_parameters =
-        previous.version == crate::VERSION && comparable(&previous.config) == comparable(config);
-    let by_file: BTreeMap<&str, &TrialRecord> = previous
-        .trials
-        .iter()
-        .map(|t| (t.file.as_str(), t))
-        .collect();
-    for trial in trials.iter_mut() {
-        trial.work = match by_file.get(trial.file.as_str()) {
-            None => Work::Do("new"),
-            Some(record) if !record.good() => Work::Do("failed before"),
-            Some(_) if !same_parameters => Work::Do("parameters or version changed"),
-            Some(record) if record.input.as_ref() != Some(&trial.input) => {
-                Work::Do("the movie changed")
-            }
-            Some(record) if !same_label(record, trial) => Work::Do("its label changed"),
-            Some(record) if !outputs_stand(output, record, trial)? => {
-                Work::Do("an output is missing or changed")
-            }
-            Some(record) => Work::Keep(Box::new((*record).clone())),
-        };
-    }
-    // What is decided for the session depends on every trial of it.
-    let session_wide = config.analysis.background.scope == crate::config::Scope::Session
-        || config.analysis.segmentation.scope == crate::config::Scope::Session;
-    let partly = trials.iter().any(|t| matches!(t.work, Work::Do(_)))
-        || trials.len() != previous.trials.len();
-    if session_wide && partly {
-        for trial in trials.iter_mut() {
-            if matches!(trial.work, Work::Keep(_)) {
-                trial.work = Work::Do("the session's background or mask may change");
-            }
-        }
-    }
-    Ok(())
-}
-
-fn same_label(record: &TrialRecord, trial: &TrialPlan) -> bool {
-    let label = trial.label.as_ref();
-    record.stimulus.as_deref() == label.and_then(|l| l.stimulus.as_deref())
-        && record.decision.as_deref() == label.map(|l| l.decision.as_str())
-}
-
-fn outputs_stand(output: &Place, record: &TrialRecord, trial: &TrialPlan) -> Result<bool, Error> {
-    // A MAT file that was too large to write is missing from the record and need not stand.
-    let wanted = |name: &str| record.outputs.iter().any(|o| o.path == name);
-    let too_large = |name: &str| trial.outputs.mat.as_deref() == Some(name);
-    if !trial.outputs.names().all(|n| wanted(n) || too_large(n)) {
-        return Ok(false);
-    }
-    for written in &record.outputs {
-        let stands = output
-            .head(&written.path)?
-            .is_some_and(|e| e.bytes == written.bytes);
-        if !stands {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
 
 /// Whether movies and log entries belong together one to one.
 fn match_check(log: &SessionLog, trials: &[TrialPlan]) -> Option<Check> {
@@ -545,32 +355,4 @@ fn match_check(log: &SessionLog, trials: &[TrialPlan]) -> Option<Check> {
     };
     let value = unmatched as f64;
     Some(Check::new("log_match", level, value, 0.0, message))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_give_stem_and_number() {
-        for (name, want_stem, want_number) in [
-            ("20170214_102233_1", "20170214_102233_1", Some(1)),
-            ("20170214_102233_12.dcimg", "20170214_102233_12", Some(12)),
-            ("a_7.DCIMG", "a_7", Some(7)),
-            ("a_007", "a_007", Some(7)),
-            ("a_x", "a_x", None),
-            ("a_", "a_", None),
-            ("12", "12", None),
-            ("a_99999999999", "a_99999999999", None),
-            (".dcimg", ".dcimg", None),
-            ("é_3", "é_3", Some(3)),
-            ("ééé", "ééé", None),
-        ] {
-            assert_eq!(
-                (stem(name), number(stem(name))),
-                (want_stem, want_number),
-                "{name}"
-            );
-        }
-    }
 }

@@ -4,6 +4,7 @@ mod decide;
 mod finish;
 
 use crate::checks;
+use crate::concurrent;
 use crate::config::{Config, Scope};
 use crate::engine::{Engine, Task, Told};
 use crate::error::Error;
@@ -153,7 +154,10 @@ struct Run<'a> {
 
 impl Session {
     fn new(plan: &Plan) -> Self {
-        let kept = |trial| kept(&plan.config, trial);
+        let kept = |trial: &TrialPlan| match &trial.work {
+            Work::Keep(record) => Some(kept(&plan.config, record)),
+            Work::Undecided(_) | Work::Do(_) => None,
+        };
         let records: Vec<_> = plan.trials.iter().map(kept).collect();
         Self {
             began: Instant::now(),
@@ -205,19 +209,22 @@ impl Run<'_> {
                 continue;
             }
             let before = tasks.len();
-            for &i in &known.to_do {
-                tasks.push(task(plans, session, i, Round::Measure, &nothing, None));
-                whose.push((session, i));
+            let levels = concurrent::map(&known.to_do, |&i| plan.measured_before(i));
+            for (&i, level) in known.to_do.iter().zip(levels) {
+                known.levels[i] = level;
+                if level.is_none() {
+                    tasks.push(task(plans, session, i, Round::Measure, &nothing, None));
+                    whose.push((session, i));
+                }
             }
             let trials = tasks.len() - before;
-            (self.tell)(session, Event::Measures { trials });
-        }
-        if tasks.is_empty() {
-            return Ok(());
+            if trials > 0 {
+                (self.tell)(session, Event::Measures { trials });
+            }
         }
         let engine = self.engine;
         let mut levels = vec![None; tasks.len()];
-        engine.run(&tasks, &mut |told| match told {
+        let mut hear = |told| match told {
             Told::Started(_) => {}
             Told::Note(message) => self.note(&message),
             Told::Ended(task, reply) => {
@@ -234,7 +241,10 @@ impl Run<'_> {
                     Outcome::Interrupted => {}
                 }
             }
-        })?;
+        };
+        if !tasks.is_empty() {
+            engine.run(&tasks, &mut hear)?;
+        }
         drop(tasks);
         for (&(session, i), level) in whose.iter().zip(levels) {
             known[session].levels[i] = level;
@@ -258,7 +268,18 @@ impl Run<'_> {
         let plan = &self.plans[session];
         known.to_do.retain(|&i| known.levels[i].is_some());
         match plan.decide(&known.to_do, &known.levels) {
-            Ok(decided) => known.decided = decided,
+            Ok(decided) => {
+                let same = decided.identity();
+                known.decided = decided;
+                for i in known.to_do.clone() {
+                    if let Work::Undecided(record) = &plan.trials[i].work
+                        && plan.trials[i].decided == same
+                    {
+                        known.to_do.retain(|&other| other != i);
+                        self.ended(session, i, kept(&plan.config, record));
+                    }
+                }
+            }
             Err(message) => {
                 for i in std::mem::take(&mut known.to_do) {
                     let record = failed(&plan.trials[i], format!("the session's {message}"));
@@ -393,16 +414,11 @@ fn task<'t>(
 }
 
 /// The record of a trial that an earlier run finished, judged by the limits of this one.
-fn kept(config: &Config, trial: &TrialPlan) -> Option<TrialRecord> {
-    match &trial.work {
-        Work::Do(_) => None,
-        Work::Keep(record) => {
-            let mut record = TrialRecord {
-                status: Status::Skipped,
-                ..(**record).clone()
-            };
-            checks::judge(config, &mut record);
-            Some(record)
-        }
-    }
+fn kept(config: &Config, record: &TrialRecord) -> TrialRecord {
+    let mut record = TrialRecord {
+        status: Status::Skipped,
+        ..record.clone()
+    };
+    checks::judge(config, &mut record);
+    record
 }

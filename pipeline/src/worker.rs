@@ -37,6 +37,9 @@ pub struct Decided {
     pub background: Option<f64>,
     /// Mask of every trial, as run lengths.
     pub mask: Option<Mask>,
+    /// Tells from which movies this was decided.
+    #[serde(default)]
+    pub of: u32,
 }
 
 /// A trial to be carried out.

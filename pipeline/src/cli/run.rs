@@ -200,6 +200,10 @@ fn show(plan: &Plan) -> miette::Result<()> {
             Work::Do(why) => {
                 output::result(format_args!("do    {} ({why}) -> {names}", trial.file))?
             }
+            Work::Undecided(_) => output::result(format_args!(
+                "maybe {} (finished; done again if the session's background or mask changes) -> {names}",
+                trial.file
+            ))?,
             Work::Keep(_) => output::result(format_args!(
                 "keep  {} (finished and unchanged)",
                 trial.file

@@ -2,13 +2,24 @@
 
 use crate::config::Scope;
 use crate::error::with_causes;
-use crate::manifest::Measurement;
+use crate::manifest::{Measurement, set_of};
 use crate::plan::Plan;
 use crate::worker::Decided;
 use widefield::BackgroundLevel;
 use widefield::session::MeanOf;
 
 impl Plan {
+    /// The level that an earlier run measured in a trial, if nothing that matters has changed since.
+    pub(super) fn measured_before(&self, trial: usize) -> Option<BackgroundLevel> {
+        let trial = &self.trials[trial];
+        if !self.measured.contains(&Measurement::name(&trial.stem)) {
+            return None;
+        }
+        // One that cannot be read is measured again.
+        let read = Measurement::read(&self.output, &self.config, trial);
+        read.ok().flatten().map(|(level, _)| level)
+    }
+
     /// Decides from the measured trials `of`, by their order of names; the message of what is not possible.
     pub(super) fn decide(
         &self,
@@ -16,7 +27,11 @@ impl Plan {
         levels: &[Option<BackgroundLevel>],
     ) -> Result<Decided, String> {
         let analysis = &self.config.analysis;
-        let mut decided = Decided::default();
+        let files = of.iter().map(|&i| self.trials[i].file.as_str());
+        let mut decided = Decided {
+            of: set_of(files),
+            ..Decided::default()
+        };
         if analysis.background.scope == Scope::Session {
             let values = of.iter().filter_map(|&i| levels[i]).map(|l| l.value);
             decided.background = widefield::order::median(values);

@@ -2,13 +2,15 @@
 
 use super::Event;
 use crate::checks;
+use crate::concurrent;
 use crate::config::Existing;
 use crate::error::{Error, with_causes};
+use crate::manifest::{self, Manifest, Measurement};
 use crate::plan::{Plan, RUN_JSON, TrialPlan};
 use crate::record::{Check, Level, Output, RunRecord, Status, Totals, TrialRecord};
 use crate::report::{self, pictures::Pictures};
 use crate::trial::Worker;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Instant;
 use widefield_storage::mat;
 
@@ -77,14 +79,13 @@ impl Plan {
 
     /// What was kept for the report, for each record; `None` where nothing was, or nothing readable.
     fn pictures(&self, trials: &[TrialRecord]) -> Vec<Option<Pictures>> {
-        let of = |record: &TrialRecord| {
-            let trial = self.trials.iter().find(|t| t.file == record.file)?;
+        concurrent::map(trials, |record| {
             // A failed trial may have left pictures in an earlier run; those of this one came with measures.
             record.quality.as_ref()?;
-            let bytes = self.output.read(&Pictures::name(&trial.stem)).ok()?;
+            let stem = crate::plan::stem(&record.file);
+            let bytes = self.output.read(&Pictures::name(stem)).ok()?;
             serde_json::from_slice(&bytes).ok()
-        };
-        trials.iter().map(of).collect()
+        })
     }
 
     fn session_files(
@@ -122,52 +123,28 @@ impl Plan {
         Ok(written)
     }
 
-    /// Removes what earlier runs left and this one replaced. Only after everything new is safe.
+    /// Removes what is of no use any more. Only after everything new is safe.
     fn remove_old(&self, record: &mut RunRecord, tell: &mut dyn FnMut(Event<'_>)) {
-        let trials = record.trials.iter().filter(|t| t.good());
-        let mut keep: BTreeSet<String> = trials
-            .flat_map(|t| &t.outputs)
-            .map(|o| o.path.clone())
-            .collect();
-        keep.extend(record.totals.outputs.iter().map(|o| o.path.clone()));
         let mut old = Vec::new();
+        // What was measured is of use until every trial is done with it.
+        if record.trials.iter().all(TrialRecord::good) {
+            old.extend(self.measured.iter().cloned());
+            if self.decides() {
+                let names = self.trials.iter().map(|t| Measurement::name(&t.stem));
+                old.extend(names.filter(|name| !self.measured.contains(name)));
+            }
+        }
         if self.config.output.existing == Existing::Clean {
-            if !record.all_done() {
+            if record.all_done() {
+                old.extend(self.others(record));
+            } else {
                 tell(Event::Note {
                     message: "old files are kept, since not everything went well",
                 });
-                return;
             }
-            let out = &self.config.output;
-            for folder in [&out.movie, &out.dff, &out.mat]
-                .into_iter()
-                .filter(|f| !f.is_empty())
-            {
-                for entry in self.output.list(folder).unwrap_or_default() {
-                    old.push(format!("{folder}/{}", entry.name));
-                }
-            }
-        } else if let Some(previous) = &self.previous {
-            let good: BTreeMap<&str, &TrialRecord> = record
-                .trials
-                .iter()
-                .filter(|t| t.good())
-                .map(|t| (t.file.as_str(), t))
-                .collect();
-            let replaced = previous
-                .trials
-                .iter()
-                .filter(|t| good.contains_key(t.file.as_str()));
-            old.extend(replaced.flat_map(|t| &t.outputs).map(|o| o.path.clone()));
-            // A trial that failed now keeps what an earlier run made of it.
-            let failed = previous
-                .trials
-                .iter()
-                .filter(|t| !good.contains_key(t.file.as_str()));
-            keep.extend(failed.flat_map(|t| &t.outputs).map(|o| o.path.clone()));
         }
-        for name in old.into_iter().filter(|name| !keep.contains(name)) {
-            if let Err(error) = self.output.remove(&name) {
+        for removed in concurrent::map(&old, |name| self.output.remove(name)) {
+            if let Err(error) = removed {
                 let message = format!("old file could not be removed: {}", with_causes(&error));
                 tell(Event::Note { message: &message });
                 record.checks.push(Check::new(
@@ -179,6 +156,31 @@ impl Plan {
                 ));
             }
         }
+    }
+
+    /// What stands in the folders of results and does not belong to this run.
+    fn others(&self, record: &RunRecord) -> Vec<String> {
+        let mut ours: BTreeSet<String> = record
+            .trials
+            .iter()
+            .flat_map(|t| &t.outputs)
+            .chain(&record.totals.outputs)
+            .map(|o| o.path.clone())
+            .collect();
+        for trial in &self.trials {
+            ours.insert(Manifest::name(&trial.stem));
+            ours.insert(Pictures::name(&trial.stem));
+        }
+        let out = &self.config.output;
+        let folders = [&out.movie, &out.dff, &out.mat].map(String::as_str);
+        let folders = folders.into_iter().filter(|f| !f.is_empty());
+        let mut others = Vec::new();
+        for folder in folders.chain([manifest::FOLDER, "report"]) {
+            let entries = self.output.list(folder).unwrap_or_default();
+            let names = entries.iter().map(|e| format!("{folder}/{}", e.name));
+            others.extend(names.filter(|name| !ours.contains(name)));
+        }
+        others
     }
 }
 

@@ -1,0 +1,52 @@
+//! Many small requests at once: a store answers a hundred as fast as one.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// Requests on their way at a time.
+const WIDTH: usize = 32;
+
+/// `work` of every item, in order of the items, several at a time.
+pub(crate) fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let found = Mutex::new(Vec::with_capacity(items.len()));
+    std::thread::scope(|scope| {
+        for _ in 0..WIDTH.min(items.len()) {
+            scope.spawn(|| {
+                while let Some((index, item)) = take(items, &next) {
+                    let result = work(item);
+                    let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+                    found.push((index, result));
+                }
+            });
+        }
+    });
+    let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    found.sort_unstable_by_key(|(index, _)| *index);
+    found.into_iter().map(|(_, result)| result).collect()
+}
+
+fn take<'t, T>(items: &'t [T], next: &AtomicUsize) -> Option<(usize, &'t T)> {
+    let index = next.fetch_add(1, Ordering::Relaxed);
+    items.get(index).map(|item| (index, item))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn in_order_and_at_once() {
+        assert!(map(&[], |n: &u8| *n).is_empty());
+        let items: Vec<usize> = (0..64).collect();
+        let began = Instant::now();
+        let squares = map(&items, |n| {
+            std::thread::sleep(Duration::from_millis(20));
+            n * n
+        });
+        assert!(squares.iter().enumerate().all(|(i, s)| *s == i * i));
+        // One after the other they would take 1.3 s.
+        assert!(began.elapsed() < Duration::from_millis(900));
+    }
+}
