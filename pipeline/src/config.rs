@@ -1,5 +1,6 @@
 //! What `experiment.toml` says: keys, defaults, and the rules between them.
 
+mod folders;
 mod limits;
 mod read;
 mod template;
@@ -42,6 +43,9 @@ pub struct Data {
     /// Folder or store of the raw files; not searched recursively.
     #[serde(default = "here")]
     pub url: String,
+    /// Folders below `url`, each a session of its own; none: `url` is the session.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub folders: Vec<String>,
     /// Files whose name starts so are taken.
     pub prefix: String,
     /// Name of the behaviour log below `url`; `None`: no log.
@@ -66,6 +70,9 @@ pub struct Output {
     pub dff: String,
     /// Folder of the MAT files; empty writes none.
     pub mat: String,
+    /// Folder of what is the session's own: `run.json`, report, texts, manifests; empty: the top.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub records: String,
     /// Width of the numbers in HDF5 and MAT movies.
     pub precision: NumberWidth,
     /// Order of axes in HDF5, MAT and the reference image.
@@ -85,6 +92,7 @@ impl Default for Output {
             movie: "mov_out".into(),
             dff: "dff_out".into(),
             mat: "mat_out".into(),
+            records: String::new(),
             precision: NumberWidth::F32,
             orientation: Axes::Notebook,
             mat_scale: MatScale::Dff,
@@ -485,10 +493,9 @@ impl Config {
     /// A session folder that holds its own results may be moved as a whole.
     #[must_use]
     pub fn same_session(&self, other: &Config) -> bool {
-        let inside = |c: &Config| c.output_url() == c.data.url;
         self.data.prefix == other.data.prefix
             && self.data.behaviour_log == other.data.behaviour_log
-            && (self.data.url == other.data.url || (inside(self) && inside(other)))
+            && (self.data.url == other.data.url || (self.inside() && other.inside()))
     }
 
     /// The rules that types cannot say. Each message names its key.
@@ -509,8 +516,7 @@ impl Config {
         }
         let kinds = [("movie", &o.movie), ("dff", &o.dff), ("mat", &o.mat)];
         for (i, (kind, folder)) in kinds.iter().enumerate() {
-            let plain = |part: &str| !part.is_empty() && part != "." && part != "..";
-            if !folder.is_empty() && !folder.split('/').all(plain) {
+            if !folder.is_empty() && !folders::is_below(folder) {
                 return err(
                     &format!("output.{kind}"),
                     format!("`{folder}` is no folder below output.url"),
@@ -537,8 +543,8 @@ impl Config {
             let message = format!("[{warn}, {fail}] are no two limits from 0 on: warn, fail");
             return err(&format!("checks.{name}"), message);
         }
-        self.experiment
-            .problem()
+        self.folders_problem()
+            .or_else(|| self.experiment.problem())
             .or_else(|| self.analysis.problem())
     }
 }

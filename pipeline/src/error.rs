@@ -85,6 +85,12 @@ pub enum Error {
         /// Why.
         source: dcimg::Error,
     },
+    /// A description of several sessions was to be planned as one.
+    #[error("the experiment has {sessions} sessions (data.folders), each to be planned by itself")]
+    Folders {
+        /// How many.
+        sessions: usize,
+    },
     /// A worker was given what is no request.
     #[error("this is no request for a worker: {cause}")]
     #[diagnostic(help(

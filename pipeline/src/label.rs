@@ -243,11 +243,11 @@ impl SessionLog {
     ) -> Result<Vec<Output>, widefield_storage::Error> {
         let mut files = vec![
             (
-                "TrialList.txt".to_owned(),
+                config.output.beside("TrialList.txt"),
                 text::trial_list(self.log.trials()).into_bytes(),
             ),
             (
-                "BehaviourPerformance.txt".to_owned(),
+                config.output.beside("BehaviourPerformance.txt"),
                 text::performance(&self.score, &self.rules).into_bytes(),
             ),
         ];

@@ -90,13 +90,13 @@ impl Manifest {
         }
     }
 
-    pub(crate) fn name(stem: &str) -> String {
-        format!("{FOLDER}/{stem}.json")
+    pub(crate) fn name(config: &Config, stem: &str) -> String {
+        config.output.beside(&format!("{FOLDER}/{stem}.json"))
     }
 
-    /// Reads what [`Manifest::put`] wrote of this movie; nothing if it is damaged.
-    pub(crate) fn read(output: &Place, stem: &str) -> Result<Option<Self>, Error> {
-        match output.read(&Self::name(stem)) {
+    /// Reads what [`Manifest::put`] wrote under this name; nothing if it is damaged.
+    pub(crate) fn read(output: &Place, name: &str) -> Result<Option<Self>, Error> {
+        match output.read(name) {
             Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
             // It went between listing and reading.
             Err(Error::NotFound { .. }) => Ok(None),
@@ -112,7 +112,9 @@ impl Manifest {
 
     pub(crate) fn put(&self, output: &Place) -> Result<(), Error> {
         let json = serde_json::to_vec(self).unwrap_or_default();
-        output.put(&Self::name(&self.stem), json).map(drop)
+        output
+            .put(&Self::name(&self.config, &self.stem), json)
+            .map(drop)
     }
 }
 
@@ -120,7 +122,9 @@ impl Manifest {
 pub(crate) fn comparable(config: &Config) -> Config {
     let mut c = config.clone();
     c.data.url.clear();
+    c.data.folders.clear();
     c.output.url = None;
+    c.output.records.clear();
     c.output.existing = Existing::Resume;
     c.checks = crate::config::Checks::default();
     c
@@ -155,8 +159,8 @@ impl Measurement {
         }
     }
 
-    pub(crate) fn name(stem: &str) -> String {
-        format!("{FOLDER}/{stem}.measured")
+    pub(crate) fn name(config: &Config, stem: &str) -> String {
+        config.output.beside(&format!("{FOLDER}/{stem}.measured"))
     }
 
     /// Writes it with the mean image `(y, x)`.
@@ -167,7 +171,9 @@ impl Measurement {
         let mut bytes = serde_json::to_vec(&self).unwrap_or_default();
         bytes.push(b'\n');
         bytes.extend(pixels);
-        output.put(&Self::name(&self.stem), bytes).map(drop)
+        output
+            .put(&Self::name(&self.config, &self.stem), bytes)
+            .map(drop)
     }
 
     /// Reads what [`Measurement::put`] wrote of this trial under these parameters; nothing if it is of another
@@ -177,7 +183,7 @@ impl Measurement {
         config: &Config,
         trial: &TrialPlan,
     ) -> Result<Option<(BackgroundLevel, Array2<f64>)>, Error> {
-        let bytes = match output.read(&Self::name(&trial.stem)) {
+        let bytes = match output.read(&Self::name(config, &trial.stem)) {
             Ok(bytes) => bytes,
             Err(Error::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(error),

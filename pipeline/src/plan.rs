@@ -47,12 +47,23 @@ impl Experiment {
         &self.config
     }
 
+    /// The sessions it describes: one for each of `data.folders`, itself where there are none.
+    #[must_use]
+    pub fn sessions(self) -> Vec<Experiment> {
+        let sessions = self.config.sessions().into_iter();
+        sessions.map(|config| Experiment { config }).collect()
+    }
+
     /// Looks at both places and the log and decides what each trial needs. Writes nothing.
     ///
     /// # Errors
-    /// Everything that makes the request unusable; see [`Error`].
+    /// Everything that makes the request unusable; see [`Error`]. [`Error::Folders`] where [`Experiment::sessions`]
+    /// are to be planned instead.
     pub fn plan(self) -> Result<Plan, Error> {
-        Plan::new(self.config)
+        match self.config.data.folders.len() {
+            0 => Plan::new(self.config),
+            sessions => Err(Error::Folders { sessions }),
+        }
     }
 }
 

@@ -91,6 +91,7 @@ mod tests {
             config: Config {
                 data: Data {
                     url: "/x".into(),
+                    folders: Vec::new(),
                     prefix: "a_".into(),
                     behaviour_log: None,
                 },

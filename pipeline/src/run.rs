@@ -13,8 +13,10 @@ use crate::plan::{Plan, TrialPlan, Work};
 use crate::record::{Check, RunRecord, Status, TrialRecord};
 use crate::trial::Worker;
 use crate::worker::{Decided, Outcome, Round, failed};
+use std::collections::BTreeSet;
 use std::time::Instant;
 use widefield::BackgroundLevel;
+use widefield_storage::Place;
 
 /// What happens while a plan runs.
 #[derive(Debug)]
@@ -77,17 +79,24 @@ impl Plan {
     /// Makes sure that results can be written, before any work.
     fn prepare(&self) -> Result<(), Error> {
         let out = &self.config.output;
-        for folder in [
-            "",
-            &out.movie,
-            &out.dff,
-            &out.mat,
-            "report",
-            manifest::FOLDER,
-        ] {
+        let own = ["", "report", manifest::FOLDER].map(|name| out.beside(name));
+        let folders: Vec<&str> = own
+            .iter()
+            .chain([&out.movie, &out.dff, &out.mat])
+            .map(String::as_str)
+            .collect();
+        for folder in &folders {
             self.output.check_writable(folder)?;
         }
         self.output.sweep_temporary()?;
+        // Sweeping looks into the folders directly below: go there where folders are deeper.
+        let deeper: BTreeSet<&str> = folders
+            .iter()
+            .filter_map(|folder| Some(folder.rsplit_once('/')?.0))
+            .collect();
+        for path in deeper.iter().filter_map(|f| self.output.local_path(f)) {
+            Place::open(&path.to_string_lossy())?.sweep_temporary()?;
+        }
         Ok(())
     }
 

@@ -104,7 +104,7 @@ impl Worker<'_> {
             return;
         }
         let began = Instant::now();
-        let name = Pictures::name(&trial.stem);
+        let name = self.config.output.beside(&Pictures::name(&trial.stem));
         let json = serde_json::to_vec(pictures).unwrap_or_default();
         if let Err(error) = self.output.put(&name, json) {
             let message = format!(

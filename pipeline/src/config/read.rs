@@ -80,12 +80,14 @@ impl std::str::FromStr for Override {
 /// Every key there is. `*` stands for any name.
 const KEYS: &[&str] = &[
     "data.url",
+    "data.folders",
     "data.prefix",
     "data.behaviour_log",
     "output.url",
     "output.movie",
     "output.dff",
     "output.mat",
+    "output.records",
     "output.precision",
     "output.orientation",
     "output.mat_scale",

@@ -7,6 +7,7 @@ pub const TEMPLATE: &str = r#"# What to preprocess, and how. Every key is here; 
 
 [data]
 url = "."                       # folder of the raw files; not searched recursively
+# folders = ["day1", "day2"]    # folders below url, each a session of its own; outputs in mov_out/day1 and so on
 prefix = "20170214_"            # (change this) files whose name starts so; the number after the last _ is the trial
 # behaviour_log = "behaviour.txt" # name of the log below url; without it trials are not labelled
 
@@ -15,6 +16,7 @@ prefix = "20170214_"            # (change this) files whose name starts so; the 
 movie = "mov_out"               # resized movies; "" writes none
 dff = "dff_out"                 # dF/F; "" writes none
 mat = "mat_out"                 # dF/F for OCIA; "" writes none
+# records = ""                  # folder of run.json, report.html and texts; "" is the top
 precision = "f32"               # or "f64"
 orientation = "notebook"        # axes (x, reversed y, t); or "camera" = (y, x, t), what OCIA's own files have
 mat_scale = "dff"               # or "f_over_f0", what OCIA subtracts 1 from

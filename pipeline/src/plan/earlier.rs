@@ -3,7 +3,7 @@
 use super::{RUN_JSON, TrialPlan, Work, input, movies};
 use crate::config::{Config, Existing};
 use crate::error::Error;
-use crate::manifest::{self, Manifest, comparable, set_of};
+use crate::manifest::{self, Manifest, Measurement, comparable, set_of};
 use crate::record::{Output, RunRecord, TrialRecord};
 use std::collections::{BTreeMap, BTreeSet};
 use widefield_storage::{Entry, Place};
@@ -28,7 +28,7 @@ impl Earlier {
             let failed = run.trials.into_iter().filter(|t| !t.good());
             earlier.failed = failed.map(|t| t.file).collect();
         }
-        let names: Vec<String> = match output.list(manifest::FOLDER) {
+        let names: Vec<String> = match output.list(&config.output.beside(manifest::FOLDER)) {
             Ok(entries) => entries.into_iter().map(|e| e.name).collect(),
             // A place that does not exist yet has nothing in it.
             Err(widefield_storage::Error::NotFound { .. }) => Vec::new(),
@@ -36,13 +36,14 @@ impl Earlier {
         };
         let (stems, others): (Vec<_>, Vec<_>) =
             names.into_iter().partition(|n| n.ends_with(".json"));
-        let of_round = others.into_iter().filter(|n| n.ends_with(".measured"));
-        earlier.measured = of_round
-            .map(|n| format!("{}/{n}", manifest::FOLDER))
-            .collect();
+        let of_round = others.iter().filter_map(|n| n.strip_suffix(".measured"));
+        earlier.measured = of_round.map(|n| Measurement::name(config, n)).collect();
         let read = crate::concurrent::map(&stems, |name| {
             let stem = name.trim_end_matches(".json");
-            Ok::<_, Error>((stem.to_owned(), Manifest::read(output, stem)?))
+            Ok::<_, Error>((
+                stem.to_owned(),
+                Manifest::read(output, &Manifest::name(config, stem))?,
+            ))
         });
         for found in read {
             let (stem, manifest) = found?;
@@ -81,7 +82,7 @@ impl Earlier {
         match config.output.existing {
             Existing::Error => {
                 let standing = there(true)?;
-                return self.refuse(output, &standing, trials);
+                return self.refuse(config, output, &standing, trials);
             }
             Existing::Resume => {
                 let standing = there(!self.manifests.is_empty())?;
@@ -177,13 +178,15 @@ impl Earlier {
 
     fn refuse(
         &self,
+        config: &Config,
         output: &Place,
         standing: &Standing,
         trials: &[TrialPlan],
     ) -> Result<(), Error> {
         let mut there: Vec<String> = Vec::new();
-        if output.head(RUN_JSON)?.is_some() {
-            there.push(RUN_JSON.into());
+        let run = config.output.beside(RUN_JSON);
+        if output.head(&run)?.is_some() {
+            there.push(run);
         }
         for trial in trials {
             let names = trial
@@ -192,7 +195,7 @@ impl Earlier {
                 .filter(|n| standing.bytes.contains_key(*n));
             there.extend(names.map(str::to_owned));
             if self.manifests.contains_key(&trial.stem) {
-                there.push(Manifest::name(&trial.stem));
+                there.push(Manifest::name(config, &trial.stem));
             }
         }
         match there.first() {
@@ -251,7 +254,7 @@ impl Standing {
 
 /// The last run that came to its end, if this session's.
 fn last_run(config: &Config, output: &Place) -> Result<Option<RunRecord>, Error> {
-    let bytes = match output.read(RUN_JSON) {
+    let bytes = match output.read(&config.output.beside(RUN_JSON)) {
         Ok(bytes) => bytes,
         Err(widefield_storage::Error::NotFound { .. }) => return Ok(None),
         Err(error) => return Err(error.into()),

@@ -12,7 +12,10 @@ impl Plan {
     /// The level that an earlier run measured in a trial, if nothing that matters has changed since.
     pub(super) fn measured_before(&self, trial: usize) -> Option<BackgroundLevel> {
         let trial = &self.trials[trial];
-        if !self.measured.contains(&Measurement::name(&trial.stem)) {
+        if !self
+            .measured
+            .contains(&Measurement::name(&self.config, &trial.stem))
+        {
             return None;
         }
         // One that cannot be read is measured again.

@@ -69,11 +69,14 @@ impl Plan {
         let page = report::html(&record, &pictures);
         record.totals.report_seconds = reporting.elapsed().as_secs_f64();
         let finish = |source| Error::Finish { source };
+        let own = &self.config.output;
         self.output
-            .put("report.html", page.into_bytes())
+            .put(&own.beside("report.html"), page.into_bytes())
             .map_err(finish)?;
         let json = serde_json::to_vec_pretty(&record).unwrap_or_default();
-        self.output.put(RUN_JSON, json).map_err(finish)?;
+        self.output
+            .put(&own.beside(RUN_JSON), json)
+            .map_err(finish)?;
         Ok(record)
     }
 
@@ -83,7 +86,8 @@ impl Plan {
             // A failed trial may have left pictures in an earlier run; those of this one came with measures.
             record.quality.as_ref()?;
             let stem = crate::plan::stem(&record.file);
-            let bytes = self.output.read(&Pictures::name(stem)).ok()?;
+            let name = self.config.output.beside(&Pictures::name(stem));
+            let bytes = self.output.read(&name).ok()?;
             serde_json::from_slice(&bytes).ok()
         })
     }
@@ -130,7 +134,10 @@ impl Plan {
         if record.trials.iter().all(TrialRecord::good) {
             old.extend(self.measured.iter().cloned());
             if self.decides() {
-                let names = self.trials.iter().map(|t| Measurement::name(&t.stem));
+                let names = self
+                    .trials
+                    .iter()
+                    .map(|t| Measurement::name(&self.config, &t.stem));
                 old.extend(names.filter(|name| !self.measured.contains(name)));
             }
         }
@@ -167,15 +174,15 @@ impl Plan {
             .chain(&record.totals.outputs)
             .map(|o| o.path.clone())
             .collect();
-        for trial in &self.trials {
-            ours.insert(Manifest::name(&trial.stem));
-            ours.insert(Pictures::name(&trial.stem));
-        }
         let out = &self.config.output;
-        let folders = [&out.movie, &out.dff, &out.mat].map(String::as_str);
-        let folders = folders.into_iter().filter(|f| !f.is_empty());
+        for trial in &self.trials {
+            ours.insert(Manifest::name(&self.config, &trial.stem));
+            ours.insert(out.beside(&Pictures::name(&trial.stem)));
+        }
+        let own = [manifest::FOLDER, "report"].map(|name| out.beside(name));
+        let kinds = [&out.movie, &out.dff, &out.mat].into_iter();
         let mut others = Vec::new();
-        for folder in folders.chain([manifest::FOLDER, "report"]) {
+        for folder in kinds.filter(|f| !f.is_empty()).chain(&own) {
             let entries = self.output.list(folder).unwrap_or_default();
             let names = entries.iter().map(|e| format!("{folder}/{}", e.name));
             others.extend(names.filter(|name| !ours.contains(name)));
