@@ -1,6 +1,7 @@
 //! What was typed, and what the shell is told.
 
 mod behaviour;
+mod completions;
 mod demo;
 mod init;
 mod inspect;
@@ -38,6 +39,10 @@ enum Command {
     Behaviour(behaviour::Args),
     /// Export a picture or an animation of a movie: HDF5 or DCIMG
     View(view::Args),
+    /// Print the completions of a shell
+    Completions(completions::Args),
+    /// Print the manual page
+    Man(completions::ManArgs),
     /// Carry out one trial for `widefield run` on another computer: a line of JSON in, a line of JSON out
     #[command(hide = true)]
     Worker(worker::Args),
@@ -77,6 +82,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Inspect(args) => inspect::run(&args),
         Command::Behaviour(args) => behaviour::run(&args),
         Command::View(args) => view::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => completions::man(&args),
         Command::Worker(args) => worker::run(&args),
     };
     match result {

@@ -19,15 +19,17 @@ pub(crate) fn html(record: &RunRecord, pictures: &[Option<Pictures>]) -> String 
     let data = &record.config.data;
     html::head(&mut page, &format!("{} {}", data.prefix, data.url));
     findings::verdict(&mut page, record);
-    contents(&mut page, record);
+    let mut sections = String::new();
+    session::behaviour(&mut sections, record);
+    session::responses(&mut sections, record, pictures);
+    session::over_trials(&mut sections, record);
+    trial::table(&mut sections, record);
+    trial::details(&mut sections, record, pictures);
+    checks(&mut sections, record);
+    parameters(&mut sections, record);
+    contents(&mut page, &sections);
     findings::attention(&mut page, record);
-    session::behaviour(&mut page, record);
-    session::responses(&mut page, record, pictures);
-    session::over_trials(&mut page, record);
-    trial::table(&mut page, record);
-    trial::details(&mut page, record, pictures);
-    checks(&mut page, record);
-    parameters(&mut page, record);
+    page.push_str(&sections);
     html::foot(
         &mut page,
         &format!("widefield {}, {}", record.version, record.totals.ended),
@@ -35,21 +37,21 @@ pub(crate) fn html(record: &RunRecord, pictures: &[Option<Pictures>]) -> String 
     page
 }
 
-fn contents(page: &mut String, record: &RunRecord) {
+/// Links to the sections that there are.
+fn contents(page: &mut String, sections: &str) {
     page.push_str("<nav aria-label=\"Contents\"><ul>");
-    let behaviour = record
-        .behaviour
-        .as_ref()
-        .map(|_| ("behaviour", "Behaviour"));
-    let rest = [
+    for (id, name) in [
+        ("behaviour", "Behaviour"),
+        ("responses", "Mean dF/F"),
         ("over-trials", "Over the session"),
         ("trials", "Trials"),
         ("pictures", "Each trial"),
         ("checks", "Checks of the session"),
         ("parameters", "Parameters"),
-    ];
-    for (id, name) in behaviour.into_iter().chain(rest) {
-        let _ = write!(page, "<li><a href=\"#{id}\">{name}</a></li>");
+    ] {
+        if sections.contains(&format!("<h2 id=\"{id}\"")) {
+            let _ = write!(page, "<li><a href=\"#{id}\">{name}</a></li>");
+        }
     }
     page.push_str("</ul></nav>\n");
 }
@@ -130,6 +132,20 @@ mod tests {
         }
         let opened = page.matches("<table").count();
         assert!(opened > 0 && opened == page.matches("</table>").count());
+    }
+
+    #[test]
+    fn every_link_within_the_page_leads_somewhere() {
+        let page = html(&record(), &[Some(Pictures::noise(8)), None]);
+        let links: Vec<&str> = page
+            .split("href=\"#")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+            .collect();
+        assert!(links.len() > 5);
+        for id in links {
+            assert_eq!(page.matches(&format!("id=\"{id}\"")).count(), 1, "{id}");
+        }
     }
 
     #[test]

@@ -307,3 +307,36 @@ fn wrong_arguments_end_with_status_2() {
     assert_eq!(run(widefield().arg("--version")).0, 0);
     assert_eq!(run(widefield().arg("help")).0, 0);
 }
+
+#[test]
+fn completions_and_manual_name_every_command() {
+    let commands = [
+        "demo",
+        "simulate",
+        "init",
+        "run",
+        "inspect",
+        "behaviour",
+        "view",
+    ];
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let (status, stdout, stderr) = run(widefield().args(["completions", shell]));
+        assert_eq!((status, stderr.as_str()), (0, ""));
+        for name in commands {
+            assert!(stdout.contains(name), "{shell}: {name}");
+        }
+        assert!(
+            stdout.contains("--dry-run") || stdout.contains("dry-run"),
+            "{shell}"
+        );
+    }
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(run(widefield().arg("man").arg(dir.path())).0, 0);
+    let pages = files(dir.path());
+    for name in commands {
+        assert!(pages.contains(&format!("widefield-{name}.1")), "{pages:?}");
+    }
+    let (status, page, _) = run(widefield().arg("man"));
+    assert_eq!(status, 0);
+    assert!(page.contains(".TH") && commands.iter().all(|name| page.contains(name)));
+}

@@ -172,8 +172,8 @@ pub(super) fn details(page: &mut String, record: &RunRecord, pictures: &[Option<
         };
         trials.map(one).collect()
     };
-    // What follows the trials is a few kilobytes.
-    let room = HEAVIEST.saturating_sub(page.len() + 50_000);
+    // Findings and all that stands before and after the trials.
+    let room = HEAVIEST.saturating_sub(page.len() + 120_000);
     let mut drawn = draw(detail);
     while drawn.iter().map(String::len).sum::<usize>() > room
         && let Some(less) = detail.less()
