@@ -6,6 +6,7 @@ mod demo;
 mod init;
 mod inspect;
 mod output;
+mod plan;
 mod progress;
 mod run;
 mod simulate;

@@ -1,6 +1,7 @@
 //! Where trials run.
 
 pub(crate) mod local;
+mod memory;
 
 use crate::error::Error;
 use crate::plan::{Plan, TrialPlan};
@@ -126,7 +127,7 @@ impl Engine {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let memory = self
             .memory
-            .unwrap_or_else(|| local::half_of_memory().unwrap_or(u64::MAX));
+            .unwrap_or_else(|| memory::half().unwrap_or(u64::MAX));
         let fit = memory / crate::trial::needs(largest);
         let fit = fit.max(1);
         let jobs = self

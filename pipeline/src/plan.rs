@@ -255,6 +255,15 @@ impl Plan {
         })
     }
 
+    /// Where `run.json` and the report go: the output place, or the session's folder of it.
+    #[must_use]
+    pub fn records_url(&self) -> String {
+        match self.config.output.records.as_str() {
+            "" => self.output.url().to_owned(),
+            folder => format!("{}/{folder}", self.output.url()),
+        }
+    }
+
     /// Where results go.
     #[must_use]
     pub fn output_url(&self) -> &str {

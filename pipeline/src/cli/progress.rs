@@ -67,12 +67,14 @@ fn line(value: Value) {
     output::message(value);
 }
 
-/// The progress of one session.
+/// The progress of the sessions of one run.
 pub(super) struct Progress {
     mode: Mode,
     bars: Option<Bars>,
     began: Instant,
-    /// Bytes to be read for each movie that is to be done.
+    /// Where the movies of each session are, where there are several.
+    sessions: Vec<String>,
+    /// Bytes to be read for each movie that is to be done, by the name it is shown with.
     bytes: BTreeMap<String, u64>,
     to_do: usize,
     ended: usize,
@@ -121,26 +123,46 @@ fn style(template: &str) -> ProgressStyle {
 }
 
 impl Progress {
-    pub(super) fn new(mode: Mode, plan: &Plan) -> Self {
-        let to_do = plan
-            .trials()
-            .iter()
-            .filter(|t| matches!(t.work, Work::Do(_)));
-        let bytes: BTreeMap<String, u64> = to_do.map(|t| (t.file.clone(), t.input.bytes)).collect();
-        let sum = bytes.values().sum();
-        Self {
+    pub(super) fn new(mode: Mode, plans: &[Plan]) -> Self {
+        let sessions = match plans {
+            [_] => Vec::new(),
+            _ => plans.iter().map(|p| p.config().data.url.clone()).collect(),
+        };
+        let mut progress = Self {
             mode,
-            bars: (mode == Mode::Bar).then(|| Bars::new(sum)),
+            bars: None,
             began: Instant::now(),
-            bytes,
+            sessions,
+            bytes: BTreeMap::new(),
             to_do: 0,
             ended: 0,
+        };
+        for (session, plan) in plans.iter().enumerate() {
+            let to_do = plan
+                .trials()
+                .iter()
+                .filter(|t| !matches!(t.work, Work::Keep(_)));
+            for trial in to_do {
+                let name = progress.name(session, &trial.file);
+                progress.bytes.insert(name, trial.input.bytes);
+            }
+        }
+        let sum = progress.bytes.values().sum();
+        progress.bars = (mode == Mode::Bar).then(|| Bars::new(sum));
+        progress
+    }
+
+    /// What a movie is called: several sessions may have movies of one name.
+    fn name(&self, session: usize, file: &str) -> String {
+        match self.sessions.get(session) {
+            Some(place) => format!("{}/{file}", place.trim_end_matches('/')),
+            None => file.to_owned(),
         }
     }
 
-    pub(super) fn show(&mut self, event: &Event<'_>) {
+    pub(super) fn show(&mut self, session: usize, event: &Event<'_>) {
         if self.mode == Mode::Json {
-            self.json(event);
+            self.json(session, event);
         }
         match event {
             Event::Begins {
@@ -148,7 +170,7 @@ impl Progress {
                 kept,
                 checks,
             } => {
-                self.to_do = *to_do;
+                self.to_do += *to_do;
                 self.count();
                 if *kept > 0 {
                     self.say(&format!(
@@ -163,28 +185,30 @@ impl Progress {
                 self.say(&format!("measuring {trials} trials for the session"));
             }
             Event::Started { file } => {
+                let file = &self.name(session, file);
                 if let Some(bars) = &mut self.bars {
                     bars.start(file);
                 }
             }
-            Event::Ended { record } => self.ended(record),
+            Event::Ended { record } => self.ended(session, record),
             Event::Note { message } => self.say(message),
             _ => {}
         }
     }
 
-    fn ended(&mut self, record: &TrialRecord) {
+    fn ended(&mut self, session: usize, record: &TrialRecord) {
+        let file = self.name(session, &record.file);
         self.ended += 1;
         if let Some(bars) = &mut self.bars {
-            bars.end(&record.file);
+            bars.end(&file);
             bars.session
-                .inc(self.bytes.get(&record.file).copied().unwrap_or(0));
+                .inc(self.bytes.get(&file).copied().unwrap_or(0));
         }
         self.count();
         let at = format!("[{}/{}]", self.ended, self.to_do);
         if record.status == Status::Failed {
             let why = record.error.as_deref().unwrap_or("unknown");
-            let text = format!("{at} {}: failed: {why}", record.file);
+            let text = format!("{at} {file}: failed: {why}");
             match self.mode {
                 Mode::Quiet => output::message(text),
                 _ => self.say(&text),
@@ -194,16 +218,12 @@ impl Progress {
             let background = record.background.unwrap_or(f64::NAN);
             let masked = record.masked_pixels.unwrap_or(0);
             self.say(&format!(
-                "{at} {}: done in {seconds:.2} s, background {background:.1}, {masked} pixels masked{}",
-                record.file,
+                "{at} {file}: done in {seconds:.2} s, background {background:.1}, {masked} pixels masked{}",
                 self.left()
             ));
         }
         for check in record.checks.iter().filter(|c| c.level != Level::Pass) {
-            self.say(&format!(
-                "  {}: {}: {}",
-                record.file, check.name, check.message
-            ));
+            self.say(&format!("  {file}: {}: {}", check.name, check.message));
         }
     }
 
@@ -242,10 +262,10 @@ impl Progress {
     }
 
     /// One JSON object a line; the keys are described in `docs/progress.md`.
-    fn json(&self, event: &Event<'_>) {
+    fn json(&self, session: usize, event: &Event<'_>) {
         let t = self.began.elapsed().as_secs_f64();
-        let bytes = |file: &str| self.bytes.get(file);
-        line(match event {
+        let bytes = |file: &str| self.bytes.get(&self.name(session, file));
+        let mut value = match event {
             Event::Begins {
                 to_do,
                 kept,
@@ -267,14 +287,22 @@ impl Progress {
             Event::Note { message } => json!({"event": "note", "t": t, "message": message}),
             // Events of later versions have no line yet.
             _ => return,
-        });
+        };
+        if let Some(place) = self.sessions.get(session) {
+            value["session"] = json!(place);
+        }
+        line(value);
     }
 
-    /// Clears the bar and says how the session ended.
-    pub(super) fn end(self, record: &RunRecord, place: &str) {
+    /// Clears the bar.
+    pub(super) fn end(&self) {
         if let Some(bars) = &self.bars {
             bars.session.finish_and_clear();
         }
+    }
+
+    /// Says how a session ended.
+    pub(super) fn finished(&self, record: &RunRecord, place: &str) {
         let t = &record.totals;
         match self.mode {
             Mode::Quiet => {}
@@ -283,7 +311,8 @@ impl Progress {
                 "failed": t.failed, "kept": t.skipped, "interrupted": t.interrupted, "place": place,
             })),
             Mode::Bar | Mode::Lines => {
-                let read: u64 = self.bytes.values().sum();
+                let done = record.trials.iter().filter(|r| r.status != Status::Skipped);
+                let read: u64 = done.filter_map(|r| Some(r.input.as_ref()?.bytes)).sum();
                 let rate = read as f64 / 1e6 / t.seconds.max(1e-3);
                 output::message(format_args!(
                     "{} done, {} failed, {} kept of {} trials in {:.1} s ({rate:.0} MB/s); results and report.html in {place}",

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use widefield_pipeline::config::{Existing, Override};
-use widefield_pipeline::{Engine, Error, Experiment, Plan, Work};
+use widefield_pipeline::record::RunRecord;
+use widefield_pipeline::{Engine, Error, Experiment, Plan, run_all};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -17,7 +18,7 @@ pub(super) struct Args {
     /// Where trials run: local, spark or slurm
     #[arg(long, default_value = "local")]
     engine: String,
-    /// Trials at a time [default: the cores]
+    /// Trials at a time, and cores to compute on [default: all cores]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=4096))]
     jobs: Option<u32>,
     /// Memory for all trials at a time, as in 4GiB [default: half of the machine's]
@@ -32,7 +33,7 @@ pub(super) struct Args {
     /// Say what would be read and written, and touch nothing
     #[arg(long)]
     dry_run: bool,
-    /// Print run.json of each session, one line each
+    /// Print run.json of each session, one line each; with --dry-run, its plan
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -116,22 +117,44 @@ pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
     let mode = args.progress.mode();
     let interrupted = interrupt_flag(mode)?;
     let mut worst = Outcome::Done;
+    let mut plans = Vec::new();
     for path in &args.experiments {
-        if interrupted.load(Ordering::Relaxed) {
-            return Ok(Outcome::Interrupted);
-        }
-        let outcome = match one(args, path, &overrides, &interrupted) {
-            Ok(outcome) => outcome,
-            Err(report) if output::is_closed_pipe(&report) => return Err(report),
-            // One unusable session must not stop the ones after it.
-            Err(report) => {
-                mode.complain(&report);
-                super::unusable_or_partly(&report)
+        for plan in plan(path, &overrides) {
+            match plan {
+                Ok(plan) => plans.push(plan),
+                // One unusable session must not stop the others.
+                Err(error) => {
+                    mode.complain(&error.into());
+                    worst = worst.max(Outcome::Unusable);
+                }
             }
-        };
-        worst = worst.max(outcome);
+        }
     }
-    Ok(worst)
+    if plans.is_empty() {
+        return Ok(worst);
+    }
+    for ignored in plans.iter().flat_map(Plan::ignored) {
+        mode.note(&format!("ignored: {ignored}"));
+    }
+    if args.dry_run {
+        for plan in &plans {
+            super::plan::show(plan, args.json)?;
+        }
+        return Ok(worst);
+    }
+    Ok(worst.max(all(args, &plans, &interrupted)?))
+}
+
+/// What one experiment file asks for: a plan for each of its sessions.
+fn plan(path: &Path, overrides: &[Override]) -> Vec<Result<Plan, Error>> {
+    match Experiment::load_with(path, overrides) {
+        Ok(experiment) => experiment
+            .sessions()
+            .into_iter()
+            .map(Experiment::plan)
+            .collect(),
+        Err(error) => vec![Err(error)],
+    }
 }
 
 /// The first Ctrl-C ends the run in order, a second one at once.
@@ -148,75 +171,55 @@ fn interrupt_flag(mode: Mode) -> miette::Result<Arc<AtomicBool>> {
     Ok(flag)
 }
 
-fn one(
-    args: &Args,
-    path: &Path,
-    overrides: &[Override],
-    interrupted: &Arc<AtomicBool>,
-) -> miette::Result<Outcome> {
+/// Runs all sessions as one.
+fn all(args: &Args, plans: &[Plan], interrupted: &Arc<AtomicBool>) -> miette::Result<Outcome> {
     let mode = args.progress.mode();
-    let plan = Experiment::load_with(path, overrides)?.plan()?;
-    for ignored in plan.ignored() {
-        mode.note(&format!("ignored: {ignored}"));
-    }
-    if args.dry_run {
-        show(&plan)?;
-        return Ok(Outcome::Done);
-    }
     let mut engine = Engine::local().cancelled_by(Arc::clone(interrupted));
     if let Some(jobs) = args.jobs {
-        engine = engine.jobs(jobs as usize);
+        let jobs = jobs as usize;
+        engine = engine.jobs(jobs);
+        // Trials share the threads that compute; more than cores would only take turns. A pool that stands already
+        // is this process's first run, with the same number.
+        let cores = std::thread::available_parallelism().map_or(jobs, usize::from);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs.min(cores));
+        let _ = pool.build_global();
     }
     if let Some(memory) = args.memory {
         engine = engine.memory(memory);
     }
-    let place = plan.output_url().to_owned();
-    let mut progress = Progress::new(mode, &plan);
-    let record = plan.run(engine, |event| progress.show(&event))?;
-    progress.end(&record, &place);
-    let t = &record.totals;
-    if args.json {
-        output::result(serde_json::to_string(&record).into_diagnostic()?)?;
+    let mut progress = Progress::new(mode, plans);
+    let results = run_all(plans, &engine, |session, event| {
+        progress.show(session, &event);
+    })?;
+    progress.end();
+    let mut worst = Outcome::Done;
+    for (plan, result) in plans.iter().zip(results) {
+        match result {
+            Ok(record) => {
+                progress.finished(&record, &plan.records_url());
+                if args.json {
+                    output::result(serde_json::to_string(&record).into_diagnostic()?)?;
+                }
+                worst = worst.max(outcome(&record));
+            }
+            Err(error) => {
+                let report = error.into();
+                mode.complain(&report);
+                worst = worst.max(super::unusable_or_partly(&report));
+            }
+        }
     }
-    Ok(if t.interrupted {
+    Ok(worst)
+}
+
+fn outcome(record: &RunRecord) -> Outcome {
+    if record.totals.interrupted {
         Outcome::Interrupted
     } else if record.all_done() {
         Outcome::Done
     } else {
         Outcome::Partly
-    })
-}
-
-fn show(plan: &Plan) -> miette::Result<()> {
-    output::result(format_args!("output place: {}", plan.output_url()))?;
-    for trial in plan.trials() {
-        let names: Vec<&str> = trial.outputs.names().collect();
-        let names = if names.is_empty() {
-            "nothing".to_owned()
-        } else {
-            names.join(", ")
-        };
-        match &trial.work {
-            Work::Do(why) => {
-                output::result(format_args!("do    {} ({why}) -> {names}", trial.file))?
-            }
-            Work::Undecided(_) => output::result(format_args!(
-                "maybe {} (finished; done again if the session's background or mask changes) -> {names}",
-                trial.file
-            ))?,
-            Work::Keep(_) => output::result(format_args!(
-                "keep  {} (finished and unchanged)",
-                trial.file
-            ))?,
-        }
-        for check in &trial.checks {
-            output::result(format_args!("      {}: {}", check.name, check.message))?;
-        }
     }
-    for check in plan.checks() {
-        output::result(format_args!("{}: {}", check.name, check.message))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -82,25 +82,6 @@ fn each<T: Send>(
     });
 }
 
-/// Half of what the machine has, or half of the control group's limit where there is a lower one.
-pub(crate) fn half_of_memory() -> Option<u64> {
-    #[cfg(target_os = "linux")]
-    {
-        let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-        let line = text.lines().find(|l| l.starts_with("MemTotal:"))?;
-        let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-        let limit = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
-        let limit = limit
-            .and_then(|t| t.trim().parse().ok())
-            .unwrap_or(u64::MAX);
-        Some((kib * 1024).min(limit) / 2)
-    }
-    #[cfg(not(target_os = "linux"))]
-    {
-        None
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
