@@ -4,7 +4,7 @@
 //! those of the number before (runs in a plane of shuffled bytes; constant, masked or
 //! widened numbers otherwise). So there is no search: a match always has one distance, given by
 //! the caller, and the bytes between matches get a Huffman code made for their block. Blocks
-//! that would not shrink are stored, noise after a look at a sixteenth of it. The bytes depend on
+//! that would hardly shrink are stored, noise after a look at a sixteenth of it. The bytes depend on
 //! the input alone.
 
 mod adler;
@@ -59,10 +59,14 @@ impl Deflater {
         let mut blocks = bytes.chunks(BLOCK).peekable();
         while let Some(block) = blocks.next() {
             let last = last && blocks.peek().is_none();
-            if runs::is_noise(block) {
+            let look = runs::look(block, distance);
+            if look.noise {
                 block::stored(&mut self.bits, block, last);
             } else {
-                let runs = self.runs.find(block, distance);
+                let runs = match look.repeats {
+                    true => self.runs.find(block, distance),
+                    false => &[],
+                };
                 block::coded(&mut self.bits, block, runs, distance, last);
             }
         }

@@ -1,12 +1,15 @@
 //! Adler-32, RFC 1950 section 8.2.
 
+use multiversion::multiversion;
+
 const MODULUS: u32 = 65521;
 /// Sums kept side by side, which is what lets the compiler use vectors.
-const LANES: usize = 16;
+const LANES: usize = 32;
 /// Rows of lanes until the sums are reduced: 255 * n (n + 1) / 2 stays below 2^32.
 const ROWS: usize = 4096;
 
 /// Adler-32 of `bytes`.
+#[multiversion(targets("x86_64+avx512f+avx512bw", "x86_64+avx2"))]
 pub(crate) fn adler32(bytes: &[u8]) -> u32 {
     let (mut a, mut b) = (1_u64, 0_u64);
     for run in bytes.chunks(LANES * ROWS) {

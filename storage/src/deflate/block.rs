@@ -29,7 +29,7 @@ pub(super) fn stored(bits: &mut Bits, bytes: &[u8], last: bool) {
 }
 
 /// Appends `bytes` as matches where the `runs` are and literals between them; stored if that
-/// does not save a 64th.
+/// does not save a 20th.
 pub(super) fn coded(bits: &mut Bits, bytes: &[u8], runs: &[Run], distance: Distance, last: bool) {
     let (symbol, extra, extra_count) = distance.symbol();
     let (frequencies, extras) = count(bytes, runs);
@@ -43,7 +43,7 @@ pub(super) fn coded(bits: &mut Bits, bytes: &[u8], runs: &[Run], distance: Dista
         + extras
         + matches as usize * (1 + extra_count as usize);
     // A code of all 256 literals is described by some 80 bytes.
-    if body / 8 + 80 > bytes.len() - bytes.len() / 64 {
+    if body / 8 + 80 > bytes.len() - bytes.len() / 20 {
         return stored(bits, bytes, last);
     }
 

@@ -2,6 +2,8 @@
 
 /// The longest code deflate has.
 const LONGEST: usize = 15;
+/// Bits that hold any symbol.
+const SYMBOL_BITS: u32 = 16;
 
 /// A code, to be written from its lowest bit on, and how many bits it has; 0 if there is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,14 +17,27 @@ pub(super) struct Code {
 ///
 /// At least two symbols get a code: not all readers take a code of one symbol.
 pub(super) fn lengths<const N: usize>(frequencies: &[u32; N], limit: usize) -> [u8; N] {
-    let mut symbols: Vec<(u32, usize)> = (0..N)
-        .map(|symbol| (frequencies[symbol], symbol))
-        .filter(|&(frequency, _)| frequency > 0)
+    // Frequency and symbol in one number, which is sorted faster than a pair.
+    let mut keys: Vec<u64> = (0_u64..)
+        .zip(frequencies)
+        .filter(|&(_, &frequency)| frequency > 0)
+        .map(|(symbol, &frequency)| u64::from(frequency) << SYMBOL_BITS | symbol)
         .collect();
-    let absent = (0..N).filter(|&symbol| frequencies[symbol] == 0);
-    let missing = 2_usize.saturating_sub(symbols.len());
-    symbols.extend(absent.take(missing).map(|symbol| (1, symbol)));
-    symbols.sort_unstable();
+    let absent = (0_u64..).zip(frequencies).filter(|&(_, &n)| n == 0);
+    let missing = 2_usize.saturating_sub(keys.len());
+    keys.extend(
+        absent
+            .take(missing)
+            .map(|(symbol, _)| 1 << SYMBOL_BITS | symbol),
+    );
+    keys.sort_unstable();
+    let symbols: Vec<(u64, usize)> = keys
+        .into_iter()
+        .map(|key| {
+            let symbol = key & ((1 << SYMBOL_BITS) - 1);
+            (key >> SYMBOL_BITS, usize::try_from(symbol).unwrap_or(0))
+        })
+        .collect();
 
     let mut counts = depths(&symbols, limit);
     shorten(&mut counts, limit);
@@ -39,12 +54,12 @@ pub(super) fn lengths<const N: usize>(frequencies: &[u32; N], limit: usize) -> [
 
 /// How many symbols have each depth in Huffman's tree, those below `limit` counted there.
 /// `symbols` are at least two, by rising frequency.
-fn depths(symbols: &[(u32, usize)], limit: usize) -> [usize; LONGEST + 1] {
+fn depths(symbols: &[(u64, usize)], limit: usize) -> [usize; LONGEST + 1] {
     let leaves = symbols.len();
     let nodes = 2 * leaves - 1;
     // Inner nodes follow the leaves in the order in which they are made, which is that of
     // their weights: two queues take the place of a heap.
-    let mut weights: Vec<u64> = symbols.iter().map(|&(weight, _)| weight.into()).collect();
+    let mut weights: Vec<u64> = symbols.iter().map(|&(weight, _)| weight).collect();
     let mut parents = vec![0; nodes];
     let (mut leaf, mut inner) = (0, leaves);
     for node in leaves..nodes {

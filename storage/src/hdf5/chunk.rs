@@ -3,7 +3,9 @@
 //! A dataset has the axes (a, b, t), row-major, so t runs fastest. A chunk holds the
 //! same axes of a part of it, and is always stored whole: what lies beyond the dataset is zero.
 
+use std::fmt;
 use std::ops::Range;
+use std::sync::Mutex;
 
 use libdeflater::{CompressionLvl, Compressor, adler32};
 use ndarray::{ArrayView3, s};
@@ -93,15 +95,61 @@ impl Grid {
     }
 }
 
+/// Encoders that are not in use, so that their buffers serve one slab after the other.
+pub(super) struct Encoders {
+    level: u8,
+    idle: Mutex<Vec<Encoder>>,
+}
+
+impl Encoders {
+    /// For deflate `level` 0 to 9.
+    pub(super) fn new(level: u8) -> Self {
+        Encoders {
+            level,
+            idle: Mutex::default(),
+        }
+    }
+
+    /// As [`Encoder::encode`], by one that no other thread uses meanwhile.
+    pub(super) fn encode(&self, grid: &Grid, tile: Tile, frames: ArrayView3<'_, f32>) -> Vec<u8> {
+        let idle = self.idle.lock().ok().and_then(|mut idle| idle.pop());
+        let mut encoder = idle.unwrap_or_else(|| Encoder::new(self.level));
+        let bytes = encoder.encode(grid, tile, frames);
+        if let Ok(mut idle) = self.idle.lock() {
+            idle.push(encoder);
+        }
+        bytes
+    }
+}
+
+impl fmt::Debug for Encoders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encoders")
+            .field("level", &self.level)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Makes the stored bytes of chunks; it owns the buffers, so that each thread has its own.
 pub(super) struct Encoder {
     packer: Packer,
+    /// The last chunk that had but one value, and its bytes: masked chunks are many, and all the same.
+    constant: Option<(Constant, Vec<u8>)>,
     /// A row of the chunk for all its frames, frame by frame.
     row: Vec<f32>,
     /// The chunk's elements in their order.
     elements: Vec<f32>,
     /// Their bytes, as the last filter gets them.
     plain: Vec<u8>,
+}
+
+/// What the bytes of a chunk of one value depend on.
+#[derive(Clone, Copy, PartialEq)]
+struct Constant {
+    /// Bits of the value.
+    value: u32,
+    elements: usize,
+    precision: Precision,
 }
 
 /// What becomes of the bytes of a chunk.
@@ -124,6 +172,7 @@ impl Encoder {
                 (2.., Ok(compressor)) => Packer::Search(compressor),
                 _ => Packer::Plain,
             },
+            constant: None,
             row: Vec::new(),
             elements: Vec::new(),
             plain: Vec::new(),
@@ -138,11 +187,31 @@ impl Encoder {
         frames: ArrayView3<'_, f32>,
     ) -> Vec<u8> {
         self.gather(grid, tile, frames);
-        let size = grid.precision.bytes();
+        let Some(value) = only_value(&self.elements) else {
+            return self.pack(grid.precision);
+        };
+        let constant = Constant {
+            value,
+            elements: self.elements.len(),
+            precision: grid.precision,
+        };
+        match &self.constant {
+            Some((known, bytes)) if *known == constant => bytes.clone(),
+            _ => {
+                let bytes = self.pack(grid.precision);
+                self.constant = Some((constant, bytes.clone()));
+                bytes
+            }
+        }
+    }
+
+    /// The bytes of the elements gathered.
+    fn pack(&mut self, precision: Precision) -> Vec<u8> {
+        let size = precision.bytes();
         self.plain.resize(self.elements.len() * size, 0);
         let (elements, plain) = (self.elements.as_slice(), self.plain.as_mut_slice());
         let shuffled = !matches!(self.packer, Packer::Plain);
-        match (grid.precision, shuffled) {
+        match (precision, shuffled) {
             (Precision::F32, false) => store::<f32, 4>(elements, plain),
             (Precision::F32, true) => shuffle::<f32, 4>(elements, plain),
             (Precision::F64, false) => store::<f64, 8>(elements, plain),
@@ -193,12 +262,18 @@ impl Encoder {
             Orientation::Camera => (along_a, along_b, b),
         };
         self.row.resize(depth * columns, 0.0);
+        let contiguous = frames.to_slice();
         for row in 0..rows {
             let y = match grid.orientation {
                 Orientation::Notebook => grid.height - 1 - (b + row),
                 Orientation::Camera => a + row,
             };
             for (t, target) in self.row.chunks_exact_mut(columns).enumerate() {
+                if let Some(all) = contiguous {
+                    let start = (t * grid.height + y) * grid.width + first_column;
+                    target.copy_from_slice(&all[start..start + columns]);
+                    continue;
+                }
                 let source = frames.slice(s![t, y, first_column..first_column + columns]);
                 match source.to_slice() {
                     Some(source) => target.copy_from_slice(source),
@@ -222,6 +297,19 @@ impl Encoder {
             }
         }
     }
+}
+
+/// The bits of all elements, if those are the same.
+fn only_value(elements: &[f32]) -> Option<u32> {
+    /// Compared without a branch between them.
+    const LANES: usize = 64;
+    let first = elements.first()?.to_bits();
+    let differs = |lanes: &[f32]| {
+        lanes
+            .iter()
+            .fold(0, |any, value| any | (value.to_bits() ^ first))
+    };
+    (elements.chunks(LANES).all(|lanes| differs(lanes) == 0)).then_some(first)
 }
 
 /// A number as the file holds it, little-endian.

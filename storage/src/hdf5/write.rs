@@ -4,7 +4,7 @@ use hdf5::file::{FileCloseDegree, LibraryVersion};
 use ndarray::{Array3, ArrayView3, Axis, s};
 use rayon::prelude::*;
 
-use super::chunk::{Encoder, Grid};
+use super::chunk::{Encoders, Grid};
 use super::{Attribute, failure, raw};
 use crate::objects::Written;
 use crate::scratch::Scratch;
@@ -136,7 +136,7 @@ pub struct Hdf5Writer {
     scratch: Scratch,
     shape: [usize; 3],
     grid: Grid,
-    compression: u8,
+    encoders: Encoders,
     /// Frames already in chunks.
     encoded: usize,
     /// Frames that wait for the rest of their chunks, the first `waiting` of them in use.
@@ -186,7 +186,7 @@ impl Place {
             buffer: Array3::zeros((0, height, width)),
             scratch,
             grid,
-            compression: dataset.compression,
+            encoders: Encoders::new(dataset.compression),
             encoded: 0,
             waiting: 0,
             failed: false,
@@ -327,14 +327,11 @@ impl Hdf5Writer {
         let Some(dataset) = &self.dataset else {
             return Err(Error::usage(object, "the file is closed"));
         };
-        let (grid, level) = (&self.grid, self.compression);
+        let (grid, encoders) = (&self.grid, &self.encoders);
         for tiles in grid.tiles().chunks(BATCH) {
             let encoded: Vec<Vec<u8>> = tiles
                 .par_iter()
-                .map_init(
-                    || Encoder::new(level),
-                    |encoder, &tile| encoder.encode(grid, tile, frames),
-                )
+                .map(|&tile| encoders.encode(grid, tile, frames))
                 .collect();
             for (&tile, bytes) in tiles.iter().zip(&encoded) {
                 raw::write_chunk(dataset, grid.offset(tile, self.encoded), bytes)

@@ -29,6 +29,8 @@ pub(super) struct ZlibStream<W> {
     distance: Distance,
     /// What is not compressed yet.
     waiting: Vec<u8>,
+    /// One for each piece of a batch, so that their buffers serve all batches.
+    deflaters: Vec<Deflater>,
     adler: u32,
     started: bool,
 }
@@ -44,6 +46,7 @@ impl<W: Write> ZlibStream<W> {
                 Precision::F64 => Distance::Eight,
             },
             waiting: Vec::new(),
+            deflaters: (0..BATCH).map(|_| Deflater::default()).collect(),
             adler: 1,
             started: false,
         }
@@ -66,15 +69,17 @@ impl<W: Write> ZlibStream<W> {
     /// Ends the stream and returns what it was written to.
     pub(super) fn finish(mut self) -> io::Result<W> {
         self.compress()?;
+        let mut deflater = Deflater::default();
         let (last, adler) = deflate(
-            &mut Deflater::default(),
+            &mut deflater,
             &self.waiting,
             self.level,
             self.distance,
             MZFlush::Finish,
         )?;
         let adler = combine(self.adler, adler, self.waiting.len());
-        self.out.write_all(&last)?;
+        self.out
+            .write_all(last.as_deref().unwrap_or(deflater.as_slice()))?;
         self.out.write_all(&adler.to_be_bytes())?;
         Ok(self.out)
     }
@@ -90,12 +95,12 @@ impl<W: Write> ZlibStream<W> {
         for batch in self.waiting[..whole].chunks(BATCH * PIECE) {
             let pieces: Vec<_> = batch
                 .par_chunks(PIECE)
-                .map_init(Deflater::default, |deflater, piece| {
-                    deflate(deflater, piece, level, distance, MZFlush::Sync)
-                })
+                .zip(&mut self.deflaters)
+                .map(|(piece, deflater)| deflate(deflater, piece, level, distance, MZFlush::Sync))
                 .collect::<io::Result<_>>()?;
-            for (bytes, adler) in pieces {
-                self.out.write_all(&bytes)?;
+            for ((found, adler), deflater) in pieces.into_iter().zip(&self.deflaters) {
+                self.out
+                    .write_all(found.as_deref().unwrap_or(deflater.as_slice()))?;
                 self.adler = combine(self.adler, adler, PIECE);
             }
         }
@@ -104,16 +109,16 @@ impl<W: Write> ZlibStream<W> {
     }
 }
 
-/// Raw deflate of one piece, and its Adler-32.
+/// Raw deflate of one piece, which the deflater then holds unless it is returned, and its Adler-32.
 fn deflate(
     deflater: &mut Deflater,
     bytes: &[u8],
     level: u8,
     distance: Distance,
     end: MZFlush,
-) -> io::Result<(Vec<u8>, u32)> {
+) -> io::Result<(Option<Vec<u8>>, u32)> {
     if level > 1 {
-        return search(bytes, level, end);
+        return Ok((Some(search(bytes, level, end)?), adler32(bytes)));
     }
     deflater.clear();
     let last = end == MZFlush::Finish;
@@ -123,11 +128,11 @@ fn deflate(
     } else {
         deflater.flush();
     }
-    Ok((deflater.as_slice().to_vec(), adler32(bytes)))
+    Ok((None, adler32(bytes)))
 }
 
 /// One piece by a search for repetitions.
-fn search(bytes: &[u8], level: u8, end: MZFlush) -> io::Result<(Vec<u8>, u32)> {
+fn search(bytes: &[u8], level: u8, end: MZFlush) -> io::Result<Vec<u8>> {
     let mut compressor = CompressorOxide::default();
     compressor.set_format_and_level(DataFormat::Raw, level);
     let mut out = vec![0; bytes.len() + bytes.len() / 16 + 64];
@@ -141,7 +146,7 @@ fn search(bytes: &[u8], level: u8, end: MZFlush) -> io::Result<(Vec<u8>, u32)> {
         // Room left over means that nothing is held back.
         if made < out.len() {
             out.truncate(made);
-            return Ok((out, adler32(bytes)));
+            return Ok(out);
         }
         out.resize(made + (1 << 16), 0);
     }

@@ -297,7 +297,19 @@ fn fill<const N: usize>(
 ) {
     let start = bytes.len();
     bytes.resize(start + frame.len() * N, 0);
-    let (numbers, _) = bytes[start..].as_chunks_mut::<N>();
+    let (mut numbers, _) = bytes[start..].as_chunks_mut::<N>();
+    if movie.orientation == Orientation::Notebook && frame.is_standard_layout() {
+        // Row after row, in a loop that the compiler turns into vectors.
+        for row in frame.rows().into_iter().rev() {
+            let (now, rest) = numbers.split_at_mut(row.len());
+            let row = row.to_slice().unwrap_or_default();
+            now.iter_mut()
+                .zip(row)
+                .for_each(|(to, &value)| *to = number(value));
+            numbers = rest;
+        }
+        return;
+    }
     let mut numbers = numbers.iter_mut();
     each(frame, movie.orientation, |value| {
         if let Some(to) = numbers.next() {
