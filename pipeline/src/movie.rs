@@ -70,7 +70,8 @@ impl Movie {
         match self {
             Self::Memory(movie) => make(movie.slice_mut(s![frames, .., ..])),
             Self::Scratch(scratch) => {
-                let (_, height, width) = scratch.dim;
+                let (length, height, width) = scratch.dim;
+                let last = frames.end == length;
                 if scratch.block.len_of(Axis(0)) < frames.len() {
                     scratch.block = Array3::zeros((frames.len(), height, width));
                 }
@@ -84,7 +85,11 @@ impl Movie {
                     let bytes = bytemuck::cast_slice(image);
                     positioned::write(file, bytes, offset(frames.start + i))
                 });
-                written.map_err(|source| scratch.failed(source).into())
+                written.map_err(|source| scratch.failed(source))?;
+                if last {
+                    scratch.block = Array3::zeros((0, height, width));
+                }
+                Ok(())
             }
         }
     }
@@ -105,18 +110,23 @@ impl Movie {
         }
     }
 
-    /// Calls `see` with all of `frames`, which must exist, in order, at most `length` at a time.
+    /// Calls `see` with all of `frames`, which must exist, in order, at most `length` at a time, and with the number
+    /// of the first.
     pub(crate) fn each<E: From<ScratchError>>(
         &self,
         frames: Range<usize>,
         length: usize,
-        mut see: impl FnMut(ArrayView3<'_, f32>) -> Result<(), E>,
+        mut see: impl FnMut(usize, ArrayView3<'_, f32>) -> Result<(), E>,
     ) -> Result<(), E> {
         let length = length.max(1);
         match self {
             Self::Memory(movie) => {
-                let movie = movie.slice(s![frames, .., ..]);
-                movie.axis_chunks_iter(Axis(0), length).try_for_each(see)
+                let part = movie.slice(s![frames.clone(), .., ..]);
+                let blocks = part.axis_chunks_iter(Axis(0), length);
+                let firsts = frames.step_by(length);
+                blocks
+                    .zip(firsts)
+                    .try_for_each(|(block, first)| see(first, block))
             }
             Self::Scratch(scratch) => {
                 let (_, height, width) = scratch.dim;
@@ -125,7 +135,7 @@ impl Movie {
                     let part = start..frames.end.min(start + length);
                     let mut block = buffer.slice_mut(s![..part.len(), .., ..]);
                     scratch.read(part, 0..height, block.view_mut())?;
-                    see(block.view())?;
+                    see(start, block.view())?;
                 }
                 Ok(())
             }
@@ -141,7 +151,7 @@ impl Movie {
     ) -> Result<Array2<f64>, widefield::Error> {
         let (_, height, width) = self.dim();
         let mut mean = MeanImage::new((height, width));
-        self.each(frames, length, |block| mean.add(block, subtract))?;
+        self.each(frames, length, |_, block| mean.add(block, subtract))?;
         mean.finish()
     }
 }

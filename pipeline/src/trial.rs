@@ -24,7 +24,7 @@ use ndarray::{Array2, Axis};
 use stage::Stage;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
-use widefield::{BackgroundLevel, Baseline, MovieSource, Subtract, quality};
+use widefield::{BackgroundLevel, Baseline, DeltaF, MovieSource, Subtract, quality};
 use widefield_storage::Place;
 use write::Normal;
 
@@ -197,22 +197,23 @@ impl Worker<'_> {
         stage.ends("report");
 
         self.alive()?;
-        let range = baseline.range(frames).map_err(analysis("baseline"))?;
-        let f0 = movie
-            .mean(range, block, &subtract)
+        let how = DeltaF::new(baseline);
+        let normaliser = how
+            .prepare(movie, &subtract, &mask)
             .map_err(analysis("baseline"))?;
-        let nonfinite = widefield::dff::nonfinite_pixels(f0.view(), &mask);
-        stage.record.nonfinite_pixels = Some(nonfinite);
-        let median = quality::kept_median(f0.view(), mask.kept());
+        stage.record.nonfinite_pixels = Some(normaliser.nonfinite_pixels());
+        let f0 = normaliser.f0().image();
+        let median = quality::kept_median(f0, mask.kept());
         stage.quality().f0 = median.ok().filter(|f0| f0.is_finite());
-        let low = quality::low_share(f0.view(), mask.kept(), LOW_F0);
+        let low = quality::low_share(f0, mask.kept(), LOW_F0);
         stage.quality().low_f0_share = low.ok().filter(|share| share.is_finite());
         let mut gather = Gather::new(f0.dim(), frames, &self.config.experiment.axis());
         let normal = Normal {
             movie,
-            subtract,
-            f0: &f0,
-            mask: &mask,
+            how: &how,
+            normaliser: &normaliser,
+            background,
+            threshold: mask.threshold(),
         };
         self.write(trial, &normal, block, stage.record, &mut gather)?;
         stage.ends("write");

@@ -207,13 +207,16 @@ fn sizes(config: &Config, recording: &Recording) -> Result<Sizes, TrialError> {
         width: layout.width(),
         height: layout.height(),
     };
+    let analysis = &config.analysis;
+    let frames = layout.frames();
     Ok(Sizes {
-        frames: layout.frames(),
+        frames,
         camera,
-        resized: config.analysis.size(camera),
+        resized: analysis.size(camera),
         stored_frame: layout.header().frame_stride,
         tables: recording.table_bytes()?,
         threads: rayon::current_num_threads(),
+        baseline: analysis.baseline.of(&config.experiment.axis(), frames),
         remote: !recording.is_local(),
     })
 }

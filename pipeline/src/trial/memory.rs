@@ -1,7 +1,7 @@
 //! What a trial holds in memory, and how it keeps within its share.
 
 use super::TrialError;
-use widefield::Size;
+use widefield::{Baseline, Size};
 
 /// Frames that operators and writers are given at a time, where there is room: a multiple of the frames in a
 /// chunk of the HDF5 files, so that their writers take blocks from where they lie.
@@ -12,6 +12,10 @@ const CHUNK: usize = 16;
 const IMAGES: u64 = 64;
 /// Buffers of the compressors of one trial: 16 MiB of HDF5 chunks, 16 MiB of MAT and what becomes of it.
 const WRITERS: u64 = 64 << 20;
+/// Bytes of a movie that an operator reads at a time.
+const PART: u64 = 8 << 20;
+/// Frames for which F0 that follows the trace is estimated at a time.
+const FOLLOWED: usize = 32;
 /// Raw bytes that one request to a store asks for.
 const REQUEST: u64 = 4 << 20;
 /// Raw bytes of a trial on their way from a store, where there is room.
@@ -27,7 +31,7 @@ pub(crate) fn needs(file_bytes: u64) -> u64 {
 }
 
 /// The sizes that decide how much a trial holds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Sizes {
     pub(super) frames: usize,
     pub(super) camera: Size,
@@ -38,6 +42,8 @@ pub(super) struct Sizes {
     pub(super) tables: u64,
     /// Frames that are decoded at a time.
     pub(super) threads: usize,
+    /// Where F0 comes from.
+    pub(super) baseline: Baseline,
     /// Whether the file comes from a store.
     pub(super) remote: bool,
 }
@@ -133,14 +139,53 @@ impl Sizes {
         } else {
             2 * CHUNK.min(self.frames)
         };
-        let writing = frames(scratch + block + collected);
+        // Nothing is copied from a movie in memory.
+        let (once, always) = if in_memory {
+            (0, 0)
+        } else {
+            self.baseline(frame)
+        };
+        let writing = frames(scratch + block + collected).saturating_add(always);
 
         let movie = if in_memory { frames(self.frames) } else { 0 };
         let images = pixels.saturating_mul(IMAGES);
         movie
             .saturating_add(images)
             .saturating_add(self.tables)
-            .saturating_add(reading.max(writing))
+            .saturating_add(reading.max(once).max(writing))
+    }
+
+    /// Bytes of frames from the scratch file that are held while F0 is estimated, and those that are held again while
+    /// every block is normalised.
+    fn baseline(&self, frame: u64) -> (u64, u64) {
+        let frames = |n: usize| frame.saturating_mul(n.min(self.frames) as u64);
+        let around = |n: usize| {
+            (
+                frames(n.saturating_add(FOLLOWED)),
+                frames(n.saturating_add(BLOCK)),
+            )
+        };
+        match &self.baseline {
+            Baseline::Frames(range) => (frames(range.len()).min(PART), 0),
+            Baseline::Median | Baseline::Percentile(_) => {
+                (PART.saturating_mul(2 * self.threads as u64), 0)
+            }
+            Baseline::SlidingPercentile { span_frames, .. } => around(*span_frames),
+            Baseline::Maximin {
+                smoothing_sd_frames,
+                span_frames,
+            } => {
+                // Both windows, and four standard deviations to either side.
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "saturates"
+                )]
+                let smoothing = (8.0 * smoothing_sd_frames).ceil() as usize;
+                around(span_frames.saturating_mul(2).saturating_add(smoothing))
+            }
+            _ => (frames(self.frames).min(PART), 0),
+        }
     }
 }
 
@@ -167,6 +212,7 @@ mod tests {
             stored_frame: 2 * 512 * 512 + 32,
             tables: 0,
             threads: 2,
+            baseline: Baseline::frames(9..12),
             remote: false,
         }
     }
@@ -201,6 +247,23 @@ mod tests {
             (needed, allowed),
             (least.div_ceil(1 << 20), (least - 1) >> 20)
         );
+    }
+
+    #[test]
+    fn a_baseline_that_follows_the_trace_needs_the_frames_it_looks_at() {
+        let mut trial = sizes(8400, 256);
+        let memory = trial.least() + (16 << 20);
+        trial.baseline = Baseline::Mean;
+        assert!(trial.room(memory).is_ok());
+        trial.baseline = Baseline::SlidingPercentile {
+            percent: 8.0,
+            span_frames: 600,
+        };
+        let Err(TrialError::Memory { needed, .. }) = trial.room(memory) else {
+            panic!("600 frames take 150 MiB");
+        };
+        assert!((150..200).contains(&needed), "{needed}");
+        assert!(trial.room(needed << 20).is_ok());
     }
 
     #[test]

@@ -7,16 +7,17 @@ use crate::movie::Movie;
 use crate::plan::TrialPlan;
 use crate::record::{Check, Level, Output, TrialRecord};
 use crate::report::pictures::Gather;
-use ndarray::{Array2, Array3, ArrayView3, Axis, s};
-use widefield::{Mask, MovieSource, Subtract};
+use ndarray::{Array3, ArrayView3, Axis, s};
+use widefield::{DeltaF, MovieSource, Normaliser};
 use widefield_storage::{Dataset, ErrorKind, Hdf5Writer, MatMovie, MatWriter};
 
-/// What the dF/F of a trial is made of.
+/// What the dF/F of a trial is made of, and what the files say of it.
 pub(super) struct Normal<'a> {
     pub(super) movie: &'a Movie,
-    pub(super) subtract: Subtract,
-    pub(super) f0: &'a Array2<f64>,
-    pub(super) mask: &'a Mask,
+    pub(super) how: &'a DeltaF,
+    pub(super) normaliser: &'a Normaliser,
+    pub(super) background: f64,
+    pub(super) threshold: f64,
 }
 
 /// The files of a trial while they grow; dropped, they leave nothing.
@@ -36,19 +37,16 @@ impl Worker<'_> {
         record: &mut TrialRecord,
         gather: &mut Gather,
     ) -> Result<(), TrialError> {
-        let Normal {
-            movie,
-            subtract,
-            f0,
-            mask,
-        } = normal;
+        let movie = normal.movie;
         let (frames, height, width) = movie.dim();
         let mut files = self.open(trial, normal, &mut record.checks)?;
         let mut normalised = Array3::<f32>::zeros((block.min(frames), height, width));
-        movie.each(0..frames, block, |counts| {
+        movie.each(0..frames, block, |first, counts| {
             self.alive()?;
             let mut dff = normalised.slice_mut(s![..counts.len_of(Axis(0)), .., ..]);
-            widefield::dff::normalise_into(counts, subtract, f0.view(), mask, dff.view_mut())
+            normal
+                .normaliser
+                .block_into(movie, first, counts, dff.view_mut())
                 .map_err(analysis("dF/F"))?;
             gather.add(counts, dff.view()).map_err(analysis("report"))?;
             files.push(counts, dff.view())
@@ -149,8 +147,9 @@ impl Worker<'_> {
         self.dataset("dff", trial, shape)
             .attribute("units", "1")
             .attribute("scale", "(F - F0) / F0; NaN outside the mask")
-            .attribute("background", normal.subtract.background)
-            .attribute("threshold", normal.mask.threshold())
+            .attribute("background", normal.background)
+            .attribute("threshold", normal.threshold)
+            .attribute("how", normal.how.to_string().as_str())
     }
 }
 
