@@ -1,0 +1,96 @@
+"""How the local engine scales: throughput by jobs, memory by trials, cost of a trial by trials.
+
+    python local_engine.py target/release/widefield [--size 256] [--frames 200] [--memory 512] [--repeats 3]
+
+Simulates a session of 6 movies, links them to one of 60, runs both and prints a table: wall-clock and processor
+seconds, largest resident memory, and the ratios that matter. Needs Linux and nothing beyond Python 3.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+EXPERIMENT = """
+[data]
+url = "{raw}"
+prefix = "m_"
+[output]
+url = "{out}"
+[analysis.segmentation]
+density_cutoff = 0.0004
+"""
+
+
+def session(program, folder, size, frames):
+    """Folders with 6 and with 60 movies; the 60 are links to the 6."""
+    made = folder / "made"
+    subprocess.run(
+        [program, "simulate", made, "--trials", "6", "--size", str(size), "--frames", str(frames)],
+        check=True,
+        stderr=subprocess.DEVNULL,
+    )
+    movies = sorted(p for p in made.iterdir() if p.suffix == "" and p.is_file())
+    movies = [p for p in movies if p.open("rb").read(5) == b"DCIMG"]
+    for count in (6, 60):
+        raw = folder / f"raw{count}"
+        raw.mkdir()
+        for i in range(count):
+            os.link(movies[i % len(movies)], raw / f"m_{i + 1}")
+    return movies[0].stat().st_size
+
+
+def run(program, folder, count, jobs, memory):
+    """Wall-clock seconds, processor seconds and largest resident MiB of one whole run."""
+    out = folder / "out"
+    shutil.rmtree(out, ignore_errors=True)
+    description = folder / "experiment.toml"
+    description.write_text(EXPERIMENT.format(raw=folder / f"raw{count}", out=out))
+    began = time.monotonic()
+    command = [program, "run", description, "--quiet", "--memory", f"{memory}MiB"]
+    if jobs:
+        command += ["--jobs", str(jobs)]
+    process = subprocess.Popen(command)
+    _, status, used = os.wait4(process.pid, 0)
+    wall = time.monotonic() - began
+    if os.waitstatus_to_exitcode(status) != 0:
+        raise SystemExit(f"the run failed: {status}")
+    return wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("program")
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--frames", type=int, default=200)
+    parser.add_argument("--memory", type=int, default=512)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--folder", default=None, help="where the movies go [default: the temporary folder]")
+    given = parser.parse_args()
+    program = str(Path(given.program).resolve())
+    with tempfile.TemporaryDirectory(dir=given.folder) as name:
+        folder = Path(name)
+        bytes_each = session(program, folder, given.size, given.frames)
+        print(f"movies of {bytes_each / 1e6:.0f} MB, --memory {given.memory} MiB, best of {given.repeats}")
+        print("trials jobs  wall s  processor s  ms a trial  largest MiB")
+        best = {}
+        run(program, folder, 6, 2, given.memory)
+        for _ in range(given.repeats):
+            # In turns, so that a noisy moment meets all of them.
+            for count, jobs in ((6, 1), (6, 2), (6, 0), (60, 2)):
+                found = run(program, folder, count, jobs, given.memory)
+                best[count, jobs] = min(best.get((count, jobs), found), found)
+        for (count, jobs), (wall, processor, resident) in best.items():
+            shown = jobs or "auto"
+            print(f"{count:6} {shown!s:>4} {wall:7.2f} {processor:12.2f} {1e3 * wall / count:11.1f} {resident:12.0f}")
+        print(f"throughput of 2 jobs over 1: {best[6, 1][0] / best[6, 2][0]:.2f}")
+        ratio = (best[60, 2][0] / 60) / (best[6, 2][0] / 6)
+        print(f"cost of a trial, 60 trials over 6: {ratio:.3f} wall, "
+              f"{(best[60, 2][1] / 60) / (best[6, 2][1] / 6):.3f} processor")
+
+
+if __name__ == "__main__":
+    main()
