@@ -339,6 +339,7 @@ impl Hdf5Writer {
             }
         }
         self.encoded += frames.dim().0;
+        self.scratch.grown();
         Ok(())
     }
 

@@ -199,6 +199,7 @@ impl MatWriter {
             }
         }
         self.done += more;
+        self.scratch.grown();
         Ok(())
     }
 
