@@ -11,6 +11,11 @@ use ndarray::{Array2, ArrayView3, Axis, Slice};
 /// their sums to stay in the cache, enough to read every frame in long runs.
 const BAND_PIXELS: usize = 1 << 12;
 
+/// Whole rows of `width` pixels that one task goes through.
+pub(crate) fn rows_of_a_band(width: usize) -> usize {
+    (BAND_PIXELS / width.max(1)).max(1)
+}
+
 /// Collects the mean over frames from blocks `(t, y, x)` in order.
 ///
 /// Sums are f64 and take the frames in the order they come, pixel by pixel, so blocks of any length
@@ -48,8 +53,7 @@ impl MeanImage {
         same_shape("block of frames", self.sum.shape(), &block.shape()[1..])?;
         self.n_frames += block.len_of(Axis(0));
         let (background, floor) = (subtract.background, subtract.floor());
-        let (_, width) = self.sum.dim();
-        let rows = (BAND_PIXELS / width.max(1)).max(1);
+        let rows = rows_of_a_band(self.sum.ncols());
         self.sum
             .axis_chunks_iter_mut(Axis(0), rows)
             .into_par_iter()

@@ -1,17 +1,19 @@
 //! What one pass over a movie and its dF/F tells.
 
+use crate::Error;
 use crate::error::same_shape;
+use crate::mean_image::rows_of_a_band;
 use crate::number::{count, index};
-use crate::{Error, MeanImage, Subtract};
 use multiversion::multiversion;
 use ndarray::parallel::prelude::*;
-use ndarray::{Array2, ArrayView2, ArrayView3, Axis};
+use ndarray::{Array2, ArrayView2, ArrayView3, Axis, Slice};
 
 /// Collects from blocks of frames `(t, y, x)` of counts and of their dF/F: mean and maximum image, mean trace,
 /// and how large dF/F gets. Any blocks and any number of threads give the same bits.
 #[derive(Clone, Debug)]
 pub struct MovieSummary {
-    mean: MeanImage,
+    sum: Array2<f64>,
+    frames: usize,
     max: Array2<f32>,
     trace: Vec<f64>,
     share: f64,
@@ -41,7 +43,8 @@ impl MovieSummary {
     pub fn new(dim: (usize, usize), frames: usize, share: f64) -> Self {
         let values = count(frames) * count(dim.0) * count(dim.1);
         Self {
-            mean: MeanImage::new(dim),
+            sum: Array2::zeros(dim),
+            frames: 0,
             max: Array2::from_elem(dim, f32::NEG_INFINITY),
             trace: Vec::new(),
             share,
@@ -72,11 +75,27 @@ impl MovieSummary {
         dff: ArrayView3<'_, f32>,
     ) -> Result<(), Error> {
         same_shape("dF/F", counts.shape(), dff.shape())?;
-        self.mean.add(counts, &Subtract::NOTHING)?;
-        for frame in counts.axis_iter(Axis(0)) {
-            self.max
-                .zip_mut_with(&frame, |max, &value| *max = max.max(value));
-        }
+        same_shape("block of frames", self.sum.shape(), &counts.shape()[1..])?;
+        self.frames += counts.len_of(Axis(0));
+        let rows = rows_of_a_band(self.sum.ncols());
+        self.sum
+            .axis_chunks_iter_mut(Axis(0), rows)
+            .into_par_iter()
+            .zip(self.max.axis_chunks_iter_mut(Axis(0), rows))
+            .enumerate()
+            .for_each(|(band, (mut sums, mut maxima))| {
+                let first = band * rows;
+                let range = Slice::from(first..first + sums.nrows());
+                for frame in counts.axis_iter(Axis(0)) {
+                    let frame = frame.slice_axis(Axis(0), range);
+                    let frame = frame.as_standard_layout();
+                    if let (Some(sums), Some(maxima), Some(frame)) =
+                        (sums.as_slice_mut(), maxima.as_slice_mut(), frame.as_slice())
+                    {
+                        fold(sums, maxima, frame);
+                    }
+                }
+            });
         let floor = self.sizes.floor;
         let parts: Vec<(Sizes, Vec<f64>)> = dff
             .axis_chunks_iter(Axis(0), PART)
@@ -100,12 +119,24 @@ impl MovieSummary {
     /// # Errors
     /// [`Error::Empty`] if no frame was added.
     pub fn finish(self) -> Result<Summary, Error> {
+        if self.frames == 0 {
+            return Err(Error::Empty { what: "movie" });
+        }
         Ok(Summary {
-            mean: self.mean.finish()?,
+            mean: self.sum / count(self.frames),
             max: self.max,
             trace: self.trace,
             size: self.sizes.below(self.share),
         })
+    }
+}
+
+/// Adds a frame to the sums and raises the maxima; NaN makes a sum NaN and leaves a maximum.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+fn fold(sums: &mut [f64], maxima: &mut [f32], values: &[f32]) {
+    for ((sum, max), &value) in sums.iter_mut().zip(maxima).zip(values) {
+        *sum += f64::from(value);
+        *max = if value > *max { value } else { *max };
     }
 }
 

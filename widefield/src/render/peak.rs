@@ -2,7 +2,10 @@
 
 use crate::Error;
 use crate::error::same_shape;
-use ndarray::{Array2, ArrayView3, Axis};
+use crate::mean_image::rows_of_a_band;
+use multiversion::multiversion;
+use ndarray::parallel::prelude::*;
+use ndarray::{Array2, ArrayView3, Axis, Slice};
 
 /// Collects the peak of every pixel's dF/F from blocks of frames `(t, y, x)` in order.
 ///
@@ -50,27 +53,34 @@ impl PeakMap {
     /// [`Error::Shape`] if the frames have another shape.
     pub fn add(&mut self, block: ArrayView3<'_, f32>) -> Result<(), Error> {
         same_shape("block of frames", self.sum.shape(), &block.shape()[1..])?;
-        for frame in block.axis_iter(Axis(0)) {
-            let place = self.frames;
-            self.frames += 1;
-            if place < self.from {
-                continue;
-            }
-            match (place - self.from).is_multiple_of(self.window) {
-                true => self.sum.assign(&frame),
-                false => self.sum += &frame,
-            }
-            if (place - self.from + 1).is_multiple_of(self.window) {
-                self.window_ends();
-            }
-        }
+        let rows = rows_of_a_band(self.sum.ncols());
+        let (from, window, seen) = (self.from, self.window, self.frames);
+        self.frames += block.len_of(Axis(0));
+        self.sum
+            .axis_chunks_iter_mut(Axis(0), rows)
+            .into_par_iter()
+            .zip(self.largest.axis_chunks_iter_mut(Axis(0), rows))
+            .enumerate()
+            .for_each(|(band, (mut sum, mut largest))| {
+                let first = band * rows;
+                let range = Slice::from(first..first + sum.nrows());
+                for (place, frame) in (seen..).zip(block.axis_iter(Axis(0))) {
+                    let Some(place) = place.checked_sub(from) else {
+                        continue;
+                    };
+                    let frame = frame.slice_axis(Axis(0), range);
+                    let frame = frame.as_standard_layout();
+                    if let (Some(sum), Some(largest), Some(frame)) =
+                        (sum.as_slice_mut(), largest.as_slice_mut(), frame.as_slice())
+                    {
+                        add(sum, frame, place.is_multiple_of(window));
+                        if (place + 1).is_multiple_of(window) {
+                            raise(largest, sum);
+                        }
+                    }
+                }
+            });
         Ok(())
-    }
-
-    fn window_ends(&mut self) {
-        // `f32::max` prefers a number to NaN.
-        self.largest
-            .zip_mut_with(&self.sum, |largest, &sum| *largest = largest.max(sum));
     }
 
     /// The peaks `(y, x)`; all NaN if no frame came after the start.
@@ -79,12 +89,38 @@ impl PeakMap {
         let seen = self.frames.saturating_sub(self.from);
         let mut length = self.window;
         if seen < self.window && seen > 0 {
-            self.window_ends();
+            // `f32::max` prefers a number to NaN.
+            self.largest
+                .zip_mut_with(&self.sum, |largest, &sum| *largest = largest.max(sum));
             length = seen;
         }
         #[expect(clippy::cast_precision_loss, reason = "a few frames")]
         let length = length as f32;
         self.largest / length
+    }
+}
+
+/// Adds a frame to the window, or begins one with it.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+fn add(sum: &mut [f32], frame: &[f32], begins: bool) {
+    if begins {
+        sum.copy_from_slice(frame);
+        return;
+    }
+    for (sum, &value) in sum.iter_mut().zip(frame) {
+        *sum += value;
+    }
+}
+
+/// Takes over what is larger; a number is preferred to NaN.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+fn raise(largest: &mut [f32], sum: &[f32]) {
+    for (largest, &sum) in largest.iter_mut().zip(sum) {
+        *largest = if sum > *largest || largest.is_nan() {
+            sum
+        } else {
+            *largest
+        };
     }
 }
 
