@@ -2,7 +2,7 @@
 
 use fast_image_resize as fir;
 use ndarray::parallel::prelude::*;
-use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis, Zip};
+use ndarray::{Array3, ArrayView3, Axis, Zip};
 use widefield::{Resize, Size, direct};
 
 use super::{Failure, Variant};
@@ -14,7 +14,13 @@ pub type Run = fn(ArrayView3<'_, u16>, Size) -> Result<Array3<f32>, Failure>;
 pub const VARIANTS: &[Variant<Run>] = &[
     Variant {
         name: "triangle",
-        run: triangle,
+        run: |movie, to| each(Resize::Triangle, movie, to),
+        within: Some(0.0),
+        slow: false,
+    },
+    Variant {
+        name: "triangle_by_rows",
+        run: by_rows,
         within: Some(0.0),
         slow: false,
     },
@@ -31,14 +37,26 @@ pub const VARIANTS: &[Variant<Run>] = &[
         slow: false,
     },
     Variant {
-        name: "block_mean",
-        run: block_mean,
+        name: "binning",
+        run: |movie, to| each(Resize::Binning, movie, to),
+        within: None,
+        slow: false,
+    },
+    Variant {
+        name: "box",
+        run: |movie, to| each(Resize::Box, movie, to),
+        within: None,
+        slow: false,
+    },
+    Variant {
+        name: "lanczos3",
+        run: |movie, to| each(Resize::Lanczos3, movie, to),
         within: None,
         slow: false,
     },
     Variant {
         name: "nearest",
-        run: nearest,
+        run: |movie, to| each(Resize::Nearest, movie, to),
         within: None,
         slow: false,
     },
@@ -68,8 +86,23 @@ fn by_definition(movie: ArrayView3<'_, u16>, to: Size) -> Result<Array3<f32>, Fa
     Ok(reference(movie, to))
 }
 
-/// What the job does: counts go into the filter as they are.
-fn triangle(movie: ArrayView3<'_, u16>, to: Size) -> Result<Array3<f32>, Failure> {
+/// Counts go into the filter as they are, a frame at a time.
+fn each(resize: Resize, movie: ArrayView3<'_, u16>, to: Size) -> Result<Array3<f32>, Failure> {
+    let (n, height, width) = movie.dim();
+    let resizer = resize.resizer(Size { width, height }, to)?;
+    let mut out = Array3::zeros((n, to.height, to.width));
+    out.axis_iter_mut(Axis(0))
+        .into_par_iter()
+        .zip(movie.axis_iter(Axis(0)))
+        .try_for_each_init(
+            || resizer.clone(),
+            |resizer, (out, frame)| resizer.frame_u16_into(frame, out),
+        )?;
+    Ok(out)
+}
+
+/// What the job does: one row after the other, invalid counts cleared.
+fn by_rows(movie: ArrayView3<'_, u16>, to: Size) -> Result<Array3<f32>, Failure> {
     let (n, height, width) = movie.dim();
     let resizer = Resize::Triangle.resizer(Size { width, height }, to)?;
     let mut out = Array3::zeros((n, to.height, to.width));
@@ -78,7 +111,15 @@ fn triangle(movie: ArrayView3<'_, u16>, to: Size) -> Result<Array3<f32>, Failure
         .zip(movie.axis_iter(Axis(0)))
         .try_for_each_init(
             || resizer.clone(),
-            |resizer, (out, frame)| resizer.frame_u16_into(frame, out),
+            |resizer, (out, frame)| -> Result<(), Failure> {
+                let source = |y: usize, row: &mut [u16]| {
+                    let stored = frame.row(y);
+                    row.copy_from_slice(stored.to_slice().ok_or("rows lie apart")?);
+                    Ok::<(), Failure>(())
+                };
+                resizer.rows_u16_into(60_000, source, out)?;
+                Ok(())
+            },
         )?;
     Ok(out)
 }
@@ -122,49 +163,5 @@ fn fast_image_resize(movie: ArrayView3<'_, u16>, to: Size) -> Result<Array3<f32>
                 Ok(resizer.resize(&from, &mut to, &options)?)
             },
         )?;
-    Ok(out)
-}
-
-/// Mean of the pixels under each new one; whole ratios only.
-fn block_mean(movie: ArrayView3<'_, u16>, to: Size) -> Result<Array3<f32>, Failure> {
-    let (_, height, width) = movie.dim();
-    let (down, across) = (height / to.height, width / to.width);
-    if (down * to.height, across * to.width) != (height, width) {
-        return Err("the new size does not divide the old one".into());
-    }
-    let share = 1.0 / f32::from(u16::try_from(down * across)?);
-    each(movie, to, |frame| {
-        let mut sums = Array2::<u32>::zeros((to.height, to.width));
-        for (y, row) in frame.rows().into_iter().enumerate() {
-            let mut sums = sums.row_mut(y / down);
-            for (sum, block) in sums.iter_mut().zip(row.axis_chunks_iter(Axis(0), across)) {
-                *sum += block.iter().map(|&count| u32::from(count)).sum::<u32>();
-            }
-        }
-        sums.mapv(|sum| sum as f32 * share)
-    })
-}
-
-/// One pixel of those under each new one, the rest is lost.
-fn nearest(movie: ArrayView3<'_, u16>, to: Size) -> Result<Array3<f32>, Failure> {
-    let (_, height, width) = movie.dim();
-    each(movie, to, |frame| {
-        Array2::from_shape_fn((to.height, to.width), |(y, x)| {
-            let at = |i: usize, from: usize, to: usize| (2 * i + 1) * from / (2 * to);
-            f32::from(frame[(at(y, height, to.height), at(x, width, to.width))])
-        })
-    })
-}
-
-fn each(
-    movie: ArrayView3<'_, u16>,
-    to: Size,
-    frame: impl Fn(ArrayView2<'_, u16>) -> Array2<f32> + Sync,
-) -> Result<Array3<f32>, Failure> {
-    let mut out = Array3::zeros((movie.len_of(Axis(0)), to.height, to.width));
-    out.axis_iter_mut(Axis(0))
-        .into_par_iter()
-        .zip(movie.axis_iter(Axis(0)))
-        .for_each(|(mut out, from)| out.assign(&frame(from)));
     Ok(out)
 }
