@@ -1,6 +1,7 @@
 //! What was typed, and what the shell is told.
 
 mod behaviour;
+mod cluster;
 mod completions;
 mod demo;
 mod init;

@@ -1,28 +1,48 @@
 //! Where trials run.
 
+pub(crate) mod cluster;
 pub(crate) mod local;
 mod memory;
+pub(crate) mod slurm;
+pub(crate) mod spark;
 
-use crate::error::Error;
+use crate::error::{Error, with_causes};
 use crate::plan::{Plan, TrialPlan};
 use crate::worker::{Decided, Reply, Request, Round};
-use std::sync::Arc;
+use cluster::{ClusterError, Rounds};
+use slurm::Slurm;
+use spark::Spark;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use widefield::BackgroundLevel;
 
 /// Where trials run, and with how much.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Engine {
     kind: Kind,
     jobs: Option<usize>,
     memory: Option<u64>,
     cancelled: Arc<AtomicBool>,
+    /// The cluster from the first round on. It ends with the last clone of the engine.
+    cluster: Cluster,
+}
+
+type Cluster = Arc<Mutex<Option<Box<dyn Rounds>>>>;
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct("Engine");
+        shown.field("kind", &self.kind).field("jobs", &self.jobs);
+        shown.field("memory", &self.memory).finish_non_exhaustive()
+    }
 }
 
 /// Who runs them.
 #[derive(Clone, Debug)]
 enum Kind {
     Local,
+    Spark(Spark),
+    Slurm(Slurm),
 }
 
 /// One trial for an engine.
@@ -43,7 +63,6 @@ impl Task<'_> {
     }
 
     /// The task for a worker elsewhere, that may hold `memory` bytes and compute on `threads` threads.
-    #[expect(dead_code, reason = "for engines that have workers elsewhere")]
     pub(crate) fn request(&self, memory: u64, threads: usize) -> Option<Request> {
         let request = self.plan.request(self.number, memory, threads)?;
         Some(Request {
@@ -63,7 +82,6 @@ pub(crate) enum Told {
     /// A task ended. Told once for each task, unless the run is cancelled or the engine lost it.
     Ended(usize, Box<Reply>),
     /// For people.
-    #[expect(dead_code, reason = "for engines that have something to say")]
     Note(String),
 }
 
@@ -71,11 +89,28 @@ impl Engine {
     /// Threads of this machine: as many trials at a time as cores, within half of the memory.
     #[must_use]
     pub fn local() -> Self {
+        Self::of(Kind::Local)
+    }
+
+    /// Jobs of a Spark cluster. Both places must be within reach of its machines by the same URL.
+    #[must_use]
+    pub fn spark(spark: Spark) -> Self {
+        Self::of(Kind::Spark(spark))
+    }
+
+    /// Tasks of a Slurm job array. Both places must be within reach of its nodes by the same URL.
+    #[must_use]
+    pub fn slurm(slurm: Slurm) -> Self {
+        Self::of(Kind::Slurm(slurm))
+    }
+
+    fn of(kind: Kind) -> Self {
         Self {
-            kind: Kind::Local,
+            kind,
             jobs: None,
             memory: None,
             cancelled: Arc::default(),
+            cluster: Arc::default(),
         }
     }
 
@@ -86,7 +121,8 @@ impl Engine {
         self
     }
 
-    /// Bytes that all trials at a time may hold. Fewer run at a time if they do not fit.
+    /// Bytes that all trials at a time may hold; fewer run at a time if they do not fit. On a cluster, bytes that
+    /// each of them may hold, 1 GiB if nothing is said.
     #[must_use]
     pub fn memory(mut self, bytes: u64) -> Self {
         self.memory = Some(bytes);
@@ -114,12 +150,36 @@ impl Engine {
     /// # Errors
     /// When the engine as a whole does not work. Tasks that ended before have been told of; the others are lost.
     pub(crate) fn run(&self, tasks: &[Task<'_>], tell: &mut dyn FnMut(Told)) -> Result<(), Error> {
-        match self.kind {
+        match &self.kind {
             Kind::Local => {
                 local::run(self, tasks, tell);
                 Ok(())
             }
+            Kind::Spark(spark) => self.run_on("spark", tasks, tell, || {
+                Ok(Box::new(spark::Application::start(spark, self.jobs)?))
+            }),
+            Kind::Slurm(slurm) => self.run_on("slurm", tasks, tell, || {
+                Ok(Box::new(slurm::Jobs::new(slurm, self.jobs)?))
+            }),
         }
+    }
+
+    fn run_on(
+        &self,
+        name: &'static str,
+        tasks: &[Task<'_>],
+        tell: &mut dyn FnMut(Told),
+        start: impl FnOnce() -> Result<Box<dyn Rounds>, ClusterError>,
+    ) -> Result<(), Error> {
+        let mut held = self.cluster.lock().unwrap_or_else(PoisonError::into_inner);
+        let cluster = match &mut *held {
+            Some(cluster) => cluster,
+            none => none.insert(start().map_err(|error| Error::Engine {
+                engine: name,
+                cause: with_causes(&error),
+            })?),
+        };
+        cluster::run(name, &mut **cluster, self, tasks, tell)
     }
 
     /// Trials at a time, and the bytes each may hold, for movies of up to `largest` bytes.

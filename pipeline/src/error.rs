@@ -108,6 +108,13 @@ pub enum Error {
         /// What went wrong.
         cause: String,
     },
+    /// The trials were submitted and not waited for.
+    #[error("the trials go on as job {jobs}")]
+    #[diagnostic(help("the same run with existing = \"resume\" collects what they have done"))]
+    Detached {
+        /// Numbers of the cluster's jobs.
+        jobs: String,
+    },
     /// Something that this version does not do.
     #[error("{what}: not yet available")]
     NotAvailable {

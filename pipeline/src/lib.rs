@@ -56,6 +56,9 @@ pub mod view;
 pub mod worker;
 
 pub use engine::Engine;
+pub use engine::cluster::ClusterError;
+pub use engine::slurm::Slurm;
+pub use engine::spark::Spark;
 pub use error::Error;
 pub use label::Label;
 pub use plan::{Experiment, Outputs, Plan, TrialPlan, Work};

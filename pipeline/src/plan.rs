@@ -252,6 +252,7 @@ impl Plan {
             memory,
             threads,
             attempt: 0,
+            last: false,
         })
     }
 

@@ -68,6 +68,9 @@ pub struct Request {
     /// How often this was asked before.
     #[serde(default)]
     pub attempt: u32,
+    /// Nobody will try again: the worker then ends well whatever comes of it, so that its reply is heard.
+    #[serde(default)]
+    pub last: bool,
 }
 
 /// What came of a request.

@@ -18,10 +18,12 @@ pub(super) struct Args {
     /// Where trials run: local, spark or slurm
     #[arg(long, default_value = "local")]
     engine: String,
-    /// Trials at a time, and cores to compute on [default: all cores]
+    #[command(flatten)]
+    cluster: super::cluster::Args,
+    /// Trials at a time, and cores to compute on [default: all cores]; on a cluster trials alone [what it gives]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=4096))]
     jobs: Option<u32>,
-    /// Memory for all trials at a time, as in 4GiB [default: half of the machine's]
+    /// Memory for all trials at a time, as in 4GiB [default: half of the machine's]; on a cluster for each [1GiB]
     #[arg(long, value_parser = bytes)]
     memory: Option<u64>,
     /// What happens to results that are there: resume, replace, clean or error
@@ -46,6 +48,7 @@ impl Args {
         Self {
             experiments: vec![experiment],
             engine: "local".into(),
+            cluster: super::cluster::Args::default(),
             jobs: None,
             memory: None,
             existing: None,
@@ -92,16 +95,7 @@ fn existing(text: &str) -> Result<Existing, String> {
 }
 
 pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
-    match args.engine.as_str() {
-        "local" => {}
-        "spark" | "slurm" => {
-            return Err(Error::NotAvailable {
-                what: format!("--engine {}", args.engine),
-            }
-            .into());
-        }
-        other => miette::bail!("--engine {other}: is none of local, spark, slurm"),
-    }
+    let engine = args.cluster.engine(&args.engine)?;
     let mut overrides = Vec::new();
     for given in &args.set {
         overrides.push(given.parse::<Override>().map_err(Error::from)?);
@@ -142,7 +136,7 @@ pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
         }
         return Ok(worst);
     }
-    Ok(worst.max(all(args, &plans, &interrupted)?))
+    Ok(worst.max(all(args, &plans, engine, &interrupted)?))
 }
 
 /// What one experiment file asks for: a plan for each of its sessions.
@@ -172,9 +166,14 @@ fn interrupt_flag(mode: Mode) -> miette::Result<Arc<AtomicBool>> {
 }
 
 /// Runs all sessions as one.
-fn all(args: &Args, plans: &[Plan], interrupted: &Arc<AtomicBool>) -> miette::Result<Outcome> {
+fn all(
+    args: &Args,
+    plans: &[Plan],
+    engine: Engine,
+    interrupted: &Arc<AtomicBool>,
+) -> miette::Result<Outcome> {
     let mode = args.progress.mode();
-    let mut engine = Engine::local().cancelled_by(Arc::clone(interrupted));
+    let mut engine = engine.cancelled_by(Arc::clone(interrupted));
     if let Some(jobs) = args.jobs {
         let jobs = jobs as usize;
         engine = engine.jobs(jobs);
@@ -190,8 +189,17 @@ fn all(args: &Args, plans: &[Plan], interrupted: &Arc<AtomicBool>) -> miette::Re
     let mut progress = Progress::new(mode, plans);
     let results = run_all(plans, &engine, |session, event| {
         progress.show(session, &event);
-    })?;
+    });
     progress.end();
+    let results = match results {
+        Err(detached @ Error::Detached { .. }) => {
+            mode.note(&format!(
+                "{detached}; the same command later collects what they have done"
+            ));
+            return Ok(Outcome::Done);
+        }
+        results => results?,
+    };
     let mut worst = Outcome::Done;
     for (plan, result) in plans.iter().zip(results) {
         match result {

@@ -53,7 +53,7 @@ pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
             return Ok(Outcome::Interrupted);
         }
         // Whoever asked may try again; what no second try can cure is a result like any other.
-        if reply.retry() {
+        if reply.retry() && !request.last {
             worst = Outcome::Partly;
         }
         output::result(serde_json::to_string(&reply).into_diagnostic()?)?;

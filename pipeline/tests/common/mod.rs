@@ -1,6 +1,9 @@
 //! What the tests of the command share.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+#[cfg(target_os = "linux")]
+pub(crate) mod clusters;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
