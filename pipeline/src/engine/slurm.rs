@@ -180,7 +180,9 @@ impl Rounds for Jobs {
             requests: lines.len(),
         };
         script.write(lines).map_err(wrong)?;
-        cluster::executable_note().into_iter().for_each(&mut *tell);
+        if self.rounds == 1 {
+            cluster::executable_note().into_iter().for_each(&mut *tell);
+        }
 
         let largest = command::largest_array();
         let mut open = Unanswered::of(lines);
