@@ -1,5 +1,7 @@
 //! Counts of a pixel without fluorescence, estimated from one frame.
 
+mod coarse;
+mod dark;
 pub mod gaussian_fit;
 mod moments;
 
@@ -7,8 +9,38 @@ use crate::order::percentile;
 use crate::{Error, Subtract, smooth};
 use gaussian_fit::GaussianFit;
 use ndarray::{ArrayView2, ArrayView3};
+use std::fmt;
 
 /// How the background is estimated.
+///
+/// | light | take |
+/// | --- | --- |
+/// | brightest in the middle, fading to the edges | [`Background::GaussianFit`], faster [`Background::CoarseFit`] |
+/// | flat, a window with hard edges | [`Background::Rectangle`] beside the window, or [`Background::Percentile`] |
+/// | unknown, a wide dark surround | [`Background::Mode`] |
+/// | anything, with a dark recording | [`Background::Constant`] |
+///
+/// With flat light a Gaussian fits only by a negative offset: of 30,000 counts in a window with hard edges on a
+/// background of 100 the fit undershoots by thousands, and dF/F becomes too small by as much.
+/// [`Background::BoundedFit`] then gives the bound, 0 counts, which is less wrong; a variant without a model is
+/// right.
+///
+/// ```
+/// use widefield::{Background, background::Rectangle};
+///
+/// // A flat window of 30,000 counts on a surround of 96 to 104.
+/// let frame = ndarray::Array2::from_shape_fn((64, 64), |(y, x)| {
+///     let inside = (x as f32 - 32.0).hypot(y as f32 - 32.0) < 25.0;
+///     if inside { 30_000.0 } else { 96.0 + ((x * 7 + y * 3) % 9) as f32 }
+/// });
+/// let level = |background: Background| background.estimate(frame.view()).map(|level| level.value);
+/// assert!(level(Background::GaussianFit { smoothing_sd_px: 7.5 })? < -1000.0);
+/// assert_eq!(level(Background::BoundedFit { smoothing_sd_px: 7.5 })?, 0.0);
+/// assert_eq!(level(Background::Percentile(25.0))?, 100.0);
+/// let corner = Rectangle { x: 0, y: 0, width: 9, height: 9 };
+/// assert_eq!(level(Background::Rectangle(corner))?, 100.0);
+/// # Ok::<(), widefield::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Background {
@@ -21,6 +53,49 @@ pub enum Background {
         /// Standard deviation of the smoothing before the fit, pixels of the frame; 0 for none.
         smoothing_sd_px: f64,
     },
+    /// The same fit to a smaller image: means of blocks of `step_px` times `step_px` pixels, smoothed by what
+    /// makes block and smoothing together as wide as `smoothing_sd_px`.
+    ///
+    /// `step_px^2` times fewer pixels are smoothed and fitted. Pixels that fill no block are left out, as many
+    /// on either side. For light that fades like a Gaussian, a step of a quarter of the smoothing moves the
+    /// offset by less than 0.2 % of the amplitude, one of an eighth by less than 0.03 %; where no Gaussian
+    /// fits, by up to 10 %. A step of 1 is [`Background::GaussianFit`].
+    CoarseFit {
+        /// Standard deviation of the smoothing before the fit, pixels of the frame; 0 for none.
+        smoothing_sd_px: f64,
+        /// Side of a block, pixels of the frame, at least 1.
+        step_px: usize,
+    },
+    /// The same fit as [`Background::GaussianFit`] with the offset from 0 to the 5th percentile of the smoothed
+    /// frame: if the free fit lies outside, the other parameters are fitted with the offset at that bound.
+    BoundedFit {
+        /// Standard deviation of the smoothing before the fit, pixels of the frame; 0 for none.
+        smoothing_sd_px: f64,
+    },
+    /// A percentile of all pixels, 0 to 100, as `numpy.percentile`. Right where at least that share of the
+    /// frame is dark: half the share of the dark surround is a good choice.
+    Percentile(f64),
+    /// The brightness around which pixels are densest: the half-sample mode (Bickel & Frühwirth 2006,
+    /// doi:10.1016/j.csda.2005.07.011). Right where the dark surround is more even than the brain, or larger than it; of
+    /// flat light on more than half of the frame it is the light.
+    Mode,
+    /// Mean of a rectangle that no light reaches.
+    Rectangle(Rectangle),
+    /// Known counts, from a recording without light.
+    Constant(f64),
+}
+
+/// Part of a frame, in pixels of the frame after resizing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Rectangle {
+    /// First column, from 0.
+    pub x: usize,
+    /// First row, from 0 at the top.
+    pub y: usize,
+    /// Number of columns.
+    pub width: usize,
+    /// Number of rows.
+    pub height: usize,
 }
 
 /// An estimated background.
@@ -32,7 +107,8 @@ pub struct BackgroundLevel {
     pub value: f64,
     /// The fit it comes from.
     pub fit: Option<GaussianFit>,
-    /// 5th percentile of the smoothed frame, counts: a background above it is hardly one.
+    /// A background above it is hardly one, counts: the 5th percentile of the smoothed frame for a fit, else
+    /// the median of the frame. NaN for a constant where there is no frame.
     pub plausible_max: f64,
     /// Whether the background is below 0 or above [`BackgroundLevel::plausible_max`]. The value is
     /// kept as it was estimated.
@@ -73,22 +149,115 @@ impl Background {
     /// Background of an image `(y, x)` of counts in f64.
     ///
     /// # Errors
-    /// [`Error::NotFinite`] if a pixel is NaN or infinite, [`Error::ZeroVariance`] if all are equal,
-    /// [`Error::TooFewPixels`] below 7, [`Error::Parameter`] if the smoothing is not possible,
-    /// [`Error::NotConverged`] if the fit finds no minimum.
+    /// [`Error::Parameter`] if a choice is not possible, [`Error::Empty`] without pixels and
+    /// [`Error::NotFinite`] if a pixel is NaN or infinite; a constant needs no pixels. Of fits also
+    /// [`Error::ZeroVariance`] if all pixels are equal, [`Error::TooFewPixels`] below 7 and
+    /// [`Error::NotConverged`] if no minimum is found; [`Error::Rectangle`] if the rectangle reaches beyond
+    /// the frame.
     pub fn estimate_image(self, image: ArrayView2<'_, f64>) -> Result<BackgroundLevel, Error> {
-        let Self::GaussianFit { smoothing_sd_px } = self;
-        gaussian_fit::check(image)?;
-        let smoothed = smooth::gaussian(image, smoothing_sd_px)?;
-        let fit = GaussianFit::of(smoothed.view())?;
-        let plausible_max = percentile(smoothed, 5.0).unwrap_or(f64::NAN);
-        let implausible = fit.offset < 0.0 || fit.offset > plausible_max;
-        Ok(BackgroundLevel {
-            value: fit.offset,
-            fit: Some(fit),
-            plausible_max,
-            implausible,
-        })
+        let value = match self {
+            Self::GaussianFit { smoothing_sd_px } => {
+                gaussian_fit::check(image)?;
+                let smoothed = smooth::gaussian(image, smoothing_sd_px)?;
+                return Ok(fitted(GaussianFit::of(smoothed.view())?, smoothed.view()));
+            }
+            Self::CoarseFit {
+                smoothing_sd_px,
+                step_px,
+            } => return coarse::fit(image, smoothing_sd_px, step_px),
+            Self::BoundedFit { smoothing_sd_px } => {
+                gaussian_fit::check(image)?;
+                let smoothed = smooth::gaussian(image, smoothing_sd_px)?;
+                return Ok(fitted(bounded(smoothed.view())?, smoothed.view()));
+            }
+            Self::Constant(value) => within("constant", value, f64::MIN, f64::MAX)?,
+            Self::Percentile(percent) => {
+                let percent = within("percentile", percent, 0.0, 100.0)?;
+                gaussian_fit::check_pixels(image)?;
+                percentile(image.iter().copied(), percent).unwrap_or(f64::NAN)
+            }
+            Self::Mode => {
+                gaussian_fit::check_pixels(image)?;
+                dark::mode(image.iter().copied().collect()).unwrap_or(f64::NAN)
+            }
+            Self::Rectangle(part) => {
+                gaussian_fit::check_pixels(image)?;
+                dark::rectangle(image, part)?
+            }
+        };
+        let plausible_max = percentile(image.iter().copied(), 50.0).unwrap_or(f64::NAN);
+        Ok(level(value, None, plausible_max))
+    }
+}
+
+/// Name and parameters, in words.
+impl fmt::Display for Background {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::GaussianFit { smoothing_sd_px } => {
+                write!(f, "Gaussian fit, smoothed by {smoothing_sd_px} px")
+            }
+            Self::CoarseFit {
+                smoothing_sd_px,
+                step_px,
+            } => write!(
+                f,
+                "Gaussian fit to blocks of {step_px} px, smoothed by {smoothing_sd_px} px"
+            ),
+            Self::BoundedFit { smoothing_sd_px } => {
+                write!(f, "bounded Gaussian fit, smoothed by {smoothing_sd_px} px")
+            }
+            Self::Percentile(percent) => write!(f, "percentile {percent}"),
+            Self::Mode => write!(f, "mode"),
+            Self::Rectangle(Rectangle {
+                x,
+                y,
+                width,
+                height,
+            }) => write!(f, "mean of {width} x {height} px from column {x}, row {y}"),
+            Self::Constant(counts) => write!(f, "{counts} counts"),
+        }
+    }
+}
+
+fn within(name: &'static str, value: f64, least: f64, most: f64) -> Result<f64, Error> {
+    if (least..=most).contains(&value) {
+        return Ok(value);
+    }
+    Err(Error::Parameter {
+        name,
+        value,
+        expected: if most == 100.0 {
+            "0 to 100"
+        } else {
+            "a finite number of counts"
+        },
+    })
+}
+
+/// The fit with the offset from 0 to the 5th percentile.
+fn bounded(smoothed: ArrayView2<'_, f64>) -> Result<GaussianFit, Error> {
+    let free = GaussianFit::of(smoothed)?;
+    let most = percentile(smoothed.iter().copied(), 5.0).unwrap_or(f64::NAN);
+    // Counts below 0 have no room between the bounds but the upper one.
+    let offset = free.offset.max(0.0).min(most);
+    if offset == free.offset {
+        return Ok(free);
+    }
+    GaussianFit::with_offset(smoothed, offset)
+}
+
+fn fitted(fit: GaussianFit, smoothed: ArrayView2<'_, f64>) -> BackgroundLevel {
+    let plausible_max = percentile(smoothed.iter().copied(), 5.0).unwrap_or(f64::NAN);
+    level(fit.offset, Some(fit), plausible_max)
+}
+
+fn level(value: f64, fit: Option<GaussianFit>, plausible_max: f64) -> BackgroundLevel {
+    BackgroundLevel {
+        value,
+        fit,
+        plausible_max,
+        implausible: value < 0.0 || value > plausible_max,
     }
 }
 

@@ -131,6 +131,25 @@ pub enum Error {
         /// What its owner says.
         reason: String,
     },
+    /// A rectangle is not part of the frame.
+    #[error(
+        "the rectangle of {columns} x {rows} px from column {x}, row {y} reaches beyond the frame of \
+         {width} x {height} px"
+    )]
+    Rectangle {
+        /// First column.
+        x: usize,
+        /// First row.
+        y: usize,
+        /// Columns of the rectangle.
+        columns: usize,
+        /// Rows of the rectangle.
+        rows: usize,
+        /// Columns of the frame.
+        width: usize,
+        /// Rows of the frame.
+        height: usize,
+    },
     /// Fewer frames than the estimate needs.
     #[error("the movie has {found} frames, {what} needs at least {needed}")]
     TooFewFrames {
