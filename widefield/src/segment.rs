@@ -1,14 +1,37 @@
 //! Which pixels are brain: thresholds on the mean image.
 
 pub mod density;
+mod regions;
 #[cfg(feature = "serde")]
 mod runs;
+mod threshold;
 
 use crate::Error;
+use crate::order::percentile;
 use density::Density;
 use ndarray::{Array2, ArrayView2, ArrayViewMut3, Axis};
+use std::fmt;
 
 /// How the dark surround is told from the brain.
+///
+/// Every rule is a threshold on the mean image: darker pixels are masked. What a threshold alone leaves untidy,
+/// [`Mask::largest_component`] and [`Mask::fill_holes`] put right.
+///
+/// ```
+/// use widefield::Segmentation;
+///
+/// // A dark surround between 0 and 9 counts, a brain between 1000 and 1009.
+/// let mean = ndarray::Array2::from_shape_fn((20, 10), |(y, x)| if y < 5 { x as f64 } else { 1000.0 + x as f64 });
+/// for rule in [
+///     Segmentation::DensityCutoff(1e-5),
+///     Segmentation::RelativeCutoff(0.05),
+///     Segmentation::Otsu,
+///     Segmentation::Percentile(25.0),
+/// ] {
+///     assert_eq!(rule.mask(mean.view())?.masked_pixels(), 50, "{rule}");
+/// }
+/// # Ok::<(), widefield::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Segmentation {
@@ -19,61 +42,96 @@ pub enum Segmentation {
     /// The density is that of [`Density::estimate`]. It is per count, so the cutoff must be chosen
     /// anew when gain, exposure or binning change.
     DensityCutoff(f64),
+    /// The first brightness above the darkest mode at which the density falls below this share, 0 to 1, of its
+    /// peak; 0.05 is a start. The darkest mode begins where the density first reaches that share, on 500
+    /// points from the darkest pixel to the brightest. Gain and offset of the counts change nothing.
+    RelativeCutoff(f64),
+    /// The split into two classes with the largest variance between them (Otsu 1979), over all splits of the
+    /// sorted pixels, without a histogram; the threshold is the darkest pixel of the brighter class. Right for
+    /// two classes of about even light; shading within the brain pulls it up.
+    Otsu,
+    /// The bin of the histogram, 256 bins from the darkest to the brightest pixel, that is farthest below the line
+    /// from its peak to the farther end (Zack 1977); the threshold is the middle of that bin. Right for a narrow
+    /// dark peak and a long bright tail.
+    Triangle,
+    /// So many per cent of the pixels are masked, 0 to 100: the threshold is that percentile.
+    Percentile(f64),
 }
 
 impl Segmentation {
     /// Mask of a mean image `(y, x)` in counts.
     ///
-    /// When already the density at 0 is below the cutoff the threshold is 0 and nothing is masked
-    /// (unless pixels are negative); [`Mask::threshold_zero`] tells.
-    ///
-    /// ```
-    /// use widefield::Segmentation;
-    ///
-    /// // A dark surround between 0 and 9 counts, a brain between 1000 and 1009.
-    /// let mean = ndarray::Array2::from_shape_fn((20, 10), |(y, x)| if y < 5 { x as f64 } else { 1000.0 + x as f64 });
-    /// let mask = Segmentation::DensityCutoff(1e-5).mask(mean.view())?;
-    /// assert_eq!(mask.masked_pixels(), 50);
-    /// assert!(mask.threshold() > 9.0 && mask.threshold() < 1000.0);
-    /// # Ok::<(), widefield::Error>(())
-    /// ```
+    /// When already the density at 0 is below a [`Segmentation::DensityCutoff`] the threshold is 0 and nothing
+    /// is masked (unless pixels are negative); [`Mask::threshold_zero`] tells.
     ///
     /// # Errors
-    /// [`Error::Parameter`] if the cutoff is NaN, those of [`Density::estimate`], and
+    /// [`Error::Parameter`] if the choice is not possible; those of [`Density::estimate`], whose conditions hold
+    /// for all but [`Segmentation::Percentile`], which needs one pixel and refuses only what is not finite;
     /// [`Error::NoDensityBelow`] if the density is nowhere below the cutoff.
     pub fn mask(self, mean: ArrayView2<'_, f64>) -> Result<Mask, Error> {
-        let Self::DensityCutoff(cutoff) = self;
-        if cutoff.is_nan() {
-            return Err(Error::Parameter {
-                name: "density_cutoff",
-                value: cutoff,
-                expected: "a density per count",
-            });
-        }
-        let density = Density::estimate(mean)?;
-        let Some(threshold_index) = density.first_below(cutoff) else {
-            let lowest = density
-                .values()
-                .iter()
-                .copied()
-                .fold(f64::INFINITY, f64::min);
-            let points = density.values().len();
-            return Err(Error::NoDensityBelow {
-                cutoff,
-                lowest,
-                points,
-                max: density.point(points - 1),
-            });
+        let (threshold, at) = match self {
+            Self::DensityCutoff(cutoff) => {
+                if cutoff.is_nan() {
+                    return Err(Error::Parameter {
+                        name: "density_cutoff",
+                        value: cutoff,
+                        expected: "a density per count",
+                    });
+                }
+                let density = Density::estimate(mean)?;
+                let index = density.first_below(cutoff);
+                let index = index.ok_or_else(|| nowhere_below(&density, cutoff, 0.0))?;
+                (density.point(index), Some((index, density)))
+            }
+            Self::RelativeCutoff(share) => (threshold::relative(mean, share)?, None),
+            Self::Otsu => (threshold::otsu(mean)?, None),
+            Self::Triangle => (threshold::triangle(mean)?, None),
+            Self::Percentile(percent) => {
+                if !(0.0..=100.0).contains(&percent) {
+                    return Err(Error::Parameter {
+                        name: "percentile",
+                        value: percent,
+                        expected: "0 to 100",
+                    });
+                }
+                density::check_finite(mean)?;
+                let found = percentile(mean.iter().copied(), percent);
+                (found.ok_or(Error::Empty { what: "mean image" })?, None)
+            }
         };
-        let threshold = density.point(threshold_index);
-        // Written so that a pixel equal to the threshold is kept.
-        let kept = mean.mapv(|value| value >= threshold);
+        let (threshold_index, density) = at.unzip();
         Ok(Mask {
-            kept,
-            threshold,
-            threshold_index,
-            density: Some(density),
+            // Written so that a pixel equal to the threshold is kept.
+            kept: mean.mapv(|value| value >= threshold),
+            rule: self.to_string(),
+            threshold: Some(threshold),
+            threshold_index: threshold_index.unwrap_or(0),
+            density,
         })
+    }
+}
+
+/// Name and parameters, in words.
+impl fmt::Display for Segmentation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DensityCutoff(cutoff) => write!(f, "density cutoff {cutoff}"),
+            Self::RelativeCutoff(share) => write!(f, "density cutoff {share} of the peak"),
+            Self::Otsu => write!(f, "Otsu"),
+            Self::Triangle => write!(f, "triangle"),
+            Self::Percentile(percent) => write!(f, "percentile {percent}"),
+        }
+    }
+}
+
+/// That a density stays at or above a cutoff; its first grid point stands for `start` counts.
+fn nowhere_below(density: &Density, cutoff: f64, start: f64) -> Error {
+    let values = density.values();
+    Error::NoDensityBelow {
+        cutoff,
+        lowest: values.iter().copied().fold(f64::INFINITY, f64::min),
+        points: values.len(),
+        max: start + density.point(values.len() - 1),
     }
 }
 
@@ -83,7 +141,8 @@ impl Segmentation {
 pub struct Mask {
     #[cfg_attr(feature = "serde", serde(with = "runs"))]
     kept: Array2<bool>,
-    threshold: f64,
+    rule: String,
+    threshold: Option<f64>,
     threshold_index: usize,
     density: Option<Density>,
 }
@@ -98,7 +157,8 @@ impl Mask {
     pub fn from_kept(kept: Array2<bool>) -> Self {
         Self {
             kept,
-            threshold: 0.0,
+            rule: "given".into(),
+            threshold: None,
             threshold_index: 0,
             density: None,
         }
@@ -114,12 +174,51 @@ impl Mask {
         self.kept.iter().filter(|&&kept| !kept).count()
     }
 
-    /// Brightness below which pixels are masked, counts; 0 for a mask made elsewhere.
-    pub fn threshold(&self) -> f64 {
-        self.threshold
+    /// The rule that made it and what was done since, in words; `given` for a mask made elsewhere.
+    pub fn rule(&self) -> &str {
+        &self.rule
     }
 
-    /// Which grid point of the density the threshold is, from 0; 0 for a mask made elsewhere.
+    /// Brightness below which pixels are masked, counts; NaN for a mask made elsewhere.
+    pub fn threshold(&self) -> f64 {
+        self.threshold.unwrap_or(f64::NAN)
+    }
+
+    /// Keeps only the largest connected part of the kept pixels: of equally large ones that which comes first row
+    /// by row. Pixels are connected across their sides, not their corners, as in `scipy.ndimage.label`.
+    ///
+    /// ```
+    /// let mask = widefield::Mask::from_kept(ndarray::array![[true, false, true], [true, false, false]]);
+    /// let mask = mask.largest_component();
+    /// assert_eq!(mask.kept(), ndarray::array![[true, false, false], [true, false, false]]);
+    /// assert_eq!(mask.rule(), "given, largest component");
+    /// ```
+    #[must_use]
+    pub fn largest_component(mut self) -> Self {
+        regions::keep_largest(&mut self.kept);
+        self.rule.push_str(", largest component");
+        self
+    }
+
+    /// Keeps also the masked pixels that kept ones enclose: those from which no path across sides of masked
+    /// pixels leads to the edge of the frame, as `scipy.ndimage.binary_fill_holes`.
+    ///
+    /// ```
+    /// let mask = widefield::Mask::from_kept(ndarray::array![
+    ///     [true, true, true],
+    ///     [true, false, true],
+    ///     [true, true, true],
+    /// ]);
+    /// assert_eq!(mask.fill_holes().masked_pixels(), 0);
+    /// ```
+    #[must_use]
+    pub fn fill_holes(mut self) -> Self {
+        regions::fill_holes(&mut self.kept);
+        self.rule.push_str(", holes filled");
+        self
+    }
+
+    /// Which grid point of the density the threshold is, from 0; 0 where there is no density.
     pub fn threshold_index(&self) -> usize {
         self.threshold_index
     }
@@ -130,12 +229,12 @@ impl Mask {
         self.density.is_some() && self.threshold_index == 0
     }
 
-    /// Density per count at brightness `i * grid_step()`; empty for a mask made elsewhere.
+    /// Density per count at brightness `i * grid_step()`; empty but for a [`Segmentation::DensityCutoff`].
     pub fn density(&self) -> &[f64] {
         self.density.as_ref().map_or(&[], Density::values)
     }
 
-    /// Distance of the points of [`Mask::density`], counts; 0 for a mask made elsewhere.
+    /// Distance of the points of [`Mask::density`], counts; 0 where there is none.
     pub fn grid_step(&self) -> f64 {
         self.density.as_ref().map_or(0.0, Density::step)
     }

@@ -1,9 +1,9 @@
 //! Variants of the operators against Pillow, numpy and SciPy; `python/variants.py` makes the values.
 
-use ndarray::{Array1, Array2, Array3};
+use ndarray::{Array0, Array1, Array2, Array3};
 use ndarray_npy::{ReadNpyExt, ReadableElement};
 use std::fs::File;
-use widefield::{Baseline, DeltaF, Denominator, Mask, Resize, Size, Subtract};
+use widefield::{Baseline, DeltaF, Denominator, Mask, Resize, Segmentation, Size, Subtract};
 
 fn load<A: ReadNpyExt>(name: &str) -> A {
     let path = format!("{}/tests/data/{name}.npy", env!("CARGO_MANIFEST_DIR"));
@@ -95,4 +95,27 @@ fn the_bleaching_curve_equals_that_of_scipy() {
         // Around a minimum the cost changes by the square of the distance from it.
         assert!((ours - scipy).abs() < 1e-7, "{ours} and {scipy}");
     }
+}
+
+#[test]
+fn thresholds_and_regions_equal_numpy_and_scipy() {
+    let image: Array2<f64> = array2("variants/segment_image");
+    for (name, rule) in [
+        ("otsu", Segmentation::Otsu),
+        ("triangle", Segmentation::Triangle),
+    ] {
+        let numpy: Array0<f64> = load(&format!("variants/segment_{name}"));
+        let found = rule.mask(image.view()).unwrap().threshold();
+        assert!(
+            (found - numpy[()]).abs() < 1e-9,
+            "{name}: {found} and {numpy}"
+        );
+    }
+    let kept: Array2<bool> = array2("variants/segment_kept");
+    let largest = Mask::from_kept(kept.clone()).largest_component();
+    assert_eq!(largest.kept(), array2::<bool>("variants/segment_largest"));
+    assert_ne!(largest.kept(), kept);
+    let filled = largest.clone().fill_holes();
+    assert_eq!(filled.kept(), array2::<bool>("variants/segment_filled"));
+    assert!(filled.masked_pixels() < largest.masked_pixels());
 }

@@ -102,6 +102,20 @@ impl Density {
     }
 }
 
+/// Refuses a pixel that is NaN or infinite.
+pub(super) fn check_finite(image: ArrayView2<'_, f64>) -> Result<(), Error> {
+    let bad = image.indexed_iter().find(|(_, value)| !value.is_finite());
+    match bad {
+        None => Ok(()),
+        Some(((y, x), &value)) => Err(Error::NotFinite {
+            what: "mean image",
+            y,
+            x,
+            value,
+        }),
+    }
+}
+
 /// Brightest pixel and bandwidth of an image whose rows have `width` pixels.
 fn scale(pixels: &[f64], width: usize) -> Result<(f64, f64), Error> {
     const WHAT: &str = "mean image";

@@ -65,7 +65,41 @@ def baselines():
     save("baseline_bleaching", curve / curve.mean())
 
 
+def segments():
+    """A brain with vessels, on a dark surround with bright specks."""
+    rng = np.random.default_rng(5)
+    y, x = np.mgrid[:60, :70]
+    brain = (x - 33) ** 2 / 700 + (y - 28) ** 2 / 420 < 1
+    image = 20 + 900 * brain * np.exp(-((x - 30) ** 2 + (y - 25) ** 2) / 1500)
+    image = image * rng.normal(1, 0.08, image.shape) + rng.normal(0, 4, image.shape)
+    image[20:24, 25:28] = 15
+    image[28, 10:50] *= 0.2
+    image[50:53, 60:64] = 700
+    save("segment_image", image)
+    flat = np.sort(image.ravel())
+    n, splits = flat.size, np.arange(1, image.size)
+    low = np.cumsum(flat)[:-1] / splits
+    high = np.cumsum(flat[::-1])[::-1][1:] / (n - splits)
+    save("segment_otsu", np.array(flat[1:][np.argmax(splits * (n - splits) * (high - low) ** 2)]))
+    # The point of the histogram farthest below the line from its peak to its farther end.
+    bins, edges = np.histogram(image, 256)
+    peak = int(np.argmax(bins))
+    end = 255 if 255 - peak > peak else 0
+    between = np.arange(min(peak, end), max(peak, end) + 1)
+    line = np.interp(between, *zip(*sorted([(peak, bins[peak]), (end, bins[end])])))
+    # The line ends at the foot of the last bin.
+    line -= bins[end] * np.abs(between - peak) / abs(end - peak)
+    save("segment_triangle", np.array((edges[:-1] + edges[1:])[between[np.argmax(line - bins[between])]] / 2))
+    kept = image >= 200
+    save("segment_kept", kept)
+    labels, _ = ndimage.label(kept)
+    largest = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])
+    save("segment_largest", largest)
+    save("segment_filled", ndimage.binary_fill_holes(largest))
+
+
 if __name__ == "__main__":
     OUT.mkdir(exist_ok=True)
     resize()
     baselines()
+    segments()
