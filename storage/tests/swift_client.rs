@@ -379,3 +379,70 @@ fn a_fetch_that_is_dropped_asks_no_more() {
     drop(closed);
     assert_asked(&server, 4);
 }
+
+#[test]
+fn names_that_a_bulk_request_was_refused_are_removed_one_by_one() {
+    use futures::StreamExt;
+    use object_store::ObjectStore;
+    let server = Server::start(|base, request, _| match request.line.as_str() {
+        line if line.starts_with("GET /auth") => login(base, "t", 3600),
+        "GET /info" => reply(
+            "200 OK",
+            br#"{"bulk_delete": {"max_deletes_per_request": 100}}"#,
+        ),
+        line if line.starts_with("HEAD") => reply(FOUND, b""),
+        // HTTP says yes; a token that ended within shows inside.
+        line if line.starts_with("POST") => reply(
+            "200 OK",
+            br#"{"Response Status": "400 Bad Request", "Number Deleted": 1,
+                "Errors": [["/c/p/b%25", "401 Unauthorized"], ["/c/p/d", "403 Forbidden"]]}"#,
+        ),
+        "DELETE /v1/AUTH_a/c/p/b%25" => reply("204 No Content", b""),
+        _ => reply("403 Forbidden", b""),
+    });
+    let (store, _) = server.place().object_store().expect("store");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let outcomes: Vec<_> = runtime.expect("runtime").block_on(async {
+        let paths = ["p/a", "p/b%", "p/d"].map(object_store::path::Path::parse);
+        let paths = futures::stream::iter(paths.map(|path| Ok(path.expect("path"))));
+        store.delete_stream(paths.boxed()).collect().await
+    });
+    assert!(outcomes[0].is_ok() && outcomes[1].is_ok(), "{outcomes:?}");
+    assert!(
+        matches!(
+            outcomes[2],
+            Err(object_store::Error::PermissionDenied { .. })
+        ),
+        "{outcomes:?}"
+    );
+}
+
+#[test]
+fn a_store_that_is_away_is_tried_once_until_it_answers() {
+    let away = Arc::new(Mutex::new(true));
+    let switch = Arc::clone(&away);
+    let server = Server::start(move |base, request, _| {
+        if request.line.starts_with("GET /auth") {
+            return login(base, "t", 3600);
+        }
+        if *switch.lock().expect("switch") {
+            return reply("503 Away", b"");
+        }
+        reply(FOUND, b"")
+    });
+    let place = server.place();
+    let attempts = || {
+        let before = server.lines().len();
+        let result = place.read("x").map(drop).map_err(|error| error.kind());
+        (server.lines().len() - before, result)
+    };
+    // The first one with the login.
+    assert_eq!(attempts(), (4, Err(ErrorKind::Other)));
+    assert_eq!(attempts(), (1, Err(ErrorKind::Other)));
+    *away.lock().expect("switch") = false;
+    assert_eq!(attempts(), (1, Ok(())));
+    *away.lock().expect("switch") = true;
+    assert_eq!(attempts(), (3, Err(ErrorKind::Other)));
+}

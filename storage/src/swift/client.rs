@@ -1,6 +1,7 @@
 //! Requests to one account: token, repetition, limits.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -110,6 +111,8 @@ pub(super) struct Client {
     retries: Retries,
     login: Mutex<Login>,
     limits: Mutex<Option<Limits>>,
+    /// The last request to end was given up.
+    away: AtomicBool,
 }
 
 impl Client {
@@ -135,6 +138,7 @@ impl Client {
             retries,
             login: Mutex::new(Login::None),
             limits: Mutex::new(None),
+            away: AtomicBool::new(false),
         })
     }
 
@@ -149,6 +153,7 @@ impl Client {
                 .map_err(|failure| refusal(failure, doubt))?;
             let (failure, asked) = match self.once(&session, call).await {
                 Ok(response) if response.status().is_success() => {
+                    self.away.store(false, Ordering::Relaxed);
                     return Ok(Answer { response });
                 }
                 Ok(response) => {
@@ -177,7 +182,7 @@ impl Client {
                 }
             };
             failed += 1;
-            match self.retries.wait(failed, asked) {
+            match self.patience(failed, asked) {
                 Some(wait) => sleep(wait).await,
                 None => return Err(refusal(failure, doubt)),
             }
@@ -193,7 +198,7 @@ impl Client {
                 Ok(body) => return Ok(body),
                 Err(failure) => {
                     failed += 1;
-                    let Some(wait) = self.retries.wait(failed, None) else {
+                    let Some(wait) = self.patience(failed, None) else {
                         return Err(failure);
                     };
                     sleep(wait).await;
@@ -204,7 +209,22 @@ impl Client {
 
     /// Wait before the next attempt after `failed` ones, for transfers that resume.
     pub(super) fn wait(&self, failed: u32) -> Option<Duration> {
-        self.retries.wait(failed, None)
+        self.patience(failed, None)
+    }
+
+    /// The same, with what the server asks for.
+    ///
+    /// Once a request has been given up the store counts as away: others are tried once, until one
+    /// succeeds. A run with hundreds of objects ends soon then, instead of being patient with each.
+    fn patience(&self, failed: u32, asked: Option<Duration>) -> Option<Duration> {
+        if self.away.load(Ordering::Relaxed) {
+            return None;
+        }
+        let wait = self.retries.wait(failed, asked);
+        if wait.is_none() {
+            self.away.store(true, Ordering::Relaxed);
+        }
+        wait
     }
 
     async fn once(&self, session: &Session, call: &Call) -> Result<Response, Failure> {
@@ -337,7 +357,7 @@ impl Client {
                 }
             };
             failed += 1;
-            match self.retries.wait(failed, asked) {
+            match self.patience(failed, asked) {
                 Some(wait) => sleep(wait).await,
                 None => return Err(failure),
             }

@@ -9,6 +9,9 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 /// How often and how patiently requests are repeated that failed for a passing reason: answers
 /// 408, 422, 429, 498, 500, 502, 503 and 504, silence, and broken connections.
 ///
+/// After a request that was given up the store counts as away, and requests are tried once each until
+/// one succeeds.
+///
 /// All requests of this library can be repeated without harm: what a repetition meets of
 /// an earlier attempt that was carried out unnoticed is told apart from the work of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
