@@ -1,12 +1,8 @@
 //! One object while it is built: whole at the end, or never there.
 
-mod ahead;
-
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-
-use ahead::Ahead;
 
 use crate::objects::Written;
 use crate::store::Store;
@@ -16,8 +12,6 @@ use crate::{Error, temporary};
 /// A temporary file that becomes one object; dropped, it leaves nothing.
 #[derive(Debug)]
 pub(crate) struct Scratch {
-    // Ends before the temporary is removed.
-    ahead: Ahead,
     temporary: Temporary,
     file: File,
     name: String,
@@ -40,7 +34,6 @@ impl Scratch {
         temporary::create_folders(folder).map_err(failed)?;
         let (temporary, file) = Temporary::create_in(folder).map_err(failed)?;
         Ok(Scratch {
-            ahead: Ahead::default(),
             temporary,
             file,
             name: name.to_owned(),
@@ -54,7 +47,6 @@ impl Scratch {
         let (temporary, file) = Temporary::create_in(&std::env::temp_dir())
             .map_err(|error| Error::io(&object, "making a temporary file", error))?;
         Ok(Scratch {
-            ahead: Ahead::default(),
             temporary,
             file,
             name: name.to_owned(),
@@ -79,17 +71,9 @@ impl Scratch {
         &self.file
     }
 
-    /// Tells that the temporary may have grown: a large file goes to the disk while it is made.
-    pub(crate) fn grown(&mut self) {
-        if let (Goal::Rename(_), Ok(metadata)) = (&self.goal, self.file.metadata()) {
-            self.ahead.grown(&self.file, metadata.len());
-        }
-    }
-
     /// Makes the temporary's contents the object.
     pub(crate) fn commit(self) -> Result<Written, Error> {
         let Scratch {
-            mut ahead,
             temporary,
             mut file,
             name,
@@ -105,7 +89,6 @@ impl Scratch {
         match goal {
             Goal::Rename(target) => {
                 let (bytes, crc32c) = checksum(&mut file).map_err(failed("reading back"))?;
-                ahead.finish().map_err(failed("putting in place"))?;
                 temporary
                     .rename(&file, &target)
                     .map_err(failed("putting in place"))?;

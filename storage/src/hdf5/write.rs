@@ -339,7 +339,6 @@ impl Hdf5Writer {
             }
         }
         self.encoded += frames.dim().0;
-        self.scratch.grown();
         Ok(())
     }
 

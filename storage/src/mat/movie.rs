@@ -199,7 +199,6 @@ impl MatWriter {
             }
         }
         self.done += more;
-        self.scratch.grown();
         Ok(())
     }
 
