@@ -169,7 +169,8 @@ fn failures_are_named_and_every_good_trial_is_right_and_once() {
 fn page(port: u16, path: &str) -> String {
     let mut text = Vec::new();
     let asked = TcpStream::connect(("127.0.0.1", port)).and_then(|mut stream| {
-        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        // The first answer by REST takes its time.
+        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
         write!(
             stream,
             "GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n"
