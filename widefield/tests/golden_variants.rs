@@ -1,6 +1,6 @@
 //! Variants of the operators against Pillow, numpy and SciPy; `python/variants.py` makes the values.
 
-use ndarray::{Array0, Array1, Array2, Array3};
+use ndarray::{Array1, Array2, Array3};
 use ndarray_npy::{ReadNpyExt, ReadableElement};
 use std::fs::File;
 use widefield::{Baseline, DeltaF, Denominator, Mask, Resize, Segmentation, Size, Subtract};
@@ -104,10 +104,10 @@ fn thresholds_and_regions_equal_numpy_and_scipy() {
         ("otsu", Segmentation::Otsu),
         ("triangle", Segmentation::Triangle),
     ] {
-        let numpy: Array0<f64> = load(&format!("variants/segment_{name}"));
+        let numpy: Array1<f64> = load(&format!("variants/segment_{name}"));
         let found = rule.mask(image.view()).unwrap().threshold();
         assert!(
-            (found - numpy[()]).abs() < 1e-9,
+            (found - numpy[0]).abs() < 1e-9,
             "{name}: {found} and {numpy}"
         );
     }
