@@ -3,16 +3,21 @@
 mod folders;
 mod limits;
 mod read;
+mod steps;
 mod template;
 
 pub use limits::Checks;
 pub use read::{ConfigError, Override};
+pub use steps::{
+    BackgroundMethod, BackgroundStep, BaselineMethod, BaselineStep, Scope, SegmentationMethod,
+    SegmentationStep,
+};
 pub use template::TEMPLATE;
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
-use widefield::{Background, Baseline, Resize, Segmentation, Size, TimeAxis};
+use widefield::{Resize, Size, TimeAxis};
 use widefield_behaviour::Correct;
 use widefield_storage::{Orientation, Precision};
 
@@ -334,145 +339,6 @@ impl From<ResizeMethod> for Resize {
     }
 }
 
-/// Whether something is decided for each trial or once for all of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Scope {
-    /// For each trial.
-    Trial,
-    /// Once for the session.
-    Session,
-}
-
-/// How the background is estimated.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct BackgroundStep {
-    /// Which estimator.
-    pub method: BackgroundMethod,
-    /// Smoothing before the fit, in pixels of the resized frame.
-    pub smoothing_sd_px: f64,
-    /// Frames averaged before the fit, half-open.
-    pub frames: [usize; 2],
-    /// For each trial, or the median of the trials.
-    pub scope: Scope,
-}
-
-impl Default for BackgroundStep {
-    fn default() -> Self {
-        Self {
-            method: BackgroundMethod::GaussianFit,
-            smoothing_sd_px: 30.0,
-            frames: [0, 1],
-            scope: Scope::Trial,
-        }
-    }
-}
-
-impl BackgroundStep {
-    /// The estimator of the library.
-    #[must_use]
-    pub fn estimator(&self) -> Background {
-        match self.method {
-            BackgroundMethod::GaussianFit => Background::GaussianFit {
-                smoothing_sd_px: self.smoothing_sd_px,
-            },
-        }
-    }
-}
-
-/// Which background estimator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BackgroundMethod {
-    /// Offset of a 2-D Gaussian fitted to the smoothed frame.
-    GaussianFit,
-}
-
-/// How the dark surround is found.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct SegmentationStep {
-    /// Which rule.
-    pub method: SegmentationMethod,
-    /// Density at which the threshold is set; larger keeps more pixels.
-    pub density_cutoff: f64,
-    /// For each trial, or one mask for all.
-    pub scope: Scope,
-}
-
-impl Default for SegmentationStep {
-    fn default() -> Self {
-        Self {
-            method: SegmentationMethod::DensityCutoff,
-            density_cutoff: 0.0002,
-            scope: Scope::Trial,
-        }
-    }
-}
-
-impl SegmentationStep {
-    /// The rule of the library.
-    #[must_use]
-    pub fn rule(&self) -> Segmentation {
-        match self.method {
-            SegmentationMethod::DensityCutoff => Segmentation::DensityCutoff(self.density_cutoff),
-        }
-    }
-}
-
-/// Which segmentation rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SegmentationMethod {
-    /// First point at which the density of pixel means falls below a cutoff.
-    DensityCutoff,
-}
-
-/// Which frames give F0: `frames` or `before_s`, not both; neither means frames 9 to 11.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct BaselineStep {
-    /// Which estimator.
-    pub method: BaselineMethod,
-    /// Half-open range of frames.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub frames: Option<[usize; 2]>,
-    /// All frames before this time.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub before_s: Option<f64>,
-}
-
-impl Default for BaselineStep {
-    fn default() -> Self {
-        Self {
-            method: BaselineMethod::Frames,
-            frames: None,
-            before_s: None,
-        }
-    }
-}
-
-/// Which F0 estimator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BaselineMethod {
-    /// Mean of some frames.
-    Frames,
-}
-
-impl BaselineStep {
-    /// The baseline of the library for a movie of `n_frames`.
-    #[must_use]
-    pub fn of(&self, axis: &TimeAxis, n_frames: usize) -> Baseline {
-        match (self.before_s, self.frames) {
-            (Some(end_s), _) => Baseline::frames(0..axis.frames_before(end_s, n_frames)),
-            (None, Some([from, to])) => Baseline::frames(from..to),
-            (None, None) => Baseline::frames(9..12),
-        }
-    }
-}
-
 impl Config {
     /// Reads a file, applies the overrides, checks everything and makes places absolute.
     ///
@@ -613,47 +479,9 @@ impl Analysis {
                 format!("[{w}, {h}] is outside 1 to {most} pixels"),
             );
         }
-        let sd = self.background.smoothing_sd_px;
-        if !(sd.is_finite() && (0.0..=10_000.0).contains(&sd)) {
-            return err(
-                "analysis.background.smoothing_sd_px",
-                format!("{sd} is outside 0 to 10000 pixels"),
-            );
-        }
-        let [from, to] = self.background.frames;
-        if from >= to {
-            return err(
-                "analysis.background.frames",
-                format!("[{from}, {to}] holds no frame; ranges are half-open, [0, 1] is frame 0"),
-            );
-        }
-        let cutoff = self.segmentation.density_cutoff;
-        if !(cutoff.is_finite() && cutoff > 0.0) {
-            return err(
-                "analysis.segmentation.density_cutoff",
-                format!("{cutoff} is no density above 0"),
-            );
-        }
-        let baseline = &self.baseline;
-        if baseline.frames.is_some() && baseline.before_s.is_some() {
-            return err(
-                "analysis.baseline",
-                "`frames` and `before_s` both say where F0 is; keep one".into(),
-            );
-        }
-        if let Some([from, to]) = baseline.frames
-            && from >= to
-        {
-            return err(
-                "analysis.baseline.frames",
-                format!(
-                    "[{from}, {to}] holds no frame; ranges are half-open, [9, 12] is frames 9, 10 and 11"
-                ),
-            );
-        }
-        if baseline.before_s.is_some_and(|s| !s.is_finite()) {
-            return err("analysis.baseline.before_s", "is not finite".into());
-        }
-        None
+        self.background
+            .problem()
+            .or_else(|| self.segmentation.problem())
+            .or_else(|| self.baseline.problem())
     }
 }

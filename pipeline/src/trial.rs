@@ -24,7 +24,7 @@ use ndarray::{Array2, Axis};
 use stage::Stage;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
-use widefield::{BackgroundLevel, Baseline, DeltaF, MovieSource, Subtract, quality};
+use widefield::{BackgroundLevel, Baseline, MovieSource, Subtract, quality};
 use widefield_storage::Place;
 use write::Normal;
 
@@ -181,7 +181,6 @@ impl Worker<'_> {
                     .config
                     .analysis
                     .segmentation
-                    .rule()
                     .mask(mean.view())
                     .map_err(analysis("mask"))?;
                 stage.quality().threshold_zero = Some(mask.threshold_zero());
@@ -197,7 +196,7 @@ impl Worker<'_> {
         stage.ends("report");
 
         self.alive()?;
-        let how = DeltaF::new(baseline);
+        let how = self.config.analysis.baseline.delta_f(baseline);
         let normaliser = how
             .prepare(movie, &subtract, &mask)
             .map_err(analysis("baseline"))?;

@@ -1,6 +1,7 @@
 //! From text and `--set` to a checked [`Config`], with errors that point into the text.
 
 use super::Config;
+use super::steps::{first_misplaced, misplaced};
 use miette::{Diagnostic, NamedSource, SourceSpan};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -106,14 +107,28 @@ const KEYS: &[&str] = &[
     "analysis.clamp_negative",
     "analysis.background.method",
     "analysis.background.smoothing_sd_px",
+    "analysis.background.step_px",
+    "analysis.background.percentile",
+    "analysis.background.rectangle",
+    "analysis.background.counts",
     "analysis.background.frames",
     "analysis.background.scope",
     "analysis.segmentation.method",
     "analysis.segmentation.density_cutoff",
+    "analysis.segmentation.relative_cutoff",
+    "analysis.segmentation.percentile",
+    "analysis.segmentation.largest_component",
+    "analysis.segmentation.fill_holes",
     "analysis.segmentation.scope",
     "analysis.baseline.method",
     "analysis.baseline.frames",
     "analysis.baseline.before_s",
+    "analysis.baseline.window_s",
+    "analysis.baseline.percentile",
+    "analysis.baseline.span_s",
+    "analysis.baseline.smoothing_s",
+    "analysis.baseline.floor_counts",
+    "analysis.baseline.floor_noise",
     "checks.no_light",
     "checks.fit_residual",
     "checks.background_step",
@@ -198,10 +213,7 @@ pub(super) fn load(path: &Path, overrides: &[Override]) -> Result<Config, Config
     }
     // Written out, so that what is recorded of a run needs no rule to be read.
     config.output.url.get_or_insert(config.data.url.clone());
-    let baseline = &mut config.analysis.baseline;
-    if baseline.before_s.is_none() {
-        baseline.frames.get_or_insert([9, 12]);
-    }
+    config.analysis.baseline.fill();
     Ok(config)
 }
 
@@ -270,7 +282,8 @@ fn parse(path: &Path, text: &str, overrides: &[Override]) -> Result<Config, Conf
         });
         rule(text, message, help, e.span())
     })?;
-    match config.problem() {
+    let table: toml::Table = toml::from_str(text).map_err(|e| from_toml(text, &e))?;
+    match first_misplaced(&table).or_else(|| config.problem()) {
         None => Ok(config),
         Some((key, message)) => {
             let span = DeTable::parse(text)
@@ -368,11 +381,21 @@ fn set(table: &mut toml::Table, o: &Override) -> Result<(), ConfigError> {
             .as_table_mut()
             .ok_or_else(|| wrong(format!("`{name}` is no table that one value can be set in")))?;
     }
-    // F0 is placed by frames or by time: setting one unsets the other.
-    match key.as_str() {
-        "analysis.baseline.frames" => drop(at.remove("before_s")),
-        "analysis.baseline.before_s" => drop(at.remove("frames")),
-        _ => {}
+    // F0 is placed by frames or by time, and divided by at least one thing: setting one unsets the others.
+    for one_of in [
+        &["frames", "before_s", "window_s"][..],
+        &["floor_counts", "floor_noise"],
+    ] {
+        let in_baseline = key.starts_with("analysis.baseline.");
+        if in_baseline && one_of.contains(&last.as_str()) {
+            one_of.iter().for_each(|other| drop(at.remove(*other)));
+        }
+    }
+    // Another method leaves behind the parameters of the one before.
+    if let ["analysis", table, "method"] = o.key.iter().map(String::as_str).collect::<Vec<_>>()[..]
+        && let Some(method) = o.value.as_str()
+    {
+        at.retain(|key, _| !misplaced(table, method, key));
     }
     at.insert(last.clone(), o.value.clone());
     Ok(())
@@ -424,9 +447,28 @@ mod tests {
                 Some(off) if off.starts_with('[') || off.contains(" = ") => off,
                 _ => l,
             })
-            .filter(|l| !l.starts_with("before_s"))
-            .collect::<Vec<_>>()
-            .join("\n");
+            .collect::<Vec<_>>();
+        // Keys of other methods, and those that only one of may be there, stay off.
+        let mut table = "";
+        let on: Vec<&str> = on
+            .into_iter()
+            .filter(|line| {
+                if let Some(name) = line.strip_prefix("[analysis.") {
+                    table = name.split(']').next().unwrap();
+                } else if line.starts_with('[') {
+                    table = "";
+                }
+                let key = line.split(' ').next().unwrap();
+                let default = match table {
+                    "background" => "gaussian_fit",
+                    "segmentation" => "density_cutoff",
+                    _ => "frames",
+                };
+                let twin = ["before_s", "window_s", "floor_noise"].contains(&key);
+                !(misplaced(table, default, key) || twin)
+            })
+            .collect();
+        let on = on.join("\n");
         let config = text(&on).expect("all keys on");
         assert_eq!(config.experiment.stimulus.len(), 2);
         assert_eq!(config.experiment.stimulus[1].condition(), "1200");
@@ -476,6 +518,54 @@ mod tests {
                 "[analysis.segmentation]\ndensity_cutoff = 0.0",
                 "density_cutoff",
             ),
+            (
+                "[analysis.background]\nmethod = \"mode\"\npercentile = 5.0",
+                "analysis.background.percentile: belongs to method = \"percentile\", the method is \"mode\"",
+            ),
+            (
+                "[analysis.background]\nstep_px = 4",
+                "analysis.background.step_px: belongs to method = \"coarse_fit\"",
+            ),
+            (
+                "[analysis.background]\nmethod = \"rectangle\"",
+                "needs `rectangle",
+            ),
+            (
+                "[analysis.background]\nmethod = \"rectangle\"\nrectangle = [1, 1, 0, 4]",
+                "needs `rectangle",
+            ),
+            ("[analysis.background]\nmethod = \"constant\"", "`counts`"),
+            (
+                "[analysis.background]\nmethod = \"percentile\"\npercentile = 101",
+                "analysis.background.percentile",
+            ),
+            (
+                "[analysis.segmentation]\nmethod = \"otsu\"\ndensity_cutoff = 0.1",
+                "belongs to method = \"density_cutoff\"",
+            ),
+            (
+                "[analysis.segmentation]\nmethod = \"relative_cutoff\"\nrelative_cutoff = 1.0",
+                "between 0 and 1",
+            ),
+            (
+                "[analysis.segmentation]\nmethod = \"percentile\"",
+                "needs `percentile`",
+            ),
+            (
+                "[analysis.baseline]\nmethod = \"median\"\nframes = [9, 12]",
+                "belongs to method = \"frames\" or \"bleaching\"",
+            ),
+            (
+                "[analysis.baseline]\nmethod = \"maximin\"\nspan_s = 0",
+                "analysis.baseline.span_s",
+            ),
+            ("[analysis.baseline]\nwindow_s = [1.0, 1.0]", "window_s"),
+            ("[analysis.baseline]\nfloor_counts = -1.0", "floor_counts"),
+            (
+                "[analysis.baseline]\nfloor_counts = 1.0\nfloor_noise = 3.0",
+                "keep one",
+            ),
+            ("[analysis.baseline]\nmethod = \"modes\"", "modes"),
             ("[checks]\nbleaching = [0.1, -1]", "checks.bleaching"),
             ("[checks]\nbleaching = [0.1]", "bleaching"),
             (
@@ -528,6 +618,129 @@ mod tests {
         assert!(message(with(&["analysis.resolutoin=3"])).contains("`analysis.resolution`"));
         assert!(message(with(&["analysis.resolution=3"])).contains("resolution"));
         assert!("novalue".parse::<Override>().is_err());
+    }
+
+    #[test]
+    fn every_method_becomes_a_value_of_the_library() {
+        use widefield::{Background, Baseline, Segmentation, TimeAxis, background::Rectangle};
+        let analysis = |lines: &str| text(&format!("{LEAST}{lines}")).expect(lines).analysis;
+        let background = |lines: &str| {
+            let step = analysis(&format!("[analysis.background]\nmethod = {lines}")).background;
+            step.estimator()
+        };
+        let smoothing_sd_px = 16.0;
+        let fit = Background::CoarseFit {
+            smoothing_sd_px,
+            step_px: 2,
+        };
+        assert_eq!(background("\"coarse_fit\"\nsmoothing_sd_px = 16"), fit);
+        let fit = Background::CoarseFit {
+            smoothing_sd_px: 30.0,
+            step_px: 5,
+        };
+        assert_eq!(background("\"coarse_fit\"\nstep_px = 5"), fit);
+        let fit = Background::BoundedFit { smoothing_sd_px };
+        assert_eq!(background("\"bounded_fit\"\nsmoothing_sd_px = 16"), fit);
+        assert_eq!(background("\"percentile\""), Background::Percentile(5.0));
+        assert_eq!(background("\"mode\""), Background::Mode);
+        let part = Rectangle {
+            x: 1,
+            y: 2,
+            width: 3,
+            height: 4,
+        };
+        assert_eq!(
+            background("\"rectangle\"\nrectangle = [1, 2, 3, 4]"),
+            Background::Rectangle(part)
+        );
+        assert_eq!(
+            background("\"constant\"\ncounts = 90.5"),
+            Background::Constant(90.5)
+        );
+
+        let segmentation = |lines: &str| {
+            let step = analysis(&format!("[analysis.segmentation]\nmethod = {lines}")).segmentation;
+            step.rule()
+        };
+        assert_eq!(
+            segmentation("\"relative_cutoff\""),
+            Some(Segmentation::RelativeCutoff(0.05))
+        );
+        assert_eq!(segmentation("\"otsu\""), Some(Segmentation::Otsu));
+        assert_eq!(segmentation("\"triangle\""), Some(Segmentation::Triangle));
+        assert_eq!(
+            segmentation("\"percentile\"\npercentile = 30"),
+            Some(Segmentation::Percentile(30.0))
+        );
+        assert_eq!(segmentation("\"none\""), None);
+        let tidy = "[analysis.segmentation]\nmethod = \"none\"\nlargest_component = true\nfill_holes = true";
+        let mask = analysis(tidy)
+            .segmentation
+            .mask(ndarray::Array2::zeros((2, 2)).view());
+        assert_eq!(
+            mask.unwrap().rule(),
+            "given, largest component, holes filled"
+        );
+
+        let axis = TimeAxis {
+            sample_rate_hz: 20.0,
+            first_frame_s: -3.0,
+        };
+        let baseline = |lines: &str| {
+            let step = analysis(&format!("[analysis.baseline]\nmethod = {lines}")).baseline;
+            step.delta_f(step.of(&axis, 200)).to_string()
+        };
+        for (lines, words) in [
+            ("\"frames\"", "mean of frames 9..12"),
+            (
+                "\"frames\"\nwindow_s = [-2.5, -2.0]",
+                "mean of frames 10..20",
+            ),
+            ("\"mean\"", "mean"),
+            ("\"median\"\nfloor_counts = 5", "median, at least 5 counts"),
+            (
+                "\"percentile\"\nfloor_noise = 3",
+                "percentile 10, at least 3 times the noise",
+            ),
+            (
+                "\"sliding_percentile\"",
+                "percentile 8 of 100 frames around each",
+            ),
+            (
+                "\"maximin\"\nspan_s = 2",
+                "maximin over 40 frames, smoothed by 10 frames",
+            ),
+            (
+                "\"bleaching\"\nframes = [3, 5]",
+                "mean of frames 3..5, bleaching exponentially",
+            ),
+        ] {
+            assert_eq!(baseline(lines), format!("dF/F0, F0 = {words}"));
+        }
+        let step = analysis("").baseline;
+        assert_eq!(step.of(&axis, 200), Baseline::frames(9..12));
+    }
+
+    #[test]
+    fn another_method_leaves_parameters_behind() {
+        let file = format!(
+            "{LEAST}[analysis.background]\nsmoothing_sd_px = 7\n[analysis.baseline]\nframes = [1, 2]"
+        );
+        let with = |sets: &[&str]| {
+            let overrides: Vec<Override> =
+                sets.iter().map(|s| s.parse().expect("KEY=VALUE")).collect();
+            parse(Path::new("e.toml"), &file, &overrides)
+        };
+        let set = [
+            "analysis.background.method=percentile",
+            "analysis.background.percentile=9",
+            "analysis.baseline.method=median",
+        ];
+        let config = with(&set).expect("methods");
+        assert_eq!(config.analysis.background.percentile, Some(9.0));
+        assert_eq!(config.analysis.baseline.frames, None);
+        let window = with(&["analysis.baseline.window_s=[-2.0, -1.0]"]).expect("window");
+        assert_eq!(window.analysis.baseline.frames, None);
     }
 
     #[test]

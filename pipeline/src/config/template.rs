@@ -50,20 +50,34 @@ invalid_above = 60000           # raw pixels above become 0
 clamp_negative = true           # fluorescence below the background becomes 0
 
 [analysis.background]
-method = "gaussian_fit"
-smoothing_sd_px = 30.0          # of the resized image: scale it with resolution
-frames = [0, 1]                 # half-open; averaged before the fit
+method = "gaussian_fit"         # or "coarse_fit", "bounded_fit", "percentile", "mode", "rectangle", "constant"
+smoothing_sd_px = 30.0          # of the fits; in pixels of the resized image: scale it with resolution
+# step_px = 3                   # of "coarse_fit": side of its blocks; default: an eighth of the smoothing
+# percentile = 5.0              # of "percentile": of the pixels
+# rectangle = [0, 0, 16, 16]    # of "rectangle": x, y, width, height of a dark part of the resized image
+# counts = 100.0                # of "constant"
+frames = [0, 1]                 # half-open; averaged before
 scope = "trial"                 # or "session": the median of the trials
 
 [analysis.segmentation]
-method = "density_cutoff"
+method = "density_cutoff"       # or "relative_cutoff", "otsu", "triangle", "percentile", "none"
 density_cutoff = 0.0002         # larger keeps more pixels
+# relative_cutoff = 0.05        # of "relative_cutoff": the same as a share of the peak of the density
+# percentile = 30.0             # of "percentile": per cent of the pixels to mask
+# largest_component = true      # keep only the largest connected part
+# fill_holes = true             # keep what it encloses
 scope = "trial"                 # or "session": one mask for all trials
 
 [analysis.baseline]
-method = "frames"
-frames = [9, 12]                # half-open; or, instead of frames:
+method = "frames"               # or "mean", "median", "percentile", "sliding_percentile", "maximin", "bleaching"
+frames = [9, 12]                # half-open; of "frames", "bleaching"; or, instead of frames:
 # before_s = -2.0               # all frames before this time
+# window_s = [-2.5, -2.0]       # the frames from one time on and before another
+# percentile = 10.0             # of "percentile", "sliding_percentile" (default 8)
+# span_s = 5.0                  # of "sliding_percentile", "maximin": length of the window around each frame
+# smoothing_s = 0.5             # of "maximin": standard deviation
+# floor_counts = 10.0           # divide by at least so many counts; or:
+# floor_noise = 3.0             # by at least so many times the noise of the pixel
 
 [checks]                        # [warn, fail]; shares as fractions of 1. They change no result
 no_light = [10, 5]              # below: range of brightness over its noise

@@ -54,7 +54,7 @@ impl Plan {
                 }
             }
             let mean = mean.finish().map_err(|e| format!("mean image: {e}"))?;
-            let mask = analysis.segmentation.rule().mask(mean.view());
+            let mask = analysis.segmentation.mask(mean.view());
             decided.mask = Some(mask.map_err(|e| format!("mask: {e}"))?);
         }
         Ok(decided)
