@@ -168,7 +168,10 @@ fn known(key: &str) -> bool {
 fn nearest(key: &str) -> String {
     let last = |k: &str| k.rsplit('.').next().unwrap_or(k).to_owned();
     let distance = |k: &&&str| {
-        let by_name = strsim::damerau_levenshtein(&last(k), &last(key));
+        // A slip within the table is likelier than one in its name as well.
+        let elsewhere = k.rsplit_once('.').map(|p| p.0) != key.rsplit_once('.').map(|p| p.0);
+        let by_name =
+            strsim::damerau_levenshtein(&last(k), &last(key)) + 2 * usize::from(elsewhere);
         let by_path = strsim::damerau_levenshtein(k, key);
         (by_name, by_path)
     };
