@@ -59,3 +59,8 @@ pub use sdt::Correction;
 pub use stimulus::{Correct, Matching, Table, condition};
 pub use time::{format_date_time, parse_date_time};
 pub use trial::{OtherEvent, ReactionFrom, Reward, Trial};
+
+/// The example of the README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

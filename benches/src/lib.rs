@@ -30,3 +30,8 @@ pub use small::Small;
 pub use sparse::{Layout, sparse_dcimg};
 pub use turns::{Turn, in_turn, ratios};
 pub use variants::{Failure, Variant};
+
+/// The examples of the workspace's README are tests; this package sees all of its crates.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

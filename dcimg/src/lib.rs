@@ -111,3 +111,8 @@ pub use relocation::{Basis, Relocated, Relocation, Site};
 pub use rows::Rows;
 pub use time::{Stamp, Timestamp};
 pub use warning::Warning;
+
+/// The example of the README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

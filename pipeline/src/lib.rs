@@ -67,7 +67,7 @@ pub use run::{Event, run_all};
 /// Version of the software, as it stands in every output.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The examples of the README are tests.
+/// The example of the README is a test.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 struct Readme;

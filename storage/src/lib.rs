@@ -63,3 +63,8 @@ pub use mat::{MatFile, MatMovie, MatWriter};
 pub use objects::{Entry, Written};
 pub use orientation::{Orientation, Precision};
 pub use place::Place;
+
+/// The example of the README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -110,3 +110,8 @@ pub use segment::{Mask, Segmentation};
 pub use source::MovieSource;
 pub use subtract::Subtract;
 pub use time::TimeAxis;
+
+/// The example of the README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

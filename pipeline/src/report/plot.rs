@@ -116,6 +116,9 @@ impl Plot {
 
     fn svg(&self) -> String {
         let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
+        // Names of places stand above the plot, in as many lines as keep near ones apart.
+        let rows = self.places.len().min(3);
+        let top = TOP + 11.0 * rows.saturating_sub(1) as f64;
         let mut svg = format!(
             "<svg class=\"plot\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}: {} against {}\">",
             escape(&self.title),
@@ -127,7 +130,7 @@ impl Plot {
             return svg;
         };
         let px = |x: f64| LEFT + (x - x0) / (x1 - x0) * (right - LEFT);
-        let py = |y: f64| bottom - (y - y0) / (y1 - y0) * (bottom - TOP);
+        let py = |y: f64| bottom - (y - y0) / (y1 - y0) * (bottom - top);
         // Axes and ticks first, so that lines lie over them.
         let mut grid = String::new();
         let across = ticks(x0, x1, 5.0);
@@ -163,13 +166,13 @@ impl Plot {
         }
         let _ = write!(
             svg,
-            "<path class=\"grid\" d=\"{grid}\"/><path class=\"axis\" d=\"M{LEFT} {TOP}V{bottom}H{right}\"/>\
+            "<path class=\"grid\" d=\"{grid}\"/><path class=\"axis\" d=\"M{LEFT} {top}V{bottom}H{right}\"/>\
              <text x=\"{:.0}\" y=\"{}\" class=\"m\">{}</text>\
              <text transform=\"translate(11 {:.0}) rotate(-90)\" class=\"m\">{}</text>",
             (LEFT + right) / 2.0,
             HEIGHT - 6.0,
             escape(self.x),
-            (TOP + bottom) / 2.0,
+            (top + bottom) / 2.0,
             escape(self.y)
         );
         for line in &self.lines {
@@ -206,16 +209,17 @@ impl Plot {
             .enumerate()
         {
             let x = px(*x);
-            // Names alternate in height so that near ones can be read, and stay within the plot.
+            // Near names take turns in height, and all stay within the picture.
             let (side, dx) = if x > right - 60.0 {
                 ("e", -3.0)
             } else {
                 ("s", 3.0)
             };
-            let y = TOP + 8.0 + 11.0 * (i % 3) as f64;
+            let y = TOP - 4.0 + 11.0 * (i % rows.max(1)) as f64;
             let _ = write!(
                 svg,
-                "<path class=\"mark\" d=\"M{x:.1} {TOP}V{bottom}\"/><text x=\"{:.1}\" y=\"{y}\" class=\"{side} mark\">{}</text>",
+                "<path class=\"mark\" d=\"M{x:.1} {:.0}V{bottom}\"/><text x=\"{:.1}\" y=\"{y}\" class=\"{side} mark\">{}</text>",
+                y - 8.0,
                 x + dx,
                 escape(name)
             );
