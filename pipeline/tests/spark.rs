@@ -202,7 +202,9 @@ fn crawl(cluster: &Cluster, driver: u16, application: &str) -> Vec<(String, Stri
     todo.push((driver, "/executors/threadDump/?executorId=driver".into()));
     let mut seen: BTreeSet<(u16, String)> = todo.iter().cloned().collect();
     let mut pages = Vec::new();
-    while let Some((port, path)) = todo.pop().filter(|_| pages.len() < 300) {
+    // In order, so that what is named above is asked for whatever links there are.
+    while !todo.is_empty() && pages.len() < 300 {
+        let (port, path) = todo.remove(0);
         let body = page(port, &path);
         for link in body
             .split("href=\"")
