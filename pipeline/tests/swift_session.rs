@@ -355,6 +355,9 @@ fn passing_faults_change_nothing() {
 const PAUSE: &str = r#"{"method": "PUT", "path": "/out/(mov|dff|mat)_out/[^.]", "status": 503,
     "headers": {"Retry-After": "2"}}"#;
 
+/// A case of an outage, and what happens in it while the session runs.
+type Happening = (&'static str, Box<dyn Fn()>);
+
 #[test]
 fn servers_that_come_back_change_nothing() {
     let Some(_turn) = server() else { return };
@@ -373,7 +376,7 @@ fn servers_that_come_back_change_nothing() {
         flush_tokens();
     };
     // Without the container server objects are stored and do not appear in listings for a while.
-    let cases: [(&str, Box<dyn Fn()>); 3] = [
+    let cases: [Happening; 3] = [
         ("token revoked", Box::new(revoked)),
         ("object server", Box::new(outage("object"))),
         ("listing lags", Box::new(outage("container"))),
@@ -394,4 +397,28 @@ fn servers_that_come_back_change_nothing() {
         expected.assert_same(&session.outcome(), case);
         session.remove_results();
     }
+}
+
+#[test]
+fn a_store_that_stays_away_is_told_and_resume_completes() {
+    let Some(_turn) = server() else { return };
+    let expected = Outcome::of_folder();
+    let session = Session::new(Kind::V1, "away");
+    rule("PUT", PAUSE);
+    let start = Instant::now();
+    let (status, text) = session.run(&[], || {
+        wait_for_rule();
+        servers("swift-down", &["proxy-v1"]);
+    });
+    eprintln!(
+        "given up after {:.0} s:\n{text}",
+        start.elapsed().as_secs_f64()
+    );
+    servers("swift-up", &[]);
+    assert_eq!(status, 1, "{text}");
+    assert!(text.contains(session.swift.container()), "{text}");
+    assert!(text.contains("no answer from the server"), "{text}");
+    let (status, text) = session.run(&["--existing", "resume"], || ());
+    assert_eq!(status, 0, "{text}");
+    expected.assert_same(&session.outcome(), "after resume");
 }

@@ -1,7 +1,8 @@
 //! Requests to one account: token, repetition, limits.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -104,9 +105,48 @@ enum Login {
     Failed(Failure, Instant),
 }
 
+/// Connections, for each runtime its own: one that is kept in a pool is driven by the runtime that
+/// opened it, and a request over it from elsewhere waits for ever once that runtime has gone.
+struct Http {
+    certificates: Vec<reqwest::Certificate>,
+    /// Of the runtimes that came last.
+    clients: std::sync::Mutex<VecDeque<(tokio::runtime::Id, reqwest::Client)>>,
+}
+
+/// Most runtimes whose connections are kept.
+const RUNTIMES: usize = 8;
+
+impl Http {
+    /// For requests from the current runtime.
+    fn client(&self) -> Result<reqwest::Client, Failure> {
+        let here = tokio::runtime::Handle::current().id();
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, client)) = clients.iter().find(|(runtime, _)| *runtime == here) {
+            return Ok(client.clone());
+        }
+        let client = self.build().map_err(Failure::connection)?;
+        clients.truncate(RUNTIMES - 1);
+        clients.push_front((here, client.clone()));
+        Ok(client)
+    }
+
+    fn build(&self) -> reqwest::Result<reqwest::Client> {
+        // A redirect would carry the token elsewhere; HTTP/1.1 gives each transfer its own connection.
+        let builder = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .http1_only()
+            .connect_timeout(Duration::from_secs(20))
+            .user_agent(concat!("widefield/", env!("CARGO_PKG_VERSION")));
+        let certificates = self.certificates.iter().cloned();
+        certificates
+            .fold(builder, reqwest::ClientBuilder::add_root_certificate)
+            .build()
+    }
+}
+
 /// A client of one account.
 pub(super) struct Client {
-    http: reqwest::Client,
+    http: Http,
     credentials: Credentials,
     retries: Retries,
     login: Mutex<Login>,
@@ -117,23 +157,20 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(credentials: Credentials, retries: Retries) -> Result<Self, String> {
-        // A redirect would carry the token elsewhere; HTTP/1.1 gives each transfer its own connection.
-        let mut builder = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .http1_only()
-            .connect_timeout(Duration::from_secs(20))
-            .user_agent(concat!("widefield/", env!("CARGO_PKG_VERSION")));
+        let mut certificates = Vec::new();
         if let Some(path) = &credentials.ca_file {
             let told = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
             let pem = std::fs::read(path).map_err(|error| told(&error))?;
-            for certificate in
-                reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| told(&error))?
-            {
-                builder = builder.add_root_certificate(certificate);
-            }
+            certificates = reqwest::Certificate::from_pem_bundle(&pem).map_err(|e| told(&e))?;
         }
+        let http = Http {
+            certificates,
+            clients: std::sync::Mutex::default(),
+        };
+        // What cannot be built is told here, not at the first request.
+        http.build().map_err(|error| error.to_string())?;
         Ok(Client {
-            http: builder.build().map_err(|error| error.to_string())?,
+            http,
             credentials,
             retries,
             login: Mutex::new(Login::None),
@@ -233,6 +270,7 @@ impl Client {
             .map_err(|_| Failure::answer("the token cannot be a header"))?;
         let mut request = self
             .http
+            .client()?
             .request(call.method.clone(), url)
             .headers(call.headers.clone())
             .header("X-Auth-Token", sensitive(token));
@@ -307,7 +345,7 @@ impl Client {
             let request = match &question {
                 Question::Known(_) => None,
                 Question::Get { url, headers } => {
-                    let mut request = self.http.get(url);
+                    let mut request = self.http.client()?.get(url);
                     for (name, secret) in headers {
                         let value = HeaderValue::from_str(secret.expose())
                             .map_err(|_| refusal("user or key cannot be a header"))?;
@@ -317,6 +355,7 @@ impl Client {
                 }
                 Question::Post { url, body } => Some(
                     self.http
+                        .client()?
                         .post(url)
                         .header("Content-Type", "application/json")
                         .header("Accept", "application/json")
@@ -381,7 +420,7 @@ impl Client {
 
     async fn ask_limits(&self, storage_url: &str) -> Option<Limits> {
         let (base, _) = storage_url.rsplit_once("/v1")?;
-        let request = self.http.get(format!("{base}/info")).send();
+        let request = self.http.client().ok()?.get(format!("{base}/info")).send();
         let response = timeout(PATIENCE, request).await.ok()?.ok()?;
         if !response.status().is_success() {
             return Some(Limits::default());
