@@ -76,6 +76,8 @@ impl Outcome {
 
 pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
+    #[cfg(feature = "swift")]
+    widefield_storage::swift::set_prompt(password);
     let result = match cli.command {
         Command::Demo(args) => demo::run(&args),
         Command::Simulate(args) => simulate::run(&args),
@@ -96,6 +98,16 @@ pub(crate) fn run() -> ExitCode {
             unusable_or_partly(&report).code()
         }
     }
+}
+
+/// Asks for a password without echo; nobody where there is no terminal.
+#[cfg(feature = "swift")]
+fn password(user: &str) -> Option<String> {
+    use std::io::IsTerminal;
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return None;
+    }
+    rpassword::prompt_password(format!("OpenStack password of {user}: ")).ok()
 }
 
 /// A run whose trials ended but which could not be recorded is partly done; every other error means that the

@@ -201,6 +201,10 @@ impl Objects for Folder {
         Ok(removed)
     }
 
+    fn watched(&self, _: crate::watch::Watch) -> Option<Arc<dyn Objects>> {
+        None
+    }
+
     fn local_path(&self, name: &str) -> Option<PathBuf> {
         Some(self.path(name))
     }

@@ -53,6 +53,7 @@ mod store;
 #[cfg(feature = "swift")]
 pub mod swift;
 mod temporary;
+mod watch;
 
 pub use error::{Cause, Error, ErrorKind};
 pub use fetch::{Ahead, Fetch};
@@ -63,6 +64,7 @@ pub use mat::{MatFile, MatMovie, MatWriter};
 pub use objects::{Entry, Written};
 pub use orientation::{Orientation, Precision};
 pub use place::Place;
+pub use watch::Transfer;
 
 /// The example of the README is a test.
 #[cfg(doctest)]

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use object_store::ObjectStore;
 
 use crate::scratch::Scratch;
+use crate::watch::Watch;
 use crate::{Ahead, Error, Fetch};
 
 /// An object of a place.
@@ -62,6 +63,8 @@ pub(crate) trait Objects: std::fmt::Debug + Send + Sync {
     /// Removes temporaries of dead processes; how many.
     fn sweep(&self) -> Result<usize, Error>;
     fn local_path(&self, name: &str) -> Option<PathBuf>;
+    /// The same place telling of its transfers; nothing if it has none that take long.
+    fn watched(&self, watch: Watch) -> Option<Arc<dyn Objects>>;
     /// The store, and the folder in it, for callers that are asynchronous.
     fn object_store(&self) -> Result<(Arc<dyn ObjectStore>, object_store::path::Path), Error>;
 }

@@ -11,6 +11,7 @@ use crate::folder::Folder;
 use crate::location::Location;
 use crate::objects::{Entry, Objects, Written};
 use crate::store::Store;
+use crate::watch::{Transfer, Watch};
 use crate::{Ahead, Error, Fetch, name};
 
 /// A folder or store that holds named objects.
@@ -117,7 +118,7 @@ impl Place {
                     url: url.clone(),
                     reason,
                 };
-                let credentials = crate::swift::Credentials::from_environment()
+                let credentials = crate::swift::Credentials::from_environment_or_prompt()
                     .map_err(|error| wrong(error.to_string()))?;
                 let swift = crate::swift::Swift::new(&container, credentials)
                     .map_err(|error| wrong(error.to_string()))?;
@@ -314,6 +315,19 @@ impl Place {
     pub fn local_path(&self, name: &str) -> Option<PathBuf> {
         self.check(name).ok()?;
         self.objects.local_path(name)
+    }
+
+    /// The same place, which calls `tell` from the thread that reads or writes, while objects go to and come
+    /// from a store: once at the beginning, after every part, and at the end. What a store takes or gives in one
+    /// request counts when the request is answered; [`Place::read`] asks for parts of 8 MiB. Places on file
+    /// systems and what [`Place::fetch`] hands out are not told of.
+    #[must_use]
+    pub fn watched(&self, tell: impl Fn(&Transfer<'_>) + Send + Sync + 'static) -> Self {
+        let objects = self.objects.watched(Watch::new(tell));
+        Place {
+            url: self.url.clone(),
+            objects: objects.unwrap_or_else(|| Arc::clone(&self.objects)),
+        }
     }
 
     /// The store and this place's folder in it, for asynchronous callers.

@@ -16,6 +16,7 @@ use crate::fetch::{self, Ahead, Fetch, Part};
 use crate::name::OURS;
 use crate::objects::{Entry, Objects, Written, rfc3339};
 use crate::scratch::Scratch;
+use crate::watch::Watch;
 use crate::{Error, runtime, temporary};
 
 /// A folder of an object store.
@@ -28,6 +29,7 @@ pub(crate) struct Store {
     folder: String,
     /// Objects can be read by name, and nothing else.
     read_only: bool,
+    watch: Watch,
     /// The same store, where it has more to sweep than the temporary folder.
     #[cfg(feature = "swift")]
     swift: Option<crate::swift::Swift>,
@@ -39,6 +41,8 @@ const IN_PARTS: u64 = 256 << 20;
 const PART: u64 = 64 << 20;
 /// Stores limit the number of parts, Swift to 1000.
 const MOST_PARTS: u64 = 900;
+/// What is asked for at a time where somebody wants to know how far reading has come.
+const READ_PART: u64 = 8 << 20;
 
 /// Attempts at a put that others overtake.
 const OVERTAKEN: u32 = 8;
@@ -50,6 +54,7 @@ impl Store {
             url,
             folder,
             read_only: false,
+            watch: Watch::default(),
             #[cfg(feature = "swift")]
             swift: None,
         }
@@ -128,6 +133,8 @@ impl Store {
     /// Puts the rest of `file` in parts of `part` bytes.
     fn put_parts(&self, name: &str, file: &mut File, part: u64) -> Result<Written, Error> {
         let failed = |error| Error::io(self.object(name), "reading back", error);
+        let total = file.metadata().map_err(failed)?.len();
+        self.watch.tell(name, 0, total);
         let mut upload = self.run(name, "writing", |store, path| async move {
             store.put_multipart(&path).await
         })?;
@@ -146,6 +153,11 @@ impl Store {
                 let sent: Result<Result<(), Error>, _> = runtime::join(&self.object(name), pending);
                 if let Err(error) = sent.and_then(|sent| sent) {
                     break Err(error);
+                }
+                let acknowledged = bytes - data.len() as u64;
+                // The last part counts when the object is complete.
+                if acknowledged < total {
+                    self.watch.tell(name, acknowledged, total);
                 }
             }
             if end {
@@ -170,11 +182,30 @@ impl Store {
             }?;
             Ok(sent)
         })??;
+        self.watch.tell(name, bytes, total);
         Ok(Written {
             name: name.to_owned(),
             bytes,
             crc32c: crc,
         })
+    }
+
+    /// Reads in parts, and tells after each.
+    fn read_watched(&self, name: &str) -> Result<Bytes, Error> {
+        let entry = self.head(name)?.ok_or_else(|| Error::NotFound {
+            object: self.object(name),
+        })?;
+        let total = entry.bytes;
+        let starts = (0..total.div_ceil(READ_PART)).map(|part| part * READ_PART);
+        let ranges = starts.map(|start| start..(start + READ_PART).min(total));
+        let fetch = self.fetch(name, Some(&entry), ranges.collect(), Ahead::default())?;
+        self.watch.tell(name, 0, total);
+        let mut all = Vec::new();
+        for part in fetch {
+            all.extend_from_slice(&part?);
+            self.watch.tell(name, all.len() as u64, total);
+        }
+        Ok(all.into())
     }
 
     /// Runs `operation` on the storage thread and names the object in its error.
@@ -233,6 +264,9 @@ impl Objects for Store {
     }
 
     fn read(&self, name: &str) -> Result<Bytes, Error> {
+        if self.watch.listens() {
+            return self.read_watched(name);
+        }
         self.run(name, "reading", |store, path| async move {
             store.get(&path).await?.bytes().await
         })
@@ -293,6 +327,7 @@ impl Objects for Store {
             bytes: bytes.len() as u64,
             crc32c: crc32c::crc32c(&bytes),
         };
+        self.watch.tell(name, 0, written.bytes);
         self.run(name, "writing", |store, path| async move {
             let mut attempt = 1;
             loop {
@@ -302,6 +337,7 @@ impl Objects for Store {
                 }
             }
         })?;
+        self.watch.tell(name, written.bytes, written.bytes);
         Ok(written)
     }
 
@@ -344,6 +380,13 @@ impl Objects for Store {
 
     fn local_path(&self, _: &str) -> Option<PathBuf> {
         None
+    }
+
+    fn watched(&self, watch: Watch) -> Option<Arc<dyn Objects>> {
+        Some(Arc::new(Store {
+            watch,
+            ..self.clone()
+        }))
     }
 
     fn object_store(&self) -> Result<(Arc<dyn ObjectStore>, Path), Error> {
@@ -426,4 +469,64 @@ fn no_bucket(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
         cause = error.source();
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Seek, SeekFrom, Write};
+
+    type Told = Arc<Mutex<Vec<(String, u64, u64)>>>;
+
+    fn watched() -> (Store, Told) {
+        let told = Told::default();
+        let to = Arc::clone(&told);
+        let watch = Watch::new(move |transfer| {
+            let entry = (transfer.name.to_owned(), transfer.done, transfer.total);
+            to.lock().unwrap().push(entry);
+        });
+        let store = Store::memory("", "memory://".to_owned(), String::new());
+        (Store { watch, ..store }, told)
+    }
+
+    #[test]
+    fn a_file_goes_in_parts_and_tells_after_each() {
+        let (store, told) = watched();
+        let content: Vec<u8> = (0..=255).cycle().take(1000).collect();
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&content).unwrap();
+        for part in [300, 500, 1000, 5000] {
+            file.seek(SeekFrom::Start(0)).unwrap();
+            let written = store.put_parts("a/x", &mut file, part).unwrap();
+            assert_eq!(written.bytes, 1000);
+            assert_eq!(written.crc32c, crc32c::crc32c(&content));
+            let steps = (0..1000)
+                .step_by(usize::try_from(part).unwrap())
+                .chain([1000]);
+            let expected: Vec<_> = steps
+                .map(|done| ("a/x".to_owned(), done as u64, 1000))
+                .collect();
+            assert_eq!(
+                std::mem::take(&mut *told.lock().unwrap()),
+                expected,
+                "{part}"
+            );
+            assert_eq!(store.read("a/x").unwrap(), content);
+            told.lock().unwrap().clear();
+        }
+    }
+
+    #[test]
+    fn what_is_put_and_read_at_once_is_told_of_too() {
+        let (store, told) = watched();
+        let length = READ_PART + 5;
+        let content = Bytes::from(vec![7; usize::try_from(length).unwrap()]);
+        store.put("y", content.clone()).unwrap();
+        assert_eq!(store.read("y").unwrap(), content);
+        let done: Vec<u64> = told.lock().unwrap().iter().map(|told| told.1).collect();
+        assert_eq!(done, [0, length, 0, READ_PART, length]);
+        told.lock().unwrap().clear();
+        assert!(matches!(store.read("z"), Err(Error::NotFound { .. })));
+        assert!(told.lock().unwrap().is_empty());
+    }
 }

@@ -62,7 +62,7 @@ use object_store::{
 
 use failure::Failure;
 
-pub use credentials::{Credentials, CredentialsError};
+pub use credentials::{Credentials, CredentialsError, Prompt, set_prompt};
 pub use retry::Retries;
 
 /// A container of an account in OpenStack Swift.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// A text that is shown nowhere.
 #[derive(Clone, PartialEq, Eq)]
@@ -98,8 +99,34 @@ pub(super) enum Named {
 
 /// What is missing or contradictory in the variables.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct CredentialsError(String);
+#[error("{text}")]
+pub struct CredentialsError {
+    text: String,
+    /// The variable of the password, if nothing else is missing, and the user it belongs to.
+    password: Option<(&'static str, String)>,
+}
+
+impl From<String> for CredentialsError {
+    fn from(text: String) -> Self {
+        CredentialsError {
+            text,
+            password: None,
+        }
+    }
+}
+
+/// Asks a person for the password of a user; nothing if nobody answers.
+pub type Prompt = fn(user: &str) -> Option<String>;
+
+static PROMPT: OnceLock<Prompt> = OnceLock::new();
+/// The user and what was answered, so that one program asks once.
+static ANSWER: Mutex<Option<(String, Secret)>> = Mutex::new(None);
+
+/// Lets [`Place::open`](crate::Place::open) ask for a password that alone is missing in the environment. For
+/// programs with a terminal; the first call in a process counts.
+pub fn set_prompt(prompt: Prompt) {
+    let _ = PROMPT.set(prompt);
+}
 
 impl Credentials {
     /// The credentials in the environment; see [`Credentials::from_variables`].
@@ -108,6 +135,42 @@ impl Credentials {
     /// [`CredentialsError`] if a variable is missing.
     pub fn from_environment() -> Result<Self, CredentialsError> {
         Self::from_variables(|name| std::env::var(name).ok())
+    }
+
+    /// The credentials in the environment, the password from the prompt if it alone is missing.
+    pub(crate) fn from_environment_or_prompt() -> Result<Self, CredentialsError> {
+        let ask = |user: &str| {
+            let mut answer = ANSWER.lock().unwrap_or_else(PoisonError::into_inner);
+            if answer.as_ref().is_none_or(|(known, _)| known != user) {
+                let given = PROMPT.get()?(user).filter(|given| !given.is_empty())?;
+                *answer = Some((user.to_owned(), Secret::new(given)));
+            }
+            answer.as_ref().map(|(_, secret)| secret.clone())
+        };
+        Self::or_ask(|name| std::env::var(name).ok(), ask)
+    }
+
+    fn or_ask(
+        variable: impl Fn(&str) -> Option<String>,
+        ask: impl FnOnce(&str) -> Option<Secret>,
+    ) -> Result<Self, CredentialsError> {
+        let error = match Self::from_variables(&variable) {
+            Err(error) => error,
+            found => return found,
+        };
+        let Some((missing, user)) = &error.password else {
+            return Err(error);
+        };
+        let Some(secret) = ask(user) else {
+            return Err(error);
+        };
+        Self::from_variables(|name| {
+            if name == *missing {
+                Some(secret.expose().to_owned())
+            } else {
+                variable(name)
+            }
+        })
     }
 
     /// The credentials that `variable` tells by name; empty texts count as absent.
@@ -163,7 +226,10 @@ fn method(get: Get<'_>) -> Result<Method, CredentialsError> {
         return Ok(Method::V1 { url, user, key });
     }
     let Some(url) = url else {
-        return Err(CredentialsError(
+        if let (Some(_), Some(user)) = (get("ST_AUTH"), get("ST_USER")) {
+            return Err(missing_password("ST_KEY", user));
+        }
+        return Err(CredentialsError::from(
             "no credentials: set OS_AUTH_URL with OS_USERNAME, OS_PASSWORD and OS_PROJECT_NAME (source the RC file \
              of the project), or ST_AUTH, ST_USER and ST_KEY"
                 .to_owned(),
@@ -179,13 +245,14 @@ fn method(get: Get<'_>) -> Result<Method, CredentialsError> {
                 let key = Secret::new(key);
                 Ok(Method::V1 { url, user, key })
             }
-            _ => Err(missing("OS_USERNAME and OS_PASSWORD")),
+            (Some(user), None) => Err(missing_password("OS_PASSWORD", user)),
+            (None, _) => Err(missing("OS_USERNAME and OS_PASSWORD")),
         },
         2 => {
             let login = login(get, token, domain("OS_USER"))?;
             if matches!(login, Login::Application { .. }) {
                 let reason = "application credentials need version 3 of Keystone";
-                return Err(CredentialsError(reason.to_owned()));
+                return Err(CredentialsError::from(reason.to_owned()));
             }
             Ok(Method::V2 {
                 url,
@@ -230,7 +297,9 @@ fn login(get: Get<'_>, token: Option<Secret>, domain: Named) -> Result<Login, Cr
         }),
         (_, _, Some(token)) => Ok(Login::Token(token)),
         (None, ..) => Err(missing("OS_USERNAME")),
-        (Some(_), None, None) => Err(missing("OS_PASSWORD")),
+        (Some(Named::Id(user) | Named::Name(user)), None, None) => {
+            Err(missing_password("OS_PASSWORD", user))
+        }
     }
 }
 
@@ -247,7 +316,7 @@ fn version(get: Get<'_>, url: &str) -> Result<u8, CredentialsError> {
         Some("1") => Ok(1),
         Some("2") => Ok(2),
         Some("3") => Ok(3),
-        _ => Err(CredentialsError(
+        _ => Err(CredentialsError::from(
             "OS_IDENTITY_API_VERSION is none of 1, 2.0 and 3".to_owned(),
         )),
     }
@@ -260,7 +329,15 @@ fn named(get: Get<'_>, stem: &str) -> Option<Named> {
 }
 
 fn missing(what: &str) -> CredentialsError {
-    CredentialsError(format!("no credentials: {what} is not set"))
+    format!("no credentials: {what} is not set").into()
+}
+
+/// A password that alone is missing, and that a person may know.
+fn missing_password(variable: &'static str, user: String) -> CredentialsError {
+    CredentialsError {
+        password: Some((variable, user)),
+        ..missing(variable)
+    }
 }
 
 #[cfg(test)]
@@ -274,6 +351,40 @@ mod tests {
                 .find(|(known, _)| *known == name)
                 .map(|(_, value)| (*value).to_owned())
         })
+    }
+
+    #[test]
+    fn a_password_that_alone_is_missing_is_asked_for() {
+        let ask = |known: &'static [(&'static str, &'static str)], asked: &'static str| {
+            let variable = move |name: &str| {
+                let found = known.iter().find(|(variable, _)| *variable == name);
+                found.map(|(_, value)| (*value).to_owned())
+            };
+            Credentials::or_ask(variable, move |user| {
+                assert_eq!(user, asked);
+                Some(Secret::new("typed"))
+            })
+        };
+        let keystone = &[("OS_AUTH_URL", "https://k/v3"), ("OS_USERNAME", "me")];
+        let found = ask(keystone, "me").unwrap();
+        let Method::V3 {
+            login: Login::Password { password, .. },
+            ..
+        } = &found.method
+        else {
+            panic!("{found:?}");
+        };
+        assert_eq!(password.expose(), "typed");
+        assert!(!format!("{found:?}").contains("typed"));
+        let v1 = &[("ST_AUTH", "https://s/auth/v1.0"), ("ST_USER", "lab:me")];
+        let found = ask(v1, "lab:me").unwrap();
+        assert!(matches!(&found.method, Method::V1 { key, .. } if key.expose() == "typed"));
+        // Nobody is asked where more is missing, and nothing changes where nobody answers.
+        let nobody = Credentials::or_ask(|_| None, |_| unreachable!("no user is known"));
+        assert!(nobody.unwrap_err().to_string().contains("OS_AUTH_URL"));
+        let silent = |name: &str| (name == "ST_AUTH" || name == "ST_USER").then(|| "x".to_owned());
+        let silent = Credentials::or_ask(silent, |_| None).unwrap_err();
+        assert_eq!(silent.to_string(), "no credentials: ST_KEY is not set");
     }
 
     #[test]
