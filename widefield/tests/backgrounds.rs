@@ -229,10 +229,16 @@ proptest! {
         offset in 0.0_f32..500.0,
         (height, width) in (30..50_usize, 30..50_usize),
     ) {
-        for frame in [faded(height, width), window(height, width)] {
-            // A bound at 0 counts does not move with the counts.
+        for (frame, hard_edges) in [(faded(height, width), false), (window(height, width), true)] {
             for background in estimators(3.0, 7.0, CORNER) {
+                // A bound at 0 counts does not move with the counts.
                 if matches!(background, Background::Constant(_) | Background::BoundedFit { .. }) {
+                    continue;
+                }
+                // A Gaussian fitted to a window with hard edges can be as wide and as deep as the
+                // search goes: its offset is then known to no digit.
+                let fitted = matches!(background, Background::GaussianFit { .. } | Background::CoarseFit { .. });
+                if fitted && hard_edges {
                     continue;
                 }
                 let found = value(background, &frame);
