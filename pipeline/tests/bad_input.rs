@@ -435,13 +435,27 @@ fn disk_full() {
 }
 
 #[test]
-fn what_is_not_there_yet_says_so() {
+fn a_cluster_that_is_not_there_is_named() {
     let dir = tempfile::tempdir().expect("folder");
     let experiment = golden_experiment(dir.path(), "");
-    for more in [["--engine", "spark"], ["--engine", "slurm"]] {
-        let (status, _, stderr) = run_experiment(&experiment, &more);
+    let before = files(dir.path());
+    for (engine, missing) in [("spark", "spark-submit"), ("slurm", "sbatch")] {
+        let mut command = widefield();
+        command
+            .env_clear()
+            .env("PATH", "")
+            .arg("run")
+            .arg(&experiment);
+        let (status, _, stderr) = run(command.args(["--engine", engine]));
         assert_eq!(status, 2, "{stderr}");
-        assert!(stderr.contains("not yet available"), "{stderr}");
+        assert!(stderr.contains(missing), "{stderr}");
+    }
+    for left in files(dir.path()) {
+        let folder = ["mov_out", "dff_out", "mat_out"];
+        assert!(
+            before.contains(&left) || !folder.iter().any(|f| left.starts_with(f)),
+            "{left}"
+        );
     }
 }
 
