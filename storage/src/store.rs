@@ -44,7 +44,7 @@ const MOST_PARTS: u64 = 900;
 /// What is asked for at a time where somebody wants to know how far reading has come.
 const READ_PART: u64 = 8 << 20;
 
-/// Attempts at a put that others overtake.
+/// Attempts at what others overtake.
 const OVERTAKEN: u32 = 8;
 
 impl Store {
@@ -264,12 +264,21 @@ impl Objects for Store {
     }
 
     fn read(&self, name: &str) -> Result<Bytes, Error> {
-        if self.watch.listens() {
-            return self.read_watched(name);
+        let mut attempt = 1;
+        loop {
+            let read = if self.watch.listens() {
+                self.read_watched(name)
+            } else {
+                self.run(name, "reading", |store, path| async move {
+                    store.get(&path).await?.bytes().await
+                })
+            };
+            match read {
+                // Replaced meanwhile: the new version, whole.
+                Err(Error::Changed { .. }) if attempt < OVERTAKEN => attempt += 1,
+                read => return read,
+            }
         }
-        self.run(name, "reading", |store, path| async move {
-            store.get(&path).await?.bytes().await
-        })
     }
 
     fn read_range(&self, name: &str, range: Range<u64>) -> Result<Bytes, Error> {
@@ -408,6 +417,7 @@ pub(crate) fn describe(name: String, meta: &ObjectMeta) -> Entry {
 pub(crate) fn translate(object: String, doing: &'static str, error: object_store::Error) -> Error {
     match error {
         object_store::Error::NotFound { .. } => Error::NotFound { object },
+        object_store::Error::Precondition { .. } => Error::Changed { object },
         object_store::Error::PermissionDenied { source, .. }
         | object_store::Error::Unauthenticated { source, .. } => Error::Permission {
             object,

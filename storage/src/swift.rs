@@ -21,9 +21,12 @@
 //!
 //! # Guarantees
 //!
-//! Every object is put whole, with its MD5 checksum, which the server verifies; bodies that are
-//! read are compared with the object's checksum, where it is one. A body that breaks is
-//! resumed where it broke, if the object is still the same.
+//! Every object is put whole, and its MD5 checksum compared with the server's: before the object appears if it
+//! has up to 1 MiB or is made under a condition, else right after, while it can still be put again or removed.
+//! Bodies that are read are compared with the object's checksum, where it is one. A body that breaks is
+//! resumed where it broke, if the object is still the same. A large object that is read whole comes by several
+//! requests at a time, all of one version; if it is replaced meanwhile the stream ends with
+//! [`object_store::Error::Precondition`], and `Place::read` begins again.
 //!
 //! Passing failures are repeated, see [`Retries`]. A token is renewed before it ends and when it is
 //! refused, once for all requests that wait for it.
@@ -48,6 +51,7 @@ mod listing;
 mod names;
 mod objects;
 mod retry;
+mod transfer;
 
 use std::fmt;
 use std::sync::Arc;

@@ -144,6 +144,8 @@ fn login(base: &str, token: &str, seconds: u32) -> Reply {
 
 const FOUND: &str =
     "200 OK\r\nX-Timestamp: 1700000000.00000\r\nEtag: d41d8cd98f00b204e9800998ecf8427e";
+/// The same without the tag.
+const FOUND_AT: &str = "200 OK\r\nX-Timestamp: 1700000000.00000\r\nEtag: ";
 
 #[test]
 fn one_login_serves_all_that_wait_for_it() {
@@ -240,6 +242,63 @@ fn bytes_are_compared_with_the_checksum() {
         put.headers
             .contains(&"etag: 4b3a6218bb3e3a7303e8a171a60fcf92".to_owned())
     );
+}
+
+/// MD5 of two million sevens.
+const SEVENS: &str = "e82f730f749c332843645ee26b77bb81";
+
+/// Puts two million sevens to a server that answers one put after the other with `answers`, and whose object has
+/// the tag `found` afterwards. Outcome, and what was asked of the server after the login.
+fn put_sevens(answers: [&'static str; 2], found: &'static str) -> (bool, Vec<Request>) {
+    let server = Server::start(move |base, request, before| match &request.line[..3] {
+        "GET" if request.line.contains("/auth") => login(base, "t", 3600),
+        "PUT" => {
+            assert!(request.body.len() == 2_000_000, "{}", request.body.len());
+            // Before the puts: login, a look at the object, limits.
+            reply(answers[usize::from(before > 3)], b"")
+        }
+        "HEA" if before > 3 => reply(&format!("{FOUND_AT}{found}"), b""),
+        "DEL" => reply("204 No Content", b""),
+        _ => reply("404 Not Found", b""),
+    });
+    let stored = server.place().put("x", vec![7; 2_000_000]);
+    if let Err(error) = &stored {
+        let text = error.with_causes();
+        assert!(
+            text.contains("other bytes") || text.contains("422"),
+            "{text}"
+        );
+    }
+    let seen = server.seen.lock().expect("seen")[3..].to_vec();
+    (stored.is_ok(), seen)
+}
+
+#[test]
+fn a_large_body_is_compared_after_it_was_sent_and_then_sent_again() {
+    const GOOD: &str = "201 Created\r\nEtag: e82f730f749c332843645ee26b77bb81";
+    const BAD: &str = "201 Created\r\nEtag: 00000000000000000000000000000000";
+    const REFUSED: &str = "422 Unprocessable Entity";
+    let ahead = |request: &Request| request.headers.contains(&format!("etag: {SEVENS}"));
+    let lines = |seen: &[Request]| -> Vec<_> {
+        let verb = |request: &Request| request.line.split(' ').next().map(str::to_owned);
+        seen.iter().filter_map(verb).collect()
+    };
+
+    let (stored, seen) = put_sevens([GOOD, BAD], "");
+    assert!(stored && lines(&seen) == ["PUT"] && !ahead(&seen[0]));
+    // The second time the server refuses by itself what has another sum.
+    for first in [BAD, "201 Created"] {
+        let (stored, seen) = put_sevens([first, GOOD], "");
+        assert!(stored && lines(&seen) == ["PUT", "PUT"] && ahead(&seen[1]));
+    }
+    // Nothing helps: what was damaged goes, what somebody else has put stays.
+    for second in [BAD, REFUSED] {
+        let (stored, seen) = put_sevens([BAD, second], "00000000000000000000000000000000");
+        assert!(!stored && lines(&seen).ends_with(&["HEAD".to_owned(), "DELETE".to_owned()]));
+        let (stored, seen) = put_sevens([BAD, second], "11111111111111111111111111111111");
+        assert!(!stored && lines(&seen).ends_with(&["HEAD".to_owned()]));
+        assert!(!lines(&seen).contains(&"DELETE".to_owned()));
+    }
 }
 
 #[test]
@@ -445,4 +504,108 @@ fn a_store_that_is_away_is_tried_once_until_it_answers() {
     assert_eq!(attempts(), (1, Ok(())));
     *away.lock().expect("switch") = true;
     assert_eq!(attempts(), (3, Err(ErrorKind::Other)));
+}
+
+/// An object of 20 MiB that comes by parts; while it is read it is replaced `times` times, each time with other
+/// bytes.
+fn replaced_while_read(times: u8) -> (Server, Place) {
+    const SIZE: usize = 20 << 20;
+    let version = Mutex::new(0);
+    let server = Server::start(move |base, request, _| {
+        if request.line.starts_with("GET /auth") {
+            return login(base, "t", 3600);
+        }
+        let header = |name: &str| {
+            request
+                .headers
+                .iter()
+                .find_map(|line| line.strip_prefix(name))
+        };
+        let range = header("range: bytes=").and_then(|range| range.split_once('-'));
+        let (first, last) = range.expect("a range");
+        let (first, last): (usize, usize) =
+            (first.parse().expect("first"), last.parse().expect("last"));
+        let mut version = version.lock().expect("version");
+        let now = *version;
+        if header("if-match: ").is_some_and(|tag| tag != SUMS[usize::from(now)]) {
+            return reply("412 Precondition Failed", b"");
+        }
+        if first == 0 && now < times {
+            *version += 1;
+        }
+        let end = (last + 1).min(SIZE);
+        let tag = SUMS[usize::from(now)];
+        reply(
+            &format!(
+                "206 Partial Content\r\nX-Timestamp: 1700000000.0000{now}\r\nEtag: {tag}\r\nContent-Range: bytes {first}-{}/{SIZE}",
+                end - 1
+            ),
+            &vec![now; end - first],
+        )
+    });
+    let place = server.place();
+    (server, place)
+}
+
+/// MD5 of 20 MiB of zeros, of ones, ...
+const SUMS: [&str; 10] = [
+    "8f4e33f3dc3e414ff94e5fb6905cba8c",
+    "6c0a92c8eb2120b6335ee06af6f2e18b",
+    "b0e1d91d87aeb0a8b1a10d79dcf141b7",
+    "f10d07ae5ce43baf2c8f9011f816e529",
+    "d85134f758e3d2f9eea19eb6e88c2be9",
+    "9fe37ad5b8de131a5a6928ee1b32e565",
+    "76b41dc5aaf7414c0171deb264b1f3e3",
+    "e4e70e33a2f8bf1ea969db2c53dffd4a",
+    "3ac1c5f0e03e6f2d76746e550bbc3caf",
+    "5bf308445f7b7697a07cb3279bf95f5d",
+];
+
+#[test]
+fn a_large_object_is_read_by_parts_of_one_version() {
+    for (times, expected) in [(0, 0), (1, 1), (3, 3)] {
+        let (server, place) = replaced_while_read(times);
+        let bytes = place.read("x").expect("read");
+        assert!(bytes.len() == 20 << 20 && bytes.iter().all(|byte| *byte == expected));
+        let parts = server.lines().len();
+        assert!(
+            parts >= 4,
+            "three parts after the login: {:?}",
+            server.lines()
+        );
+    }
+    let (_server, place) = replaced_while_read(9);
+    let error = place.read("x").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Changed, "{error:?}");
+}
+
+#[test]
+fn a_large_object_that_is_damaged_on_its_way_is_told() {
+    let server = Server::start(|base, request, _| {
+        if request.line.starts_with("GET /auth") {
+            return login(base, "t", 3600);
+        }
+        let range = request
+            .headers
+            .iter()
+            .find_map(|line| line.strip_prefix("range: bytes="));
+        let (first, last) = range
+            .and_then(|range| range.split_once('-'))
+            .expect("a range");
+        let (first, last): (usize, usize) =
+            (first.parse().expect("first"), last.parse().expect("last"));
+        let end = (last + 1).min(20 << 20);
+        let mut body = vec![0; end - first];
+        if end == 20 << 20 {
+            body[5] = 1;
+        }
+        let head = format!("{FOUND_AT}{}", SUMS[0]).replace("200 OK", "206 Partial Content");
+        let size = 20 << 20;
+        reply(
+            &format!("{head}\r\nContent-Range: bytes {first}-{}/{size}", end - 1),
+            &body,
+        )
+    });
+    let error = server.place().read("x").unwrap_err();
+    assert!(error.with_causes().contains("checksum"), "{error:?}");
 }

@@ -21,6 +21,8 @@ pub(crate) enum Failure {
     Login { reason: String, refused: bool },
     #[error("{0}")]
     Answer(String),
+    #[error("the object was replaced while it was read")]
+    Replaced,
     #[error("{0}")]
     NotSupported(&'static str),
 }
@@ -62,6 +64,7 @@ impl Failure {
         let path = path.to_owned();
         let status = self.status();
         let refused = matches!(self, Failure::Login { refused: true, .. });
+        let replaced = matches!(self, Failure::Replaced);
         let unsupported = matches!(self, Failure::NotSupported(_));
         let source = Box::new(self);
         match status {
@@ -70,6 +73,7 @@ impl Failure {
             Some(401) => Error::Unauthenticated { path, source },
             Some(412) => Error::Precondition { path, source },
             Some(304) => Error::NotModified { path, source },
+            _ if replaced => Error::Precondition { path, source },
             _ if refused => Error::Unauthenticated { path, source },
             _ if unsupported => Error::NotSupported { source },
             _ => Error::Generic {

@@ -3,9 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use futures::stream::{self, BoxStream, StreamExt};
+use futures::stream::{self, StreamExt};
 use md5::{Digest, Md5};
 use object_store::path::Path;
 use object_store::{
@@ -14,10 +13,10 @@ use object_store::{
 };
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Response, StatusCode};
-use tokio::time::sleep;
 
-use super::client::{Call, chunk};
+use super::client::Call;
 use super::failure::Failure;
+use super::transfer::{Body, PART};
 use super::{Inner, names};
 
 /// What marks a put, so that its own repetition is told from another's work.
@@ -120,54 +119,36 @@ pub(super) async fn get(
             extensions: object_store::Extensions::default(),
         });
     }
-    let mut call = Call::new(Method::GET, inner.target(path));
-    if let Some(range) = &options.range {
-        let text = match range {
-            GetRange::Bounded(range) if range.start >= range.end => {
-                return Err(told(Failure::answer("an empty range was asked for")));
-            }
-            GetRange::Bounded(range) => format!("bytes={}-{}", range.start, range.end - 1),
-            GetRange::Offset(start) => format!("bytes={start}-"),
-            GetRange::Suffix(length) => format!("bytes=-{length}"),
-        };
-        call = call.header("range", value(&text).map_err(told)?);
-    }
-    let response = inner.client.send(&call).await;
-    let response = response.map_err(|refusal| told(refusal.into()))?.response;
-    let (range, size) = extent(&response).map_err(told)?;
+    let response = ask(inner, path, options.range.as_ref()).await;
+    let response = response.map_err(told)?;
+    let (first, size) = extent(&response).map_err(told)?;
     let described = describe(path, response.headers(), size).map_err(told)?;
     // Here rather than in the request: Swift's dates there are rounded up to seconds, and a
     // missing object fails If-Match: * instead of being missing.
     options.check_preconditions(&described.meta)?;
-    if let Some(wanted) = &options.range {
-        let wanted = wanted
+    let range = match &options.range {
+        Some(range) => range
             .as_range(size)
-            .map_err(|error| told(Failure::answer(error.to_string())))?;
-        if wanted != range {
-            return Err(told(Failure::answer(
-                "another range came than was asked for",
-            )));
-        }
-    }
-    let whole = range == (0..size) && !described.large;
-    let sum = described
-        .meta
-        .e_tag
-        .clone()
-        .filter(|tag| whole && tag.len() == 32 && tag.bytes().all(|c| c.is_ascii_hexdigit()));
-    // Of a dynamic large object the tag is no checksum of its bytes.
-    let sum = sum.filter(|_| !response.headers().contains_key("x-object-manifest"));
-    let transfer = Transfer {
-        inner: Arc::clone(inner),
-        path: path.clone(),
-        tag: described.meta.e_tag.clone(),
-        response: Some(response),
-        left: range.clone(),
-        sum: sum.map(|sum| (Md5::new(), sum)),
-        failed: 0,
+            .map_err(|error| told(Failure::answer(error.to_string())))?,
+        None => 0..size,
     };
+    let shortened = options.range.is_none() && first == (0..PART);
+    if first != range && !shortened {
+        return Err(told(Failure::answer(
+            "another range came than was asked for",
+        )));
+    }
+    // Of large objects the tag is no checksum of the bytes.
+    let plain = !described.large && !response.headers().contains_key("x-object-manifest");
+    let tag = described.meta.e_tag.clone();
+    let sum = tag.clone().filter(|tag| {
+        let is_sum = tag.len() == 32 && tag.bytes().all(|c| c.is_ascii_hexdigit());
+        plain && range == (0..size) && is_sum
+    });
+    let rest = first.end..range.end;
+    let body = Body::new(inner, path, tag).stream(response, first, rest, sum);
     Ok(GetResult {
-        payload: GetResultPayload::Stream(transfer.stream()),
+        payload: GetResultPayload::Stream(body),
         range,
         meta: described.meta,
         attributes: described.attributes,
@@ -175,8 +156,34 @@ pub(super) async fn get(
     })
 }
 
+/// The answer to a GET; of a large object that is wanted whole it is the start, since the rest can come by other
+/// requests at the same time.
+async fn ask(inner: &Inner, path: &Path, range: Option<&GetRange>) -> Result<Response, Failure> {
+    let call = Call::new(Method::GET, inner.target(path));
+    let with = |text: String| Ok::<_, Failure>(call.clone().header("range", value(&text)?));
+    let answer = match range {
+        Some(GetRange::Bounded(range)) if range.start >= range.end => {
+            return Err(Failure::answer("an empty range was asked for"));
+        }
+        Some(GetRange::Bounded(Range { start, end })) => with(format!("bytes={start}-{}", end - 1)),
+        Some(GetRange::Offset(start)) => with(format!("bytes={start}-")),
+        Some(GetRange::Suffix(length)) => with(format!("bytes=-{length}")),
+        None => {
+            let start = with(format!("bytes=0-{}", PART - 1))?;
+            match inner.client.send(&start).await {
+                // Other requests could get another version.
+                Ok(answer) if !answer.response.headers().contains_key("etag") => Ok(call),
+                // The object is empty.
+                Err(refusal) if refusal.failure.status() == Some(416) => Ok(call),
+                answer => return Ok(answer?.response),
+            }
+        }
+    };
+    Ok(inner.client.send(&answer?).await?.response)
+}
+
 /// Which bytes an answer carries, and how many the object has.
-fn extent(response: &Response) -> Result<(Range<u64>, u64), Failure> {
+pub(super) fn extent(response: &Response) -> Result<(Range<u64>, u64), Failure> {
     if response.status() == StatusCode::PARTIAL_CONTENT {
         let text = response.headers().get("content-range");
         return text
@@ -195,97 +202,6 @@ fn content_range(text: &str) -> Option<(Range<u64>, u64)> {
     let (first, last, size): (u64, u64, u64) =
         (first.parse().ok()?, last.parse().ok()?, size.parse().ok()?);
     (first <= last && last < size).then(|| (first..last + 1, size))
-}
-
-/// A body on its way.
-struct Transfer {
-    inner: Arc<Inner>,
-    path: Path,
-    tag: Option<String>,
-    response: Option<Response>,
-    /// What is still to come.
-    left: Range<u64>,
-    /// Checksum so far, and what it must be at the end.
-    sum: Option<(Md5, String)>,
-    failed: u32,
-}
-
-impl Transfer {
-    fn stream(self) -> BoxStream<'static, object_store::Result<Bytes>> {
-        stream::unfold(Some(self), |transfer| async move {
-            let mut transfer = transfer?;
-            match transfer.next().await {
-                Ok(Some(bytes)) => Some((Ok(bytes), Some(transfer))),
-                Ok(None) => None,
-                Err(failure) => Some((Err(failure.at(transfer.path.as_ref())), None)),
-            }
-        })
-        .fuse()
-        .boxed()
-    }
-
-    async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
-        loop {
-            if self.left.is_empty() {
-                if let Some((sum, expected)) = self.sum.take()
-                    && !hex(&sum.finalize()).eq_ignore_ascii_case(&expected)
-                {
-                    let reason = "the bytes do not have the object's checksum";
-                    return Err(Failure::answer(reason));
-                }
-                return Ok(None);
-            }
-            let failure = match &mut self.response {
-                None => self.resume().await?,
-                Some(response) => match chunk(response).await {
-                    Ok(Some(bytes)) => {
-                        if bytes.len() as u64 > self.left.end - self.left.start {
-                            return Err(Failure::answer("more bytes came than were announced"));
-                        }
-                        self.left.start += bytes.len() as u64;
-                        if let Some((sum, _)) = &mut self.sum {
-                            sum.update(&bytes);
-                        }
-                        return Ok(Some(bytes));
-                    }
-                    Ok(None) => Some(Failure::answer("the body ended early")),
-                    Err(failure) => Some(failure),
-                },
-            };
-            if let Some(failure) = failure {
-                self.response = None;
-                self.failed += 1;
-                let Some(wait) = self.inner.client.wait(self.failed) else {
-                    return Err(failure);
-                };
-                sleep(wait).await;
-            }
-        }
-    }
-
-    /// Asks for what is left of the same object.
-    async fn resume(&mut self) -> Result<Option<Failure>, Failure> {
-        let Range { start, end } = self.left;
-        let mut call = Call::new(Method::GET, self.inner.target(&self.path))
-            .header("range", value(&format!("bytes={start}-{}", end - 1))?);
-        if let Some(tag) = &self.tag {
-            call = call.header("if-match", value(tag)?);
-        }
-        let answer = self.inner.client.send(&call).await;
-        let response = match answer.map_err(Failure::from) {
-            Ok(answer) => answer.response,
-            Err(failure) if failure.status() == Some(412) => {
-                return Err(Failure::answer("the object was replaced while it was read"));
-            }
-            Err(failure) => return Err(failure),
-        };
-        let (range, _) = extent(&response)?;
-        if range != self.left {
-            return Err(Failure::answer("another range came than was asked for"));
-        }
-        self.response = Some(response);
-        Ok(None)
-    }
 }
 
 /// Puts an object in one request, and removes the segments of a large one that it replaces.
@@ -352,7 +268,12 @@ pub(super) async fn put(
     }
 }
 
-/// Sends a body with its checksum and compares that of the answer; returns the tag.
+/// Sends a body and compares checksums with the server; returns the tag.
+///
+/// The checksum of a small body goes ahead of it, so that the server refuses what was damaged on its way. That of
+/// a large one takes as long as sending it and is made meanwhile; if the server then tells another one, the
+/// body goes again with its checksum ahead, and if that fails too, what was damaged is removed. A body that is
+/// cut short is refused in any case, by its length.
 ///
 /// A container that does not exist is made, as a folder would be. The error comes with the doubt
 /// whether an attempt was carried out.
@@ -369,16 +290,58 @@ pub(super) async fn put_payload(
         );
         return Err((Failure::answer(reason), false));
     }
-    let mut sum = Md5::new();
-    payload.iter().for_each(|chunk| sum.update(chunk));
-    let sum = hex(&sum.finalize());
-    let tag = value(&sum).map_err(|failure| (failure, false))?;
-    call = call.header("etag", tag).body(payload);
+    let sum = checksum(payload.clone());
+    let meanwhile = payload.content_length() > AHEAD && !call.headers.contains_key("if-none-match");
+    call = call.body(payload);
     if !call.headers.contains_key("content-type") {
         let kind = HeaderValue::from_static("application/octet-stream");
         call = call.header("content-type", kind);
     }
-    let mut sent = inner.client.send(&call).await;
+    let certain = |failure| (failure, false);
+    if !meanwhile {
+        return put_checked(inner, call, sum.await.map_err(certain)?).await;
+    }
+    // Both at once; the sum is made by a thread of its own.
+    let (sum, told) = tokio::join!(sum, put_unchecked(inner, &call));
+    let (sum, told) = (sum.map_err(certain)?, told?);
+    if told.as_ref() == Some(&sum) {
+        return Ok(sum);
+    }
+    let again = put_checked(inner, call.clone(), sum).await;
+    if let (Err(_), Some(damaged)) = (&again, told) {
+        remove_damaged(inner, &call.target, &damaged).await;
+    }
+    again
+}
+
+/// Largest body that waits for its checksum.
+const AHEAD: usize = 1 << 20;
+
+/// MD5 of a body, made by a thread that may take its time.
+fn checksum(body: PutPayload) -> impl Future<Output = Result<String, Failure>> {
+    let sum = tokio::task::spawn_blocking(move || {
+        let mut sum = Md5::new();
+        body.iter().for_each(|chunk| sum.update(chunk));
+        hex(&sum.finalize())
+    });
+    async {
+        sum.await
+            .map_err(|_| Failure::answer("the checksum was not made"))
+    }
+}
+
+/// Sends a body with its checksum `sum` ahead.
+async fn put_checked(inner: &Inner, call: Call, sum: String) -> Result<String, (Failure, bool)> {
+    let tag = value(&sum).map_err(|failure| (failure, false))?;
+    match put_unchecked(inner, &call.header("etag", tag)).await? {
+        Some(told) if told != sum => Err((Failure::answer("the server stored other bytes"), true)),
+        _ => Ok(sum),
+    }
+}
+
+/// Sends a body; the checksum that the server tells, in lower case.
+async fn put_unchecked(inner: &Inner, call: &Call) -> Result<Option<String>, (Failure, bool)> {
+    let mut sent = inner.client.send(call).await;
     if let Err(refusal) = &sent
         && refusal.failure.status() == Some(404)
     {
@@ -386,16 +349,23 @@ pub(super) async fn put_payload(
         create_container(inner, container.unwrap_or_default())
             .await
             .map_err(|failure| (failure, false))?;
-        sent = inner.client.send(&call).await;
+        sent = inner.client.send(call).await;
     }
     let answer = sent.map_err(|refusal| (refusal.failure, refusal.doubt))?;
-    let answered = answer.response.headers().get("etag");
-    let answered = answered.and_then(|tag| tag.to_str().ok());
-    match answered.map(|tag| tag.trim_matches('"')) {
-        Some(tag) if !tag.eq_ignore_ascii_case(&sum) => {
-            Err((Failure::answer("the server stored other bytes"), true))
-        }
-        _ => Ok(sum),
+    let tag = answer.response.headers().get("etag");
+    let tag = tag.and_then(|tag| tag.to_str().ok());
+    Ok(tag.map(|tag| tag.trim_matches('"').to_ascii_lowercase()))
+}
+
+/// Removes an object if it is the one with this tag, and not what somebody else has put since. The failure that
+/// led here is the one to tell.
+async fn remove_damaged(inner: &Inner, target: &str, tag: &str) {
+    let Ok(found) = inner.client.send(&Call::new(Method::HEAD, target)).await else {
+        return;
+    };
+    let found = found.response.headers().get("etag");
+    if found.is_some_and(|found| found.as_bytes().eq_ignore_ascii_case(tag.as_bytes())) {
+        let _ = inner.client.send(&Call::new(Method::DELETE, target)).await;
     }
 }
 
