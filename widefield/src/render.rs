@@ -21,6 +21,7 @@ mod tables;
 pub use peak::PeakMap;
 
 use crate::number::{count, index, narrow};
+use crate::order;
 use ndarray::{Array2, ArrayView2};
 
 /// A colour map in which equal steps look equally large, also in grey.
@@ -60,7 +61,7 @@ pub struct Scale {
 
 impl Scale {
     /// From percentile `low` to percentile `high` (0 to 100) of the finite pixels, as
-    /// [`crate::order::percentile`] defines them. `None` if no pixel is finite.
+    /// [`order::percentile`] defines them. `None` if no pixel is finite.
     ///
     /// ```
     /// use widefield::render::Scale;
@@ -70,16 +71,19 @@ impl Scale {
     /// ```
     #[must_use]
     pub fn of(image: ArrayView2<'_, f32>, low: f64, high: f64) -> Option<Self> {
-        let values: Vec<f64> = image
-            .iter()
-            .filter(|v| v.is_finite())
-            .map(|&v| f64::from(v))
-            .collect();
-        let low = crate::order::percentile(values.iter().copied(), low)?;
-        let high = crate::order::percentile(values.iter().copied(), high)?;
+        let finite = image.iter().filter(|v| v.is_finite());
+        let mut keys: Vec<i32> = finite.map(|&v| order::key(v)).collect();
+        let mut percentile = |percent| {
+            let (low, between) = order::place(keys.len(), percent)?;
+            let (_, lower, beyond) = keys.select_nth_unstable(low);
+            let lower = order::of_key(*lower);
+            let upper = beyond.iter().min().map_or(lower, |key| order::of_key(*key));
+            let [lower, upper] = [lower, upper].map(f64::from);
+            Some(narrow(lower + (upper - lower) * between))
+        };
         Some(Self {
-            low: narrow(low),
-            high: narrow(high),
+            low: percentile(low)?,
+            high: percentile(high)?,
         })
     }
 
@@ -266,6 +270,27 @@ mod tests {
         edge[(0, 0)] = false;
         // The image's border counts as an edge as soon as something is masked.
         assert_eq!(outline(edge.view()).iter().filter(|&&e| e).count(), 15);
+    }
+
+    #[test]
+    fn a_scale_is_between_percentiles() {
+        let image = Array2::from_shape_fn((31, 17), |(y, x)| match (y * 37 + x * 101) % 19 {
+            0 => f32::NAN,
+            1 => f32::INFINITY,
+            n => (n as f32 - 9.0) * 0.37 + x as f32,
+        });
+        let finite = || {
+            image
+                .iter()
+                .filter(|v| v.is_finite())
+                .map(|&v| f64::from(v))
+        };
+        for [low, high] in [[0.0, 100.0], [0.5, 99.5], [33.3, 33.3], [90.0, 10.0]] {
+            let scale = Scale::of(image.view(), low, high).unwrap();
+            let want =
+                [low, high].map(|percent| narrow(order::percentile(finite(), percent).unwrap()));
+            assert_eq!([scale.low, scale.high], want);
+        }
     }
 
     #[test]

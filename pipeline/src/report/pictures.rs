@@ -159,7 +159,6 @@ pub(crate) fn peak_map(dim: (usize, usize), frames: usize, axis: &TimeAxis) -> P
 /// Collects what one pass over a movie and its dF/F gives for report and checks.
 pub(crate) struct Gather {
     summary: MovieSummary,
-    peak: PeakMap,
     /// Time spent here.
     pub(crate) spent: Duration,
 }
@@ -167,8 +166,7 @@ pub(crate) struct Gather {
 impl Gather {
     pub(crate) fn new(dim: (usize, usize), frames: usize, axis: &TimeAxis) -> Self {
         Self {
-            summary: MovieSummary::new(dim, frames, 0.999),
-            peak: peak_map(dim, frames, axis),
+            summary: MovieSummary::new(peak_map(dim, frames, axis), frames, 0.999),
             spent: Duration::ZERO,
         }
     }
@@ -180,7 +178,6 @@ impl Gather {
     ) -> Result<(), widefield::Error> {
         let began = Instant::now();
         self.summary.add(counts, dff)?;
-        self.peak.add(dff)?;
         self.spent += began.elapsed();
         Ok(())
     }
@@ -203,7 +200,7 @@ impl Gather {
         pictures.trace = trace.iter().map(|v| finite(*v).map(narrow)).collect();
         pictures.mean = Picture::of(summary.mean.mapv(narrow).view());
         pictures.max = Picture::of(summary.max.view());
-        pictures.peak = Picture::of(self.peak.finish().view());
+        pictures.peak = Picture::of(summary.peak.view());
         Ok(summary.mean)
     }
 }

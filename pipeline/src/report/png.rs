@@ -32,7 +32,8 @@ pub(super) fn palette(shades: &Array2<u8>, colours: &[[u8; 3]]) -> Vec<u8> {
         e.set_depth(BitDepth::Eight);
         e.set_palette(table);
         e.set_trns(opacity);
-        e.set_compression(Compression::Balanced);
+        // On smooth images a seventh larger than with `Balanced`, in an eighth of the time.
+        e.set_compression(Compression::Fast);
         e.set_filter(Filter::Paeth);
     })
 }

@@ -1,9 +1,10 @@
 """How the local engine scales: throughput by jobs, memory by trials, cost of a trial by trials.
 
     python local_engine.py target/release/widefield [--size 256] [--frames 200] [--memory 512] [--repeats 3]
+        [--set analysis.resolution=[128,128]]
 
 Simulates a session of 6 movies, links them to one of 60, runs both and prints a table: wall-clock and processor
-seconds, largest resident memory, and the ratios that matter. Needs Linux and nothing beyond Python 3.
+seconds, largest resident memory, the ratios that matter, and the share of report and pictures. Needs Linux and nothing beyond Python 3.
 """
 
 import argparse
@@ -13,6 +14,8 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+
+from report_share import told
 
 EXPERIMENT = """
 [data]
@@ -43,17 +46,20 @@ def session(program, folder, size, frames):
     return movies[0].stat().st_size
 
 
-def run(program, folder, count, jobs, memory):
+def run(program, folder, count, jobs, given, threads=None):
     """Wall-clock seconds, processor seconds and largest resident MiB of one whole run."""
     out = folder / "out"
     shutil.rmtree(out, ignore_errors=True)
     description = folder / "experiment.toml"
     description.write_text(EXPERIMENT.format(raw=folder / f"raw{count}", out=out))
     began = time.monotonic()
-    command = [program, "run", description, "--quiet", "--memory", f"{memory}MiB"]
+    command = [program, "run", description, "--quiet", "--memory", f"{given.memory}MiB"]
+    for value in given.set:
+        command += ["--set", value]
     if jobs:
         command += ["--jobs", str(jobs)]
-    process = subprocess.Popen(command)
+    environment = os.environ | ({"RAYON_NUM_THREADS": str(threads)} if threads else {})
+    process = subprocess.Popen(command, env=environment)
     _, status, used = os.wait4(process.pid, 0)
     wall = time.monotonic() - began
     if os.waitstatus_to_exitcode(status) != 0:
@@ -69,6 +75,7 @@ def main():
     parser.add_argument("--memory", type=int, default=512)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--folder", default=None, help="where the movies go [default: the temporary folder]")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as for widefield run")
     given = parser.parse_args()
     program = str(Path(given.program).resolve())
     with tempfile.TemporaryDirectory(dir=given.folder) as name:
@@ -77,11 +84,11 @@ def main():
         print(f"movies of {bytes_each / 1e6:.0f} MB, --memory {given.memory} MiB, best of {given.repeats}")
         print("trials jobs  wall s  processor s  ms a trial  largest MiB")
         best = {}
-        run(program, folder, 6, 2, given.memory)
+        run(program, folder, 6, 2, given)
         for _ in range(given.repeats):
             # In turns, so that a noisy moment meets all of them.
             for count, jobs in ((6, 1), (6, 2), (6, 0), (60, 2)):
-                found = run(program, folder, count, jobs, given.memory)
+                found = run(program, folder, count, jobs, given)
                 best[count, jobs] = min(best.get((count, jobs), found), found)
         for (count, jobs), (wall, processor, resident) in best.items():
             shown = jobs or "auto"
@@ -90,6 +97,10 @@ def main():
         ratio = (best[60, 2][0] / 60) / (best[6, 2][0] / 6)
         print(f"cost of a trial, 60 trials over 6: {ratio:.3f} wall, "
               f"{(best[60, 2][1] / 60) / (best[6, 2][1] / 6):.3f} processor")
+        for count, jobs, threads in ((6, 1, 1), (6, 2, None), (60, 2, None)):
+            run(program, folder, count, jobs, given, threads)
+            where = "one thread" if threads else f"{jobs} jobs"
+            print(f"{where}: {told(folder / 'out' / 'run.json')}")
 
 
 if __name__ == "__main__":

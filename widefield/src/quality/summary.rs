@@ -4,17 +4,21 @@ use crate::Error;
 use crate::error::same_shape;
 use crate::mean_image::rows_of_a_band;
 use crate::number::{count, index};
+use crate::render::PeakMap;
 use multiversion::multiversion;
 use ndarray::parallel::prelude::*;
-use ndarray::{Array2, ArrayView2, ArrayView3, Axis, Slice};
+use ndarray::{Array2, ArrayView3, Axis, Slice};
 
 /// Collects from blocks of frames `(t, y, x)` of counts and of their dF/F: mean and maximum image, mean trace,
-/// and how large dF/F gets. Any blocks and any number of threads give the same bits.
+/// peaks, and how large dF/F gets. Any blocks and any number of threads give the same bits.
+///
+/// All of it is taken from a few rows while they are in the cache, so that both blocks are read once.
 #[derive(Clone, Debug)]
 pub struct MovieSummary {
     sum: Array2<f64>,
     frames: usize,
     max: Array2<f32>,
+    peak: PeakMap,
     trace: Vec<f64>,
     share: f64,
     /// Most values of dF/F that may be larger than the one looked for.
@@ -29,6 +33,8 @@ pub struct Summary {
     pub mean: Array2<f64>,
     /// Largest value of each pixel `(y, x)`, counts.
     pub max: Array2<f32>,
+    /// What the [`PeakMap`] found in dF/F `(y, x)`.
+    pub peak: Array2<f32>,
     /// Mean dF/F of the pixels that are finite, per frame; NaN where none is.
     pub trace: Vec<f64>,
     /// What `|dF/F|` stays below in the chosen share of all finite values, to 0.4 %: values are counted in
@@ -37,15 +43,17 @@ pub struct Summary {
 }
 
 impl MovieSummary {
-    /// Nothing collected yet, for at most `frames` frames of the shape `(height, width)`; [`Summary::size`] is to
-    /// hold that share (0 to 1) of the values.
+    /// Nothing collected yet, for at most `frames` frames of the shape that `peak`, itself still empty, was made
+    /// for; [`Summary::size`] is to hold that share (0 to 1) of the values.
     #[must_use]
-    pub fn new(dim: (usize, usize), frames: usize, share: f64) -> Self {
+    pub fn new(peak: PeakMap, frames: usize, share: f64) -> Self {
+        let dim = peak.dim();
         let values = count(frames) * count(dim.0) * count(dim.1);
         Self {
             sum: Array2::zeros(dim),
             frames: 0,
             max: Array2::from_elem(dim, f32::NEG_INFINITY),
+            peak,
             trace: Vec::new(),
             share,
             above: index((1.0 - share).clamp(0.0, 1.0) * values) as u64 + 1,
@@ -58,11 +66,13 @@ impl MovieSummary {
     /// ```
     /// use ndarray::array;
     /// use widefield::quality::MovieSummary;
+    /// use widefield::render::PeakMap;
     ///
-    /// let mut summary = MovieSummary::new((1, 2), 2, 0.999);
+    /// let mut summary = MovieSummary::new(PeakMap::new((1, 2), 0, 1), 2, 0.999);
     /// summary.add(array![[[5.0, 100.0]], [[7.0, 110.0]]].view(), array![[[f32::NAN, 0.0]], [[f32::NAN, 0.1]]].view())?;
     /// let summary = summary.finish()?;
     /// assert_eq!((summary.mean[(0, 0)], summary.max[(0, 1)]), (6.0, 110.0));
+    /// assert_eq!(summary.peak[(0, 1)], 0.1);
     /// assert!((summary.trace[1] - 0.1).abs() < 1e-6);
     /// # Ok::<(), widefield::Error>(())
     /// ```
@@ -76,41 +86,66 @@ impl MovieSummary {
     ) -> Result<(), Error> {
         same_shape("dF/F", counts.shape(), dff.shape())?;
         same_shape("block of frames", self.sum.shape(), &counts.shape()[1..])?;
-        self.frames += counts.len_of(Axis(0));
+        let frames = counts.len_of(Axis(0));
+        self.frames += frames;
         let rows = rows_of_a_band(self.sum.ncols());
-        self.sum
+        let bands = self.sum.nrows().div_ceil(rows);
+        let mut traces = Array2::from_elem((bands, frames), (0_u64, 0.0_f64));
+        let (floor, above) = (self.sizes.floor, self.above);
+        let sizes = self
+            .sum
             .axis_chunks_iter_mut(Axis(0), rows)
             .into_par_iter()
             .zip(self.max.axis_chunks_iter_mut(Axis(0), rows))
+            .zip(self.peak.bands(rows, frames))
+            .zip(traces.outer_iter_mut())
             .enumerate()
-            .for_each(|(band, (mut sums, mut maxima))| {
-                let first = band * rows;
-                let range = Slice::from(first..first + sums.nrows());
-                for frame in counts.axis_iter(Axis(0)) {
-                    let frame = frame.slice_axis(Axis(0), range);
-                    let frame = frame.as_standard_layout();
-                    if let (Some(sums), Some(maxima), Some(frame)) =
-                        (sums.as_slice_mut(), maxima.as_slice_mut(), frame.as_slice())
-                    {
-                        fold(sums, maxima, frame);
+            // Each part has classes of its own, 260 kB, so there are only a few parts.
+            .with_min_len(bands.div_ceil(MOST_PARTS))
+            .fold(
+                || Sizes::above(floor),
+                |mut sizes, (band, (((mut sums, mut maxima), mut peak), mut trace))| {
+                    let first = band * rows;
+                    let range = Slice::from(first..first + sums.nrows());
+                    let (Some(sums), Some(maxima)) = (sums.as_slice_mut(), maxima.as_slice_mut())
+                    else {
+                        return sizes;
+                    };
+                    for several in counts.axis_chunks_iter(Axis(0), TOGETHER) {
+                        let frames: Vec<_> = several
+                            .axis_iter(Axis(0))
+                            .map(|frame| frame.slice_axis_move(Axis(0), range))
+                            .collect();
+                        let whole: Vec<_> = frames.iter().map(|f| f.as_standard_layout()).collect();
+                        let slices: Vec<&[f32]> =
+                            whole.iter().filter_map(|f| f.as_slice()).collect();
+                        match slices.as_slice() {
+                            &[a, b, c, d] => fold(sums, maxima, [a, b, c, d]),
+                            few => few.iter().for_each(|one| fold(sums, maxima, [*one])),
+                        }
                     }
-                }
-            });
-        let floor = self.sizes.floor;
-        let parts: Vec<(Sizes, Vec<f64>)> = dff
-            .axis_chunks_iter(Axis(0), PART)
-            .into_par_iter()
-            .map(|frames| {
-                let mut sizes = Sizes::above(floor);
-                let trace = frames.outer_iter().map(|f| sizes.add(f)).collect();
-                (sizes, trace)
-            })
-            .collect();
-        for (sizes, trace) in parts {
-            self.sizes.merge(&sizes);
-            self.trace.extend(trace);
+                    for (t, (frame, trace)) in dff.axis_iter(Axis(0)).zip(&mut trace).enumerate() {
+                        let frame = frame.slice_axis(Axis(0), range);
+                        if let Some(frame) = frame.as_standard_layout().as_slice() {
+                            peak.add(t, frame);
+                            *trace = sizes.add(frame);
+                        }
+                    }
+                    sizes.forget(above);
+                    sizes
+                },
+            )
+            .reduce(|| Sizes::above(floor), Sizes::merged);
+        self.sizes = std::mem::take(&mut self.sizes).merged(sizes);
+        self.sizes.forget(above);
+        // Band by band, whoever went through them.
+        for frame in traces.columns() {
+            let (n, sum) = frame
+                .iter()
+                .fold((0, 0.0), |(n, sum), (more, part)| (n + more, sum + part));
+            #[expect(clippy::cast_precision_loss, reason = "no movie has 2^53 values")]
+            self.trace.push(sum / n as f64);
         }
-        self.sizes.forget(self.above);
         Ok(())
     }
 
@@ -125,23 +160,36 @@ impl MovieSummary {
         Ok(Summary {
             mean: self.sum / count(self.frames),
             max: self.max,
+            peak: self.peak.finish(),
             trace: self.trace,
             size: self.sizes.below(self.share),
         })
     }
 }
 
-/// Adds a frame to the sums and raises the maxima; NaN makes a sum NaN and leaves a maximum.
+/// Frames that are added to the sums together.
+const TOGETHER: usize = 4;
+
+/// Adds frames to the sums, one after the other, and raises the maxima; NaN makes a sum NaN and leaves a maximum.
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
-fn fold(sums: &mut [f64], maxima: &mut [f32], values: &[f32]) {
-    for ((sum, max), &value) in sums.iter_mut().zip(maxima).zip(values) {
-        *sum += f64::from(value);
-        *max = if value > *max { value } else { *max };
+fn fold<const N: usize>(sums: &mut [f64], maxima: &mut [f32], frames: [&[f32]; N]) {
+    let n = sums.len().min(maxima.len());
+    let (sums, maxima) = (&mut sums[..n], &mut maxima[..n]);
+    let frames = frames.map(|f| &f[..n]);
+    for i in 0..n {
+        let (mut sum, mut max) = (sums[i], maxima[i]);
+        for frame in frames {
+            let value = frame[i];
+            sum += f64::from(value);
+            max = if value > max { value } else { max };
+        }
+        sums[i] = sum;
+        maxima[i] = max;
     }
 }
 
-/// Frames that one task takes.
-const PART: usize = 16;
+/// Parts of a block that are gone through at the same time, at most.
+const MOST_PARTS: usize = 16;
 
 /// How many values have which magnitude: one class for each sign-free exponent and 7 bits of fraction.
 ///
@@ -152,6 +200,10 @@ struct Sizes {
     classes: Vec<u64>,
     /// Finite values, those below the floor included.
     total: u64,
+    /// Values in classes.
+    counted: u64,
+    /// Values in classes when the floor was raised last.
+    looked: u64,
     /// Bits of the smallest magnitude that is put into a class.
     floor: u32,
 }
@@ -160,7 +212,7 @@ struct Sizes {
 const REST: u32 = 16;
 /// Classes of finite magnitudes.
 const CLASSES: usize = 0x7f80;
-/// Values that are compared with the floor together.
+/// Values that are gone through side by side.
 const LANES: usize = 16;
 
 impl Sizes {
@@ -171,40 +223,36 @@ impl Sizes {
         }
     }
 
-    /// Adds a frame and returns the mean of its finite values.
-    fn add(&mut self, frame: ArrayView2<'_, f32>) -> f64 {
+    /// Adds values; number and sum of the finite ones.
+    fn add(&mut self, values: &[f32]) -> (u64, f64) {
         self.classes.resize(CLASSES, 0);
-        let frame = frame.as_standard_layout();
-        let values = frame.as_slice().unwrap_or_default();
         let (n, sum) = finite(values);
         self.total += n;
-        for lanes in values.chunks(LANES) {
-            if reaches(lanes, self.floor) {
-                for value in lanes {
-                    let bits = value.to_bits() & MAGNITUDE;
-                    if bits >= self.floor
-                        && let Some(class) = self.classes.get_mut((bits >> REST) as usize)
-                    {
-                        *class += 1;
-                    }
-                }
-            }
-        }
-        #[expect(clippy::cast_precision_loss, reason = "no movie has 2^53 values")]
-        let n = n as f64;
-        sum / n
+        self.counted += classify(values, self.floor, &mut self.classes);
+        (n, sum)
     }
 
-    fn merge(&mut self, other: &Self) {
-        self.classes.resize(CLASSES, 0);
-        for (n, more) in self.classes.iter_mut().zip(&other.classes) {
-            *n += more;
+    fn merged(mut self, other: Self) -> Self {
+        if self.classes.is_empty() {
+            self.classes = other.classes;
+        } else {
+            for (n, more) in self.classes.iter_mut().zip(&other.classes) {
+                *n += more;
+            }
         }
         self.total += other.total;
+        self.counted += other.counted;
+        self.floor = self.floor.max(other.floor);
+        self
     }
 
     /// Raises the floor to the largest class that has `above` values in it and beyond.
     fn forget(&mut self, above: u64) {
+        // Without that many new ones the floor could hardly rise.
+        if self.counted < self.looked + above {
+            return;
+        }
+        self.looked = self.counted;
         let mut beyond = 0;
         let last = u32::try_from(self.classes.len()).unwrap_or(0);
         for (class, n) in (0..last).zip(&self.classes).rev() {
@@ -217,8 +265,7 @@ impl Sizes {
     }
 
     fn below(&self, share: f64) -> f64 {
-        let counted: u64 = self.classes.iter().sum();
-        let mut seen = self.total - counted;
+        let mut seen = self.total - self.counted;
         for (class, n) in (0_u32..).zip(&self.classes) {
             seen += n;
             #[expect(clippy::cast_precision_loss, reason = "no movie has 2^53 values")]
@@ -238,35 +285,51 @@ impl Sizes {
 /// All bits of an f32 but the sign.
 const MAGNITUDE: u32 = 0x7fff_ffff;
 
-/// Number and sum of the finite values, eight partial sums side by side.
+/// Number and sum of the finite values, [`LANES`] partial sums side by side.
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
 fn finite(values: &[f32]) -> (u64, f64) {
-    let (mut n, mut sums) = ([0_u64; 8], [0.0_f64; 8]);
+    let (mut n, mut sums) = ([0_u32; LANES], [0.0_f64; LANES]);
     let mut add = |i: usize, value: f32| {
         let finite = value.is_finite();
-        n[i] += u64::from(finite);
+        n[i] += u32::from(finite);
         sums[i] += f64::from(if finite { value } else { 0.0 });
     };
-    let (whole, rest) = values.as_chunks::<8>();
-    for eight in whole {
-        for (i, value) in eight.iter().enumerate() {
+    let (whole, rest) = values.as_chunks::<LANES>();
+    for lanes in whole {
+        for (i, value) in lanes.iter().enumerate() {
             add(i, *value);
         }
     }
     for (i, value) in rest.iter().enumerate() {
         add(i, *value);
     }
-    (n.iter().sum(), sums.iter().sum())
+    (n.iter().map(|n| u64::from(*n)).sum(), sums.iter().sum())
 }
 
-/// Whether a finite magnitude is at or above the floor.
-#[inline(always)]
-fn reaches(values: &[f32], floor: u32) -> bool {
-    let above = |value: &f32| {
-        let bits = value.to_bits() & MAGNITUDE;
-        bits >= floor && bits < f32::INFINITY.to_bits()
-    };
-    values.iter().fold(false, |any, value| any | above(value))
+/// Puts the finite magnitudes at or above the floor into their classes; how many they are.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+fn classify(values: &[f32], floor: u32, classes: &mut [u64]) -> u64 {
+    // One comparison without sign: what is below the floor wraps around.
+    let span = f32::INFINITY.to_bits().saturating_sub(floor);
+    let above = |value: &f32| (value.to_bits() & MAGNITUDE).wrapping_sub(floor);
+    let mut counted = 0;
+    for lanes in values.chunks(LANES) {
+        // Without a branch for each value; hardly any are that large.
+        if lanes
+            .iter()
+            .fold(u32::MAX, |least, value| least.min(above(value)))
+            < span
+        {
+            for value in lanes.iter().filter(|value| above(value) < span) {
+                let bits = value.to_bits() & MAGNITUDE;
+                if let Some(class) = classes.get_mut((bits >> REST) as usize) {
+                    *class += 1;
+                    counted += 1;
+                }
+            }
+        }
+    }
+    counted
 }
 
 #[cfg(test)]
@@ -274,52 +337,70 @@ mod tests {
     use super::*;
     use ndarray::Array3;
 
+    fn bits(image: &Array2<f32>) -> Vec<u32> {
+        image.iter().map(|v| v.to_bits()).collect()
+    }
+
     #[test]
     fn blocks_do_not_matter() {
-        let counts = Array3::from_shape_fn((40, 6, 7), |(t, y, x)| {
-            ((t * 31 + y * 17 + x * 7) % 97) as f32 * 1.37
-        });
-        let dff = counts.mapv(|c| if c < 20.0 { f32::NAN } else { c / 60.0 - 1.0 });
-        let of = |length: usize, share: f64| {
-            let mut summary = MovieSummary::new((6, 7), 40, share);
-            let blocks = counts.axis_chunks_iter(Axis(0), length);
-            for (counts, dff) in blocks.zip(dff.axis_chunks_iter(Axis(0), length)) {
-                summary.add(counts, dff).unwrap();
+        // One band of rows, and three.
+        for (height, width) in [(6, 7), (5, 2000)] {
+            let counts = Array3::from_shape_fn((40, height, width), |(t, y, x)| {
+                ((t * 31 + y * 17 + x * 7) % 97) as f32 * 1.37
+            });
+            let dff = counts.mapv(|c| if c < 20.0 { f32::NAN } else { c / 60.0 - 1.0 });
+            let of = |length: usize, share: f64| {
+                let peak = PeakMap::new((height, width), 10, 5);
+                let mut summary = MovieSummary::new(peak, 40, share);
+                let blocks = counts.axis_chunks_iter(Axis(0), length);
+                for (counts, dff) in blocks.zip(dff.axis_chunks_iter(Axis(0), length)) {
+                    summary.add(counts, dff).unwrap();
+                }
+                summary.finish().unwrap()
+            };
+            let whole = of(40, 0.9);
+            for length in [1, 7, 16] {
+                let parts = of(length, 0.9);
+                assert_eq!(parts.mean, whole.mean);
+                assert_eq!(parts.max, whole.max);
+                assert_eq!(bits(&parts.peak), bits(&whole.peak));
+                assert_eq!(parts.trace, whole.trace);
+                assert_eq!(parts.size, whole.size);
             }
-            summary.finish().unwrap()
-        };
-        let whole = of(40, 0.9);
-        for length in [1, 7, 16] {
-            let parts = of(length, 0.9);
-            assert_eq!(parts.mean, whole.mean);
-            assert_eq!(parts.max, whole.max);
-            assert_eq!(parts.trace, whole.trace);
-            assert_eq!(parts.size, whole.size);
-        }
-        let mut sizes: Vec<f64> = dff
-            .iter()
-            .filter(|v| v.is_finite())
-            .map(|v| f64::from(v.abs()))
-            .collect();
-        sizes.sort_by(f64::total_cmp);
-        for share in [0.1, 0.5, 0.9, 0.999] {
-            let rank = index((share * count(sizes.len())).ceil()) - 1;
-            let off = of(3, share).size / sizes[rank] - 1.0;
-            assert!(off.abs() < 0.004, "{share}: {off}");
+            let mut peak = PeakMap::new((height, width), 10, 5);
+            peak.add(dff.view()).unwrap();
+            assert_eq!(bits(&peak.finish()), bits(&whole.peak));
+            for (frame, mean) in dff.outer_iter().zip(&whole.trace) {
+                let finite = || frame.iter().filter(|v| v.is_finite());
+                let want = finite().map(|v| f64::from(*v)).sum::<f64>() / count(finite().count());
+                assert!((mean - want).abs() < 1e-12, "{mean} {want}");
+            }
+            let finite = dff.iter().filter(|v| v.is_finite());
+            let mut sizes: Vec<f64> = finite.map(|v| f64::from(v.abs())).collect();
+            sizes.sort_by(f64::total_cmp);
+            for share in [0.1, 0.5, 0.9, 0.999] {
+                let rank = index((share * count(sizes.len())).ceil()) - 1;
+                let off = of(3, share).size / sizes[rank] - 1.0;
+                assert!(off.abs() < 0.004, "{share}: {off}");
+            }
         }
     }
 
     #[test]
     fn nothing_finite_and_nothing_at_all() {
-        assert!(MovieSummary::new((1, 1), 2, 0.999).finish().is_err());
-        let mut summary = MovieSummary::new((1, 1), 2, 0.999);
+        assert!(
+            MovieSummary::new(PeakMap::new((1, 1), 0, 1), 2, 0.999)
+                .finish()
+                .is_err()
+        );
+        let mut summary = MovieSummary::new(PeakMap::new((1, 1), 0, 1), 2, 0.999);
         let nan = Array3::from_elem((2, 1, 1), f32::NAN);
         summary
             .add(Array3::ones((2, 1, 1)).view(), nan.view())
             .unwrap();
         let summary = summary.finish().unwrap();
         assert!(summary.trace[0].is_nan() && summary.size.is_nan());
-        let mut summary = MovieSummary::new((1, 1), 2, 0.999);
+        let mut summary = MovieSummary::new(PeakMap::new((1, 1), 0, 1), 2, 0.999);
         assert!(
             summary
                 .add(nan.view(), Array3::ones((1, 1, 1)).view())

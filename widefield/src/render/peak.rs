@@ -5,7 +5,7 @@ use crate::error::same_shape;
 use crate::mean_image::rows_of_a_band;
 use multiversion::multiversion;
 use ndarray::parallel::prelude::*;
-use ndarray::{Array2, ArrayView3, Axis, Slice};
+use ndarray::{Array2, ArrayView3, ArrayViewMut2, Axis, Slice};
 
 /// Collects the peak of every pixel's dF/F from blocks of frames `(t, y, x)` in order.
 ///
@@ -54,33 +54,45 @@ impl PeakMap {
     pub fn add(&mut self, block: ArrayView3<'_, f32>) -> Result<(), Error> {
         same_shape("block of frames", self.sum.shape(), &block.shape()[1..])?;
         let rows = rows_of_a_band(self.sum.ncols());
-        let (from, window, seen) = (self.from, self.window, self.frames);
-        self.frames += block.len_of(Axis(0));
-        self.sum
-            .axis_chunks_iter_mut(Axis(0), rows)
-            .into_par_iter()
-            .zip(self.largest.axis_chunks_iter_mut(Axis(0), rows))
+        self.bands(rows, block.len_of(Axis(0)))
             .enumerate()
-            .for_each(|(band, (mut sum, mut largest))| {
+            .for_each(|(band, mut peaks)| {
                 let first = band * rows;
-                let range = Slice::from(first..first + sum.nrows());
-                for (place, frame) in (seen..).zip(block.axis_iter(Axis(0))) {
-                    let Some(place) = place.checked_sub(from) else {
-                        continue;
-                    };
+                let range = Slice::from(first..first + peaks.sum.nrows());
+                for (t, frame) in block.axis_iter(Axis(0)).enumerate() {
                     let frame = frame.slice_axis(Axis(0), range);
-                    let frame = frame.as_standard_layout();
-                    if let (Some(sum), Some(largest), Some(frame)) =
-                        (sum.as_slice_mut(), largest.as_slice_mut(), frame.as_slice())
-                    {
-                        add(sum, frame, place.is_multiple_of(window));
-                        if (place + 1).is_multiple_of(window) {
-                            raise(largest, sum);
-                        }
+                    if let Some(frame) = frame.as_standard_layout().as_slice() {
+                        peaks.add(t, frame);
                     }
                 }
             });
         Ok(())
+    }
+
+    /// Height and width of a frame.
+    pub(crate) fn dim(&self) -> (usize, usize) {
+        self.sum.dim()
+    }
+
+    /// Bands of so many rows, from top to bottom, each of which must be given the next `frames` frames.
+    pub(crate) fn bands(
+        &mut self,
+        rows: usize,
+        frames: usize,
+    ) -> impl IndexedParallelIterator<Item = Band<'_>> {
+        let (from, window, seen) = (self.from, self.window, self.frames);
+        self.frames += frames;
+        self.sum
+            .axis_chunks_iter_mut(Axis(0), rows)
+            .into_par_iter()
+            .zip(self.largest.axis_chunks_iter_mut(Axis(0), rows))
+            .map(move |(sum, largest)| Band {
+                sum,
+                largest,
+                from,
+                window,
+                seen,
+            })
     }
 
     /// The peaks `(y, x)`; all NaN if no frame came after the start.
@@ -97,6 +109,31 @@ impl PeakMap {
         #[expect(clippy::cast_precision_loss, reason = "a few frames")]
         let length = length as f32;
         self.largest / length
+    }
+}
+
+/// Some rows of a [`PeakMap`].
+pub(crate) struct Band<'a> {
+    sum: ArrayViewMut2<'a, f32>,
+    largest: ArrayViewMut2<'a, f32>,
+    from: usize,
+    window: usize,
+    /// Frames before this block.
+    seen: usize,
+}
+
+impl Band<'_> {
+    /// Adds these rows of frame `t` of the block, row after row.
+    pub(crate) fn add(&mut self, t: usize, rows: &[f32]) {
+        let Some(place) = (self.seen + t).checked_sub(self.from) else {
+            return;
+        };
+        if let (Some(sum), Some(largest)) = (self.sum.as_slice_mut(), self.largest.as_slice_mut()) {
+            add(sum, rows, place.is_multiple_of(self.window));
+            if (place + 1).is_multiple_of(self.window) {
+                raise(largest, sum);
+            }
+        }
     }
 }
 
