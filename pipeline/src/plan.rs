@@ -157,10 +157,12 @@ impl Plan {
         let data = Place::open(&config.data.url)?;
         let output = Place::open(config.output_url())?;
         let log = SessionLog::load(&config, &data)?;
-        let earlier = Earlier::find(&config, &output)?;
+        // Another session's place is refused only after a wrong prefix, which makes it look like one, would have been told.
+        let earlier = Earlier::find(&config, &output);
 
         let listing = data.list("")?;
-        let known = |entry: &Entry| earlier.finished(entry).is_some();
+        let finished = |entry: &Entry| Some(earlier.as_ref().ok()?.finished(entry).is_some());
+        let known = |entry: &Entry| finished(entry).unwrap_or(false);
         let (movies, ignored) = movies::find(&config, &data, &listing, known)?;
         if movies.is_empty() {
             return Err(Error::NothingToDo {
@@ -169,6 +171,7 @@ impl Plan {
                 seen: movies::seen(&listing, &ignored),
             });
         }
+        let earlier = earlier?;
         movies::refuse_same_trial(&movies)?;
 
         let mut trials: Vec<TrialPlan> = movies

@@ -252,19 +252,23 @@ fn an_interrupted_run_is_completed_by_the_next() {
     let more = ["--trials", "12", "--size", "256", "--frames", "60"];
     assert_eq!(run(widefield().arg("simulate").arg(&place).args(more)).0, 0);
     let experiment = place.join("experiment.toml");
-    let child = widefield()
+    let mut child = widefield()
         .arg("run")
         .arg(&experiment)
         .args(["--jobs", "1"])
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    while !place.join("dff_out").is_dir()
-        || files(&place.join("dff_out"))
-            .iter()
-            .all(|f| !f.ends_with(".h5"))
-    {
-        std::thread::sleep(std::time::Duration::from_millis(5));
+    let results = place.join("dff_out");
+    let one_is_done = || results.is_dir() && files(&results).iter().any(|f| f.ends_with(".h5"));
+    if !common::within_a_minute(one_is_done) {
+        child.kill().unwrap();
+        let ended = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8_lossy(&ended.stderr);
+        panic!(
+            "no trial is done after a minute: {}, {stderr}",
+            ended.status
+        );
     }
     let pid = child.id().to_string();
     assert!(

@@ -56,6 +56,17 @@ fn a_missing_log_lists_the_texts() {
 fn a_wrong_prefix_lists_what_is_there() {
     let wanted = ["nothing to process", "`2018_`", "20170214_102233_1"];
     says(&["--set", "data.prefix=\"2018_\""], &wanted);
+    // Also where an earlier run with the right one has its results, which makes the place another session's.
+    let dir = tempfile::tempdir().expect("folder");
+    let experiment = golden_experiment(dir.path(), "");
+    let (status, _, stderr) = run_experiment(&experiment, &[]);
+    assert_eq!(status, 0, "{stderr}");
+    let wrong = ["--set", "data.prefix=\"2018_\""];
+    let (status, _, stderr) = run_experiment(&experiment, &wrong);
+    assert_eq!(status, 2);
+    for part in wanted {
+        assert!(flat(&stderr).contains(part), "{part}: {stderr}");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ pub(crate) mod clusters;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 /// Three simulated trials with values computed by numpy, scipy and Pillow; see the README there.
 pub(crate) fn golden_session() -> PathBuf {
@@ -98,6 +99,18 @@ pub(crate) fn files(dir: &Path) -> Vec<String> {
     walk(dir, dir, &mut found);
     found.sort();
     found
+}
+
+/// Asks every few milliseconds, for a minute; whether the answer was yes.
+pub(crate) fn within_a_minute(mut asked: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !asked() {
+        if Instant::now() > deadline {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    true
 }
 
 /// No half-written or temporary file is left.
