@@ -182,14 +182,13 @@ impl Engine {
         cluster::run(name, &mut **cluster, self, tasks, tell)
     }
 
-    /// Trials at a time, and the bytes each may hold, for movies of up to `largest` bytes.
-    pub(crate) fn width(&self, largest: u64) -> (usize, u64) {
+    /// Trials at a time, and the bytes each may hold, if each needs `needed` bytes.
+    pub(crate) fn width(&self, needed: u64) -> (usize, u64) {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let memory = self
             .memory
             .unwrap_or_else(|| memory::half().unwrap_or(u64::MAX));
-        let fit = memory / crate::trial::needs(largest);
-        let fit = fit.max(1);
+        let fit = (memory / needed.max(1)).max(1);
         let jobs = self
             .jobs
             .unwrap_or(cores)
@@ -204,12 +203,10 @@ mod tests {
 
     #[test]
     fn fewer_trials_at_a_time_when_they_do_not_fit() {
-        let movie = 100 << 20;
-        let each = crate::trial::needs(movie);
-        let memory = 4 * each + 3;
+        let memory = (400 << 20) + 3;
         let engine = Engine::local().jobs(8).memory(memory);
-        assert_eq!(engine.width(movie), (4, memory / 4));
-        assert_eq!(engine.width(100 * movie), (1, memory));
+        assert_eq!(engine.width(100 << 20), (4, memory / 4));
+        assert_eq!(engine.width(memory + 1), (1, memory));
         assert_eq!(engine.width(0), (8, memory / 8));
     }
 }

@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use widefield::{MeanImage, MovieSource, Subtract};
 
 /// Frames `(t, y, x)` of f32 counts, filled front to back.
@@ -42,9 +43,34 @@ impl From<ScratchError> for widefield::Error {
     }
 }
 
+/// Memory of movies that are done with: giving it back to the system and asking again takes a twentieth of a trial.
+///
+/// Every trial takes one before it makes its movie, so that trials at work and movies kept are never more than the
+/// trials at a time.
+#[derive(Debug, Default)]
+pub(crate) struct Spare(Mutex<Vec<Array3<f32>>>);
+
+impl Spare {
+    pub(crate) fn take(&self) -> Option<Array3<f32>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    /// Keeps the memory of a movie; a scratch file goes.
+    pub(crate) fn keep(&self, movie: Movie) {
+        if let Movie::Memory(movie) = movie {
+            self.0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(movie);
+        }
+    }
+}
+
 impl Movie {
-    pub(crate) fn in_memory(dim: (usize, usize, usize)) -> Self {
-        Self::Memory(Array3::zeros(dim))
+    /// In the memory of an earlier movie, if that has the same shape.
+    pub(crate) fn in_memory(dim: (usize, usize, usize), earlier: Option<Array3<f32>>) -> Self {
+        let fits = earlier.filter(|movie| movie.dim() == dim);
+        Self::Memory(fits.unwrap_or_else(|| Array3::zeros(dim)))
     }
 
     /// In a file of `folder`, which must exist.
@@ -294,9 +320,25 @@ mod tests {
     }
 
     #[test]
+    fn memory_serves_the_next_movie_of_the_same_shape() {
+        let spare = Spare::default();
+        assert!(spare.take().is_none());
+        let mut movie = Movie::in_memory((2, 3, 4), None);
+        filled(&mut movie, 2);
+        let place = movie.in_memory().expect("in memory").as_ptr();
+        spare.keep(movie);
+        let same = Movie::in_memory((2, 3, 4), spare.take());
+        assert_eq!(same.in_memory().expect("in memory").as_ptr(), place);
+        spare.keep(same);
+        let other = Movie::in_memory((3, 3, 4), spare.take());
+        assert_eq!(other.dim(), (3, 3, 4));
+        assert!(spare.take().is_none());
+    }
+
+    #[test]
     fn a_file_gives_what_memory_gives() {
         let dim = (11, 5, 7);
-        let mut memory = Movie::in_memory(dim);
+        let mut memory = Movie::in_memory(dim, None);
         filled(&mut memory, 4);
         let mut disk = Movie::on_disk(dim, &std::env::temp_dir()).expect("scratch");
         filled(&mut disk, 3);

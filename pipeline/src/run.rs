@@ -9,9 +9,10 @@ use crate::config::{Config, Scope};
 use crate::engine::{Engine, Task, Told};
 use crate::error::Error;
 use crate::manifest;
+use crate::movie::Spare;
 use crate::plan::{Plan, TrialPlan, Work};
 use crate::record::{Check, RunRecord, Status, TrialRecord};
-use crate::trial::Worker;
+use crate::trial::{Worker, needs};
 use crate::worker::{Decided, Outcome, Round, failed};
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -377,9 +378,10 @@ impl Run<'_> {
             config: &plan.config,
             data: &plan.data,
             output: &plan.output,
-            memory: self.engine.width(largest).1,
+            memory: self.engine.width(needs(largest)).1,
             cancelled: self.engine.flag(),
             reference: &plan.reference,
+            spare: &Spare::default(),
         };
         let trials = std::mem::take(&mut state.records);
         let result = plan.finish(

@@ -8,13 +8,15 @@ mod stage;
 mod write;
 
 pub(crate) use error::TrialError;
+use intake::Intake;
+pub(crate) use intake::needed;
 pub(crate) use memory::needs;
 pub(crate) use reference::Reference;
 
 use crate::checks;
 use crate::config::Config;
 use crate::error::with_causes;
-use crate::movie::{Movie, ScratchError};
+use crate::movie::{Movie, ScratchError, Spare};
 use crate::plan::TrialPlan;
 use crate::record::{Check, Fit, Level, Status, TrialRecord};
 use crate::report::pictures::{Gather, Pictures};
@@ -26,7 +28,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use widefield::{BackgroundLevel, Baseline, MovieSource, Subtract, quality};
 use widefield_storage::Place;
-use write::Normal;
+use write::{Files, Normal};
 
 /// What trials of one run share.
 pub(crate) struct Worker<'a> {
@@ -38,6 +40,8 @@ pub(crate) struct Worker<'a> {
     pub(crate) cancelled: &'a AtomicBool,
     /// Keeps what the reference image is made of.
     pub(crate) reference: &'a Reference,
+    /// Memory of movies of earlier trials.
+    pub(crate) spare: &'a Spare,
 }
 
 /// How a trial ended.
@@ -71,6 +75,7 @@ impl Worker<'_> {
         let mean = movie
             .mean(0..movie.dim().0, block, &self.subtract(background.value))
             .map_err(analysis("mean image"))?;
+        self.spare.keep(intake.movie);
         Ok(Measured { background, mean })
     }
 
@@ -129,12 +134,38 @@ impl Worker<'_> {
         let mut stage = Stage::new(record);
         let intake = self.intake(trial)?;
         stage.ends("read");
+        // Handed to the pool as a whole: to hand over each of its many parallel parts means to wake and to wait each
+        // time. Waiting for files or stores has no place in there.
+        let (files, gather) =
+            rayon::scope(|_| self.analyse(trial, session, level, &intake, &mut stage, pictures))?;
+        self.alive()?;
+        stage.record.outputs = files.finish()?;
+        stage.ends("write");
+        stage.moves(gather.spent, "write", "report");
+        let mean = gather
+            .finish(stage.quality(), pictures)
+            .map_err(analysis("report"))?;
+        self.spare.keep(intake.movie);
+        stage.ends("report");
+        Ok(mean)
+    }
+
+    /// All that is computed of a trial. The files are complete, but not finished.
+    fn analyse(
+        &self,
+        trial: &TrialPlan,
+        session: &Decided,
+        level: Option<&BackgroundLevel>,
+        intake: &Intake,
+        stage: &mut Stage<'_>,
+        pictures: &mut Pictures,
+    ) -> Result<(Files, Gather), TrialError> {
         let (movie, block) = (&intake.movie, intake.room.block);
         let (frames, height, width) = movie.dim();
         stage.record.frames = Some(frames);
         stage.record.dropped_frames = intake.dropped;
-        stage.record.checks.extend(intake.checks);
-        stage.record.quality = Some(intake.quality);
+        stage.record.checks.extend(intake.checks.iter().cloned());
+        stage.record.quality = Some(intake.quality.clone());
         pictures.first_frame(movie.frames(0..1)?.index_axis(Axis(0), 0));
         pictures.intervals(&intake.intervals_s);
         stage.quality().light_over_noise = light_over_noise(movie)?;
@@ -214,14 +245,8 @@ impl Worker<'_> {
             background,
             threshold: mask.threshold(),
         };
-        self.write(trial, &normal, block, stage.record, &mut gather)?;
-        stage.ends("write");
-        stage.moves(gather.spent, "write", "report");
-        let mean = gather
-            .finish(stage.quality(), pictures)
-            .map_err(analysis("report"))?;
-        stage.ends("report");
-        Ok(mean)
+        let files = self.write(trial, &normal, block, stage.record, &mut gather)?;
+        Ok((files, gather))
     }
 
     fn alive(&self) -> Result<(), TrialError> {

@@ -8,6 +8,7 @@
 use crate::config::Config;
 use crate::error::{Error, with_causes};
 use crate::manifest::{Manifest, Measurement};
+use crate::movie::Spare;
 use crate::plan::TrialPlan;
 use crate::record::{Status, TrialRecord};
 use crate::trial::{self, described};
@@ -162,6 +163,7 @@ impl Request {
                     memory: self.memory,
                     cancelled,
                     reference: &trial::Reference::default(),
+                    spare: &Spare::default(),
                 };
                 let perform = || {
                     let Self {

@@ -1,7 +1,9 @@
 //! Trials on threads of this machine.
 
 use super::{Engine, Task, Told};
-use crate::trial::Worker;
+use crate::concurrent;
+use crate::movie::Spare;
+use crate::trial::{self, Worker};
 use crate::worker::{Outcome, Reply, perform};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -12,12 +14,8 @@ use std::time::Instant;
 /// A thread for each trial at a time reads, waits and writes; all that computes within a trial shares the threads of
 /// the common pool, so that trials overlap one another's waiting without more threads computing than there are cores.
 pub(super) fn run(engine: &Engine, tasks: &[Task<'_>], tell: &mut dyn FnMut(Told)) {
-    let largest = tasks
-        .iter()
-        .map(|t| t.trial().input.bytes)
-        .max()
-        .unwrap_or(0);
-    let (jobs, memory) = engine.width(largest);
+    let (jobs, memory) = width(engine, tasks);
+    let spare = Spare::default();
     let work = |index: usize| {
         let task = &tasks[index];
         let worker = Worker {
@@ -27,6 +25,7 @@ pub(super) fn run(engine: &Engine, tasks: &[Task<'_>], tell: &mut dyn FnMut(Told
             memory,
             cancelled: engine.flag(),
             reference: &task.plan.reference,
+            spare: &spare,
         };
         let began = Instant::now();
         let outcome = perform(&worker, task.round, task.trial(), task.session, task.level);
@@ -40,6 +39,27 @@ pub(super) fn run(engine: &Engine, tasks: &[Task<'_>], tell: &mut dyn FnMut(Told
             Progress::Ended(index, reply) => tell(Told::Ended(index, Box::new(reply))),
         }
     });
+}
+
+/// Trials at a time, and the bytes each may hold.
+fn width(engine: &Engine, tasks: &[Task<'_>]) -> (usize, u64) {
+    let largest = |tasks: &[Task<'_>]| {
+        let sizes = tasks.iter().map(|task| task.trial().input.bytes);
+        sizes.max().unwrap_or(0)
+    };
+    let bound = engine.width(trial::needs(largest(tasks)));
+    if bound.0 == engine.width(0).0 {
+        return bound;
+    }
+    // Headers tell how much smaller movies become, which sizes of files do not.
+    let sessions: Vec<&Task<'_>> = tasks
+        .chunk_by(|a, b| std::ptr::eq(a.plan, b.plan))
+        .filter_map(|session| session.iter().max_by_key(|task| task.trial().input.bytes))
+        .collect();
+    let needed = concurrent::map(&sessions, |task| {
+        trial::needed(&task.plan.config, &task.plan.data, task.trial())
+    });
+    engine.width(needed.into_iter().max().unwrap_or(0))
 }
 
 /// What a thread tells while it goes on.

@@ -1,7 +1,7 @@
 //! From the bytes of a recording to its resized movie, in one pass.
 
 use super::error::analysis;
-use super::memory::{Room, Sizes};
+use super::memory::{Room, Sizes, needs};
 use super::{TrialError, Worker};
 use crate::config::Config;
 use crate::movie::Movie;
@@ -14,7 +14,7 @@ use ndarray::{Array2, Array3, ArrayViewMut3, Axis, s};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use widefield::{MeanImage, Resize, Resizer, Size, Subtract};
-use widefield_storage::Ahead;
+use widefield_storage::{Ahead, Place};
 
 /// A resized movie and what was seen while it was read.
 pub(super) struct Intake {
@@ -26,6 +26,15 @@ pub(super) struct Intake {
     pub(super) intervals_s: Vec<f64>,
     pub(super) quality: Quality,
     pub(super) checks: Vec<Check>,
+}
+
+/// Bytes with which the trial runs without a scratch file, by its header; if that cannot be read, which the trial
+/// itself will say, by the size of the file.
+pub(crate) fn needed(config: &Config, data: &Place, trial: &TrialPlan) -> u64 {
+    let sizes = Recording::open(data, &trial.file)
+        .map_err(TrialError::from)
+        .and_then(|recording| sizes(config, &recording));
+    sizes.map_or_else(|_| needs(trial.input.bytes), |sizes| sizes.whole())
 }
 
 /// Decodes, repairs, clears and resizes the frames of one recording.
@@ -65,18 +74,28 @@ impl Worker<'_> {
         let sizes = sizes(self.config, &recording)?;
         let room = sizes.room(self.memory)?;
         let decoder = Decoder::new(self.config, &sizes)?;
+        let spare = self.spare.take();
         let dim = (sizes.frames, sizes.resized.height, sizes.resized.width);
         let mut movie = if room.in_memory {
-            Movie::in_memory(dim)
+            Movie::in_memory(dim, spare)
         } else {
             Movie::on_disk(dim, &self.scratch_folder())?
         };
         let mut seen = Vec::new();
         let mut blocks = recording.blocks(room.request, room.ahead())?;
-        while let Some(block) = blocks.next() {
-            self.alive()?;
-            let block = block?;
-            movie.fill(block.frames(), |out| decoder.block(&block, out, &mut seen))?;
+        let mut fill = || {
+            while let Some(block) = blocks.next() {
+                self.alive()?;
+                let block = block?;
+                movie.fill(block.frames(), |out| decoder.block(&block, out, &mut seen))?;
+            }
+            Ok::<_, TrialError>(())
+        };
+        if recording.is_local() {
+            rayon::scope(|_| fill())?;
+        } else {
+            // Threads of the pool are not for waiting.
+            fill()?;
         }
 
         let clock = clock(&seen);

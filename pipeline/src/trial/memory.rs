@@ -5,7 +5,7 @@ use widefield::{Baseline, Size};
 
 /// Frames that operators and writers are given at a time, where there is room: a multiple of the frames in a
 /// chunk of the HDF5 files, so that their writers take blocks from where they lie.
-const BLOCK: usize = 32;
+const BLOCK: usize = 16;
 /// Frames in a chunk of an HDF5 file.
 const CHUNK: usize = 16;
 /// Bytes a resized pixel takes in images: means, F0, mask, maxima, peaks, and what the fit of the background holds.
@@ -64,8 +64,7 @@ pub(super) struct Room {
 impl Sizes {
     /// What to do with `memory` bytes.
     pub(super) fn room(&self, memory: u64) -> Result<Room, TrialError> {
-        let whole = self.holds(true, BLOCK);
-        let in_memory = whole.saturating_add(WRITERS) <= memory;
+        let in_memory = self.whole() <= memory;
         let fits = |block: &usize| self.holds(in_memory, *block) <= memory;
         let Some(block) = [BLOCK, CHUNK, 4, 1].into_iter().find(fits) else {
             return Err(TrialError::Memory {
@@ -85,6 +84,11 @@ impl Sizes {
                 .saturating_add(left)
                 .min(AHEAD),
         })
+    }
+
+    /// Bytes with which a trial runs without a scratch file.
+    pub(super) fn whole(&self) -> u64 {
+        self.holds(true, BLOCK).saturating_add(WRITERS)
     }
 
     fn least(&self) -> u64 {
@@ -220,7 +224,7 @@ mod tests {
     #[test]
     fn a_movie_that_fits_stays_in_memory_and_a_long_one_does_not() {
         let trial = sizes(200, 256);
-        let needed = trial.holds(true, BLOCK) + WRITERS;
+        let needed = trial.whole();
         assert!(trial.room(needed).expect("room").in_memory);
         let tight = trial.room(needed - 1).expect("room");
         assert_eq!((tight.in_memory, tight.block), (false, BLOCK));

@@ -21,14 +21,15 @@ pub(super) struct Normal<'a> {
 }
 
 /// The files of a trial while they grow; dropped, they leave nothing.
-struct Files {
+pub(super) struct Files {
     movie: Option<Hdf5Writer>,
     dff: Option<Hdf5Writer>,
     mat: Option<MatWriter>,
 }
 
 impl Worker<'_> {
-    /// Opens all outputs, feeds them and the report block by block, and lets them appear only when all are complete.
+    /// Opens all outputs, and feeds them and the report block by block. They appear only when they are finished, which
+    /// is to be done when all are complete.
     pub(super) fn write(
         &self,
         trial: &TrialPlan,
@@ -36,7 +37,7 @@ impl Worker<'_> {
         block: usize,
         record: &mut TrialRecord,
         gather: &mut Gather,
-    ) -> Result<(), TrialError> {
+    ) -> Result<Files, TrialError> {
         let movie = normal.movie;
         let (frames, height, width) = movie.dim();
         let mut files = self.open(trial, normal, &mut record.checks)?;
@@ -51,9 +52,7 @@ impl Worker<'_> {
             gather.add(counts, dff.view()).map_err(analysis("report"))?;
             files.push(counts, dff.view())
         })?;
-        self.alive()?;
-        record.outputs = files.finish()?;
-        Ok(())
+        Ok(files)
     }
 
     fn open(
@@ -159,19 +158,26 @@ impl Files {
         counts: ArrayView3<'_, f32>,
         dff: ArrayView3<'_, f32>,
     ) -> Result<(), TrialError> {
-        if let Some(file) = &mut self.movie {
-            file.push(counts)?;
-        }
-        if let Some(file) = &mut self.dff {
-            file.push(dff)?;
-        }
-        if let Some(file) = &mut self.mat {
-            file.push(dff)?;
-        }
-        Ok(())
+        let Self {
+            movie,
+            dff: normalised,
+            mat,
+        } = self;
+        // Side by side, so that one is compressed while another waits for its file.
+        let (movie, (normalised, mat)) = rayon::join(
+            || movie.as_mut().map_or(Ok(()), |file| file.push(counts)),
+            || {
+                rayon::join(
+                    || normalised.as_mut().map_or(Ok(()), |file| file.push(dff)),
+                    || mat.as_mut().map_or(Ok(()), |file| file.push(dff)),
+                )
+            },
+        );
+        Ok(movie.and(normalised).and(mat)?)
     }
 
-    fn finish(self) -> Result<Vec<Output>, TrialError> {
+    /// Lets them appear.
+    pub(super) fn finish(self) -> Result<Vec<Output>, TrialError> {
         let mut written = Vec::new();
         for file in [self.movie, self.dff].into_iter().flatten() {
             written.push(file.finish()?.into());

@@ -64,7 +64,7 @@ pub(super) fn coded(bits: &mut Bits, bytes: &[u8], runs: &[Run], distance: Dista
     let mut literals = [Code::default(); LITERALS];
     literals.copy_from_slice(&codes[..LITERALS]);
     let matches = if matches > 0 {
-        Some(Box::new(match_codes(&codes, distance)))
+        Some(match_codes(&codes, distance))
     } else {
         None
     };
@@ -194,12 +194,12 @@ fn describe(bits: &mut Bits, lengths: &[u8; SYMBOLS], distances: &[u8]) {
         .iter()
         .rposition(|&length| length > 0)
         .map_or(END + 1, |last| last + 1);
-    let all: Vec<u8> = lengths[..used].iter().chain(distances).copied().collect();
-    let items = repeats(&all);
+    let mut all = [0; SYMBOLS + DISTANCES];
+    all[..used].copy_from_slice(&lengths[..used]);
+    all[used..used + distances.len()].copy_from_slice(distances);
+    let all = &all[..used + distances.len()];
     let mut frequencies = [0; 19];
-    for item in &items {
-        frequencies[item.symbol] += 1;
-    }
+    repeats(all, |item| frequencies[item.symbol] += 1);
     let meta = huffman::lengths(&frequencies, 7);
     let codes = huffman::codes(&meta);
     let listed = ORDER
@@ -214,11 +214,11 @@ fn describe(bits: &mut Bits, lengths: &[u8; SYMBOLS], distances: &[u8]) {
     for &symbol in &ORDER[..listed] {
         bits.put(meta[symbol].into(), 3);
     }
-    for item in items {
+    repeats(all, |item| {
         let Code { bits: code, length } = codes[item.symbol];
         bits.push(code, length);
         bits.put(item.extra, item.count);
-    }
+    });
 }
 
 /// A symbol of the description, and value and number of its extra bits.
@@ -228,9 +228,8 @@ struct Item {
     count: u32,
 }
 
-/// Code lengths with their repetitions shortened.
-fn repeats(lengths: &[u8]) -> Vec<Item> {
-    let mut items = Vec::new();
+/// Tells code lengths with their repetitions shortened.
+fn repeats(lengths: &[u8], mut tell: impl FnMut(Item)) {
     for same in lengths.chunk_by(|a, b| a == b) {
         let symbol = usize::from(same[0]);
         let once = Item {
@@ -240,7 +239,7 @@ fn repeats(lengths: &[u8]) -> Vec<Item> {
         };
         let mut left = same.len();
         if symbol > 0 {
-            items.push(once);
+            tell(once);
             left -= 1;
         }
         while left > 0 {
@@ -252,7 +251,7 @@ fn repeats(lengths: &[u8]) -> Vec<Item> {
                 _ => (symbol, 1, 1, 0),
             };
             let now = left.min(most);
-            items.push(Item {
+            tell(Item {
                 symbol: repeat,
                 extra: u32::try_from(now - fewest).unwrap_or_default(),
                 count,
@@ -260,7 +259,6 @@ fn repeats(lengths: &[u8]) -> Vec<Item> {
             left -= now;
         }
     }
-    items
 }
 
 #[cfg(test)]

@@ -17,70 +17,85 @@ pub(super) struct Code {
 ///
 /// At least two symbols get a code: not all readers take a code of one symbol.
 pub(super) fn lengths<const N: usize>(frequencies: &[u32; N], limit: usize) -> [u8; N] {
-    // Frequency and symbol in one number, which is sorted faster than a pair.
-    let mut keys: Vec<u64> = (0_u64..)
-        .zip(frequencies)
-        .filter(|&(_, &frequency)| frequency > 0)
-        .map(|(symbol, &frequency)| u64::from(frequency) << SYMBOL_BITS | symbol)
-        .collect();
+    // Frequency and symbol in one number, which is sorted faster than a pair. No memory is asked for here: blocks
+    // are many, and threads would wait for each other.
+    let mut keys = [0_u64; N];
+    let mut used = 0;
+    let present = (0_u64..).zip(frequencies).filter(|&(_, &n)| n > 0);
+    for (symbol, &frequency) in present {
+        keys[used] = u64::from(frequency) << SYMBOL_BITS | symbol;
+        used += 1;
+    }
     let absent = (0_u64..).zip(frequencies).filter(|&(_, &n)| n == 0);
-    let missing = 2_usize.saturating_sub(keys.len());
-    keys.extend(
-        absent
-            .take(missing)
-            .map(|(symbol, _)| 1 << SYMBOL_BITS | symbol),
-    );
+    let missing = 2_usize.saturating_sub(used);
+    for (symbol, _) in absent.take(missing) {
+        keys[used] = 1 << SYMBOL_BITS | symbol;
+        used += 1;
+    }
+    let keys = &mut keys[..used];
     keys.sort_unstable();
-    let symbols: Vec<(u64, usize)> = keys
-        .into_iter()
-        .map(|key| {
-            let symbol = key & ((1 << SYMBOL_BITS) - 1);
-            (key >> SYMBOL_BITS, usize::try_from(symbol).unwrap_or(0))
-        })
-        .collect();
 
-    let mut counts = depths(&symbols, limit);
+    let mut weights = [0_u64; N];
+    for (weight, key) in weights.iter_mut().zip(keys.iter()) {
+        *weight = key >> SYMBOL_BITS;
+    }
+    let mut counts = depths(&mut weights[..used], limit);
     shorten(&mut counts, limit);
     let mut lengths = [0; N];
-    let mut rarest = symbols.iter();
+    let mut rarest = keys.iter();
     // The rarest symbols get the longest codes.
     for (length, &count) in (0..=15_u8).zip(&counts).rev() {
-        for &(_, symbol) in rarest.by_ref().take(count) {
-            lengths[symbol] = length;
+        for &key in rarest.by_ref().take(count) {
+            let symbol = key & ((1 << SYMBOL_BITS) - 1);
+            lengths[usize::try_from(symbol).unwrap_or(0)] = length;
         }
     }
     lengths
 }
 
-/// How many symbols have each depth in Huffman's tree, those below `limit` counted there.
-/// `symbols` are at least two, by rising frequency.
-fn depths(symbols: &[(u64, usize)], limit: usize) -> [usize; LONGEST + 1] {
-    let leaves = symbols.len();
-    let nodes = 2 * leaves - 1;
-    // Inner nodes follow the leaves in the order in which they are made, which is that of
-    // their weights: two queues take the place of a heap.
-    let mut weights: Vec<u64> = symbols.iter().map(|&(weight, _)| weight).collect();
-    let mut parents = vec![0; nodes];
-    let (mut leaf, mut inner) = (0, leaves);
-    for node in leaves..nodes {
+/// How many symbols have each depth in Huffman's tree, those below `limit` counted there. `weights`, at least two,
+/// rise, and are used up.
+///
+/// Moffat and Katajainen 1995, "In-place calculation of minimum-redundancy codes": the places of leaves that have
+/// found their parent hold the inner nodes.
+fn depths(weights: &mut [u64], limit: usize) -> [usize; LONGEST + 1] {
+    let leaves = weights.len();
+    let inner = leaves - 1;
+    // Two queues, both rising: leaves, and inner nodes in the order they are made. An inner node that has found its
+    // parent holds the parent's place in place of its weight.
+    let (mut leaf, mut root) = (0, 0);
+    for node in 0..inner {
         let mut weight = 0;
         for _ in 0..2 {
-            let from_leaves = leaf < leaves && (inner == node || weights[leaf] <= weights[inner]);
-            let queue = if from_leaves { &mut leaf } else { &mut inner };
-            weight += weights[*queue];
-            parents[*queue] = node;
-            *queue += 1;
+            let from_leaves = leaf < leaves && (root == node || weights[leaf] <= weights[root]);
+            if from_leaves {
+                weight += weights[leaf];
+                leaf += 1;
+            } else {
+                weight += std::mem::replace(&mut weights[root], node as u64);
+                root += 1;
+            }
         }
-        weights.push(weight);
+        weights[node] = weight;
     }
-    let mut depths = vec![0_usize; nodes];
+    // From places of parents to depths; the root is the last, and parents come after their children.
+    let depths = &mut weights[..inner];
+    depths[inner - 1] = 0;
+    for node in (0..inner - 1).rev() {
+        let parent = usize::try_from(depths[node]).unwrap_or(0);
+        depths[node] = depths[parent] + 1;
+    }
+    // Of the places at a depth that are no inner nodes, all are leaves.
     let mut counts = [0; LONGEST + 1];
-    // The root is the last node; parents come after their children.
-    for node in (0..nodes - 1).rev() {
-        depths[node] = depths[parents[node]] + 1;
-        if node < leaves {
-            counts[depths[node].min(limit)] += 1;
+    let (mut places, mut depth) = (1, 0);
+    let mut nodes = depths.iter().rev().peekable();
+    while places > 0 {
+        let mut here = 0;
+        while nodes.next_if(|&&node| node == depth as u64).is_some() {
+            here += 1;
         }
+        counts[depth.min(limit)] += places - here;
+        (places, depth) = (2 * here, depth + 1);
     }
     counts
 }

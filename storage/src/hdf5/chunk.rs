@@ -95,10 +95,11 @@ impl Grid {
     }
 }
 
-/// Encoders that are not in use, so that their buffers serve one slab after the other.
+/// What is not in use of encoders and of chunks they made, so that the memory serves one slab after the other.
 pub(super) struct Encoders {
     level: u8,
     idle: Mutex<Vec<Encoder>>,
+    spare: Mutex<Vec<Vec<u8>>>,
 }
 
 impl Encoders {
@@ -107,18 +108,34 @@ impl Encoders {
         Encoders {
             level,
             idle: Mutex::default(),
+            spare: Mutex::default(),
         }
     }
 
     /// As [`Encoder::encode`], by one that no other thread uses meanwhile.
     pub(super) fn encode(&self, grid: &Grid, tile: Tile, frames: ArrayView3<'_, f32>) -> Vec<u8> {
-        let idle = self.idle.lock().ok().and_then(|mut idle| idle.pop());
-        let mut encoder = idle.unwrap_or_else(|| Encoder::new(self.level));
-        let bytes = encoder.encode(grid, tile, frames);
-        if let Ok(mut idle) = self.idle.lock() {
-            idle.push(encoder);
-        }
+        let mut encoder = take(&self.idle).unwrap_or_else(|| Encoder::new(self.level));
+        let mut bytes = take(&self.spare).unwrap_or_default();
+        bytes.clear();
+        encoder.encode(grid, tile, frames, &mut bytes);
+        keep(&self.idle, encoder);
         bytes
+    }
+
+    /// Takes back the bytes of a chunk that is written.
+    pub(super) fn done(&self, bytes: Vec<u8>) {
+        keep(&self.spare, bytes);
+    }
+}
+
+/// Whatever a panic elsewhere left behind is not used again.
+fn take<T>(kept: &Mutex<Vec<T>>) -> Option<T> {
+    kept.lock().ok().and_then(|mut kept| kept.pop())
+}
+
+fn keep<T>(kept: &Mutex<Vec<T>>, one: T) {
+    if let Ok(mut kept) = kept.lock() {
+        kept.push(one);
     }
 }
 
@@ -179,16 +196,17 @@ impl Encoder {
         }
     }
 
-    /// The bytes of chunk `tile`, from the `frames` (t, y, x) of its slab.
+    /// Appends the bytes of chunk `tile`, from the `frames` (t, y, x) of its slab.
     pub(super) fn encode(
         &mut self,
         grid: &Grid,
         tile: Tile,
         frames: ArrayView3<'_, f32>,
-    ) -> Vec<u8> {
+        out: &mut Vec<u8>,
+    ) {
         self.gather(grid, tile, frames);
         let Some(value) = only_value(&self.elements) else {
-            return self.pack(grid.precision);
+            return self.pack(grid.precision, out);
         };
         let constant = Constant {
             value,
@@ -196,17 +214,17 @@ impl Encoder {
             precision: grid.precision,
         };
         match &self.constant {
-            Some((known, bytes)) if *known == constant => bytes.clone(),
+            Some((known, bytes)) if *known == constant => out.extend_from_slice(bytes),
             _ => {
-                let bytes = self.pack(grid.precision);
-                self.constant = Some((constant, bytes.clone()));
-                bytes
+                let from = out.len();
+                self.pack(grid.precision, out);
+                self.constant = Some((constant, out[from..].to_vec()));
             }
         }
     }
 
-    /// The bytes of the elements gathered.
-    fn pack(&mut self, precision: Precision) -> Vec<u8> {
+    /// Appends the bytes of the elements gathered.
+    fn pack(&mut self, precision: Precision, out: &mut Vec<u8>) {
         let size = precision.bytes();
         self.plain.resize(self.elements.len() * size, 0);
         let (elements, plain) = (self.elements.as_slice(), self.plain.as_mut_slice());
@@ -218,7 +236,7 @@ impl Encoder {
             (Precision::F64, true) => shuffle::<f64, 8>(elements, plain),
         }
         match &mut self.packer {
-            Packer::Plain => self.plain.clone(),
+            Packer::Plain => out.extend_from_slice(&self.plain),
             Packer::Planes(deflater) => {
                 deflater.clear();
                 // RFC 1950: deflate with a window of 32 KiB, fastest.
@@ -229,16 +247,16 @@ impl Encoder {
                 }
                 deflater.align();
                 deflater.append(&adler32(&self.plain).to_be_bytes());
-                deflater.as_slice().to_vec()
+                out.extend_from_slice(deflater.as_slice());
             }
             Packer::Search(compressor) => {
-                let mut compressed = vec![0; compressor.zlib_compress_bound(self.plain.len())];
-                match compressor.zlib_compress(&self.plain, &mut compressed) {
-                    Ok(length) => compressed.truncate(length),
+                let from = out.len();
+                out.resize(from + compressor.zlib_compress_bound(self.plain.len()), 0);
+                match compressor.zlib_compress(&self.plain, &mut out[from..]) {
+                    Ok(length) => out.truncate(from + length),
                     // The one failure is a buffer below the bound, which it is not.
                     Err(error) => unreachable!("{error:?} with a buffer of the stated bound"),
                 }
-                compressed
             }
         }
     }
@@ -385,6 +403,19 @@ mod tests {
         elements
     }
 
+    fn encode(
+        encoder: &mut Encoder,
+        grid: &Grid,
+        tile: Tile,
+        frames: ArrayView3<'_, f32>,
+    ) -> Vec<u8> {
+        // Bytes that are there already stay.
+        let mut bytes = vec![1, 2];
+        encoder.encode(grid, tile, frames, &mut bytes);
+        assert_eq!(bytes[..2], [1, 2]);
+        bytes.split_off(2)
+    }
+
     #[test]
     fn chunks_equal_the_naive_ones() {
         for shape in [[1, 1, 1], [3, 65, 70], [16, 64, 64], [2, 130, 3]] {
@@ -394,13 +425,16 @@ mod tests {
                 for tile in grid.tiles() {
                     let expected = naive(&grid, tile, &frames);
                     let plain: Vec<u8> = expected.iter().flat_map(|v| v.to_le_bytes()).collect();
-                    assert_eq!(Encoder::new(0).encode(&grid, tile, frames.view()), plain);
+                    assert_eq!(
+                        encode(&mut Encoder::new(0), &grid, tile, frames.view()),
+                        plain
+                    );
 
                     let shuffled: Vec<u8> = (0..4)
                         .flat_map(|byte| expected.iter().map(move |v| v.to_le_bytes()[byte]))
                         .collect();
                     for level in [1, 6] {
-                        let packed = Encoder::new(level).encode(&grid, tile, frames.view());
+                        let packed = encode(&mut Encoder::new(level), &grid, tile, frames.view());
                         assert_eq!(
                             unpack(&packed, shuffled.len()),
                             shuffled,
@@ -433,8 +467,8 @@ mod tests {
             let mut encoder = Encoder::new(level);
             for (start, tile) in [(0, [0, 0]), (0, [1, 1]), (0, [0, 0]), (16, [0, 0])] {
                 let frames = frames.slice(s![grid.slab(start), .., ..]);
-                let fresh = Encoder::new(level).encode(&grid, tile, frames);
-                assert!(encoder.encode(&grid, tile, frames) == fresh);
+                let fresh = encode(&mut Encoder::new(level), &grid, tile, frames);
+                assert!(encode(&mut encoder, &grid, tile, frames) == fresh);
             }
         }
     }
@@ -457,9 +491,9 @@ mod tests {
         for precision in [Precision::F32, Precision::F64] {
             let grid = Grid::new([16, 64, 128], Orientation::Camera, precision);
             for tile in grid.tiles() {
-                let fast = Encoder::new(1).encode(&grid, tile, frames.view());
+                let fast = encode(&mut Encoder::new(1), &grid, tile, frames.view());
                 unpack(&fast, grid.elements() * precision.bytes());
-                let mut bytes = Encoder::new(0).encode(&grid, tile, frames.view());
+                let mut bytes = encode(&mut Encoder::new(0), &grid, tile, frames.view());
                 let size = precision.bytes();
                 bytes = (0..size)
                     .flat_map(|byte| bytes.iter().skip(byte).step_by(size).copied())
@@ -481,7 +515,7 @@ mod tests {
             .flat_map(|v| f64::from(v).to_le_bytes())
             .collect();
         assert_eq!(
-            Encoder::new(0).encode(&grid, [0, 0], frames.view()),
+            encode(&mut Encoder::new(0), &grid, [0, 0], frames.view()),
             expected
         );
     }
@@ -495,8 +529,11 @@ mod tests {
             .as_standard_layout()
             .into_owned();
         let grid = Grid::new([4, 20, 30], Orientation::Notebook, Precision::F32);
-        let straight = Encoder::new(1).encode(&grid, [0, 0], frames.view());
-        assert_eq!(Encoder::new(1).encode(&grid, [0, 0], turned.t()), straight);
+        let straight = encode(&mut Encoder::new(1), &grid, [0, 0], frames.view());
+        assert_eq!(
+            encode(&mut Encoder::new(1), &grid, [0, 0], turned.t()),
+            straight
+        );
     }
 
     #[test]

@@ -333,9 +333,10 @@ impl Hdf5Writer {
                 .par_iter()
                 .map(|&tile| encoders.encode(grid, tile, frames))
                 .collect();
-            for (&tile, bytes) in tiles.iter().zip(&encoded) {
-                raw::write_chunk(dataset, grid.offset(tile, self.encoded), bytes)
+            for (&tile, bytes) in tiles.iter().zip(encoded) {
+                raw::write_chunk(dataset, grid.offset(tile, self.encoded), &bytes)
                     .map_err(failed)?;
+                encoders.done(bytes);
             }
         }
         self.encoded += frames.dim().0;

@@ -16,8 +16,8 @@ use rayon::prelude::*;
 use crate::Precision;
 use crate::deflate::{Deflater, Distance, adler32, combine};
 
-const PIECE: usize = 1 << 20;
-/// Pieces compressed at once, which bounds the memory.
+const PIECE: usize = 1 << 18;
+/// Most pieces compressed at once, which bounds the memory.
 const BATCH: usize = 16;
 
 /// Compresses what is written to it into `out`.
@@ -29,7 +29,8 @@ pub(super) struct ZlibStream<W> {
     distance: Distance,
     /// What is not compressed yet.
     waiting: Vec<u8>,
-    /// One for each piece of a batch, so that their buffers serve all batches.
+    /// One for each piece of a batch, so that their buffers serve all batches. Two for each thread keep all busy;
+    /// more would only leave the cache before they are written.
     deflaters: Vec<Deflater>,
     adler: u32,
     started: bool,
@@ -38,6 +39,7 @@ pub(super) struct ZlibStream<W> {
 impl<W: Write> ZlibStream<W> {
     /// For numbers of `precision`, with deflate `level` 1 to 9.
     pub(super) fn new(out: W, level: u8, precision: Precision) -> Self {
+        let batch = (2 * rayon::current_num_threads()).min(BATCH);
         ZlibStream {
             out,
             level,
@@ -46,7 +48,7 @@ impl<W: Write> ZlibStream<W> {
                 Precision::F64 => Distance::Eight,
             },
             waiting: Vec::new(),
-            deflaters: (0..BATCH).map(|_| Deflater::default()).collect(),
+            deflaters: (0..batch).map(|_| Deflater::default()).collect(),
             adler: 1,
             started: false,
         }
@@ -59,7 +61,7 @@ impl<W: Write> ZlibStream<W> {
 
     /// Compresses what waits, once it is enough.
     pub(super) fn pump(&mut self) -> io::Result<()> {
-        if self.waiting.len() >= BATCH * PIECE {
+        if self.waiting.len() >= self.deflaters.len() * PIECE {
             self.compress()
         } else {
             Ok(())
@@ -92,7 +94,7 @@ impl<W: Write> ZlibStream<W> {
         }
         let (level, distance) = (self.level, self.distance);
         let whole = self.waiting.len() / PIECE * PIECE;
-        for batch in self.waiting[..whole].chunks(BATCH * PIECE) {
+        for batch in self.waiting[..whole].chunks(self.deflaters.len() * PIECE) {
             let pieces: Vec<_> = batch
                 .par_chunks(PIECE)
                 .zip(&mut self.deflaters)
