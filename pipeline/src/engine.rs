@@ -114,7 +114,8 @@ impl Engine {
         }
     }
 
-    /// At most so many trials at a time; at least 1.
+    /// At most so many trials at a time; at least 1. If nothing is said, one more than the cores of this machine, so
+    /// that one trial can wait for its files while the cores compute others; on a cluster, what it gives.
     #[must_use]
     pub fn jobs(mut self, jobs: usize) -> Self {
         self.jobs = Some(jobs.max(1));
@@ -191,7 +192,7 @@ impl Engine {
         let fit = (memory / needed.max(1)).max(1);
         let jobs = self
             .jobs
-            .unwrap_or(cores)
+            .unwrap_or(cores + 1)
             .min(usize::try_from(fit).unwrap_or(usize::MAX));
         (jobs, memory / jobs as u64)
     }

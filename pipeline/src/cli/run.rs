@@ -20,7 +20,8 @@ pub(super) struct Args {
     engine: String,
     #[command(flatten)]
     cluster: super::cluster::Args,
-    /// Trials at a time, and cores to compute on [default: all cores]; on a cluster trials alone [what it gives]
+    /// Trials at a time, and cores to compute on [default: all cores, and one trial more]; on a cluster trials alone
+    /// [what it gives]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=4096))]
     jobs: Option<u32>,
     /// Memory for all trials at a time, as in 4GiB [default: half of the machine's]; on a cluster for each [1GiB]
