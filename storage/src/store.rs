@@ -35,7 +35,7 @@ pub(crate) struct Store {
     swift: Option<crate::swift::Swift>,
 }
 
-/// Files larger than this are put in parts, so that they need not fit into memory.
+/// What is larger than this is put in parts, so that it need not fit into memory twice.
 const IN_PARTS: u64 = 256 << 20;
 /// Least size of a part.
 const PART: u64 = 64 << 20;
@@ -122,18 +122,65 @@ impl Store {
     pub(crate) fn put_file(&self, name: &str, file: &mut File) -> Result<Written, Error> {
         let failed = |error| Error::io(self.object(name), "reading back", error);
         let length = file.metadata().map_err(failed)?.len();
-        if length <= IN_PARTS {
-            let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes).map_err(failed)?;
-            return self.put(name, bytes.into());
+        match self.part_of(name, length)? {
+            Some(part) => self.put_parts(name, file, length, part),
+            None => {
+                let mut bytes = Vec::new();
+                file.read_to_end(&mut bytes).map_err(failed)?;
+                self.put_whole(name, bytes.into())
+            }
         }
-        self.put_parts(name, file, PART.max(length.div_ceil(MOST_PARTS)))
     }
 
-    /// Puts the rest of `file` in parts of `part` bytes.
-    fn put_parts(&self, name: &str, file: &mut File, part: u64) -> Result<Written, Error> {
+    /// Size of the parts in which so many bytes are put; nothing if one request takes them.
+    fn part_of(&self, name: &str, length: u64) -> Result<Option<u64>, Error> {
+        let largest = self.largest_put(name)?;
+        let part = PART.max(length.div_ceil(MOST_PARTS)).min(largest);
+        Ok((length > largest.min(IN_PARTS)).then_some(part))
+    }
+
+    /// What the store takes in one request, as far as it tells.
+    fn largest_put(&self, name: &str) -> Result<u64, Error> {
+        #[cfg(feature = "swift")]
+        if let Some(swift) = self.swift.clone() {
+            return self.run(name, "asking for limits", |_, _| async move {
+                Ok(swift.largest_put().await.max(1))
+            });
+        }
+        let _ = name;
+        Ok(u64::MAX)
+    }
+
+    /// Puts an object in one request.
+    fn put_whole(&self, name: &str, bytes: Bytes) -> Result<Written, Error> {
+        let written = Written {
+            name: name.to_owned(),
+            bytes: bytes.len() as u64,
+            crc32c: crc32c::crc32c(&bytes),
+        };
+        self.watch.tell(name, 0, written.bytes);
+        self.run(name, "writing", |store, path| async move {
+            let mut attempt = 1;
+            loop {
+                match store.put(&path, bytes.clone().into()).await {
+                    Err(error) if attempt < OVERTAKEN && lacks_tag(&error) => attempt += 1,
+                    other => return other,
+                }
+            }
+        })?;
+        self.watch.tell(name, written.bytes, written.bytes);
+        Ok(written)
+    }
+
+    /// Puts the rest of `source`, `total` bytes, in parts of `part` bytes.
+    fn put_parts(
+        &self,
+        name: &str,
+        source: &mut impl Read,
+        total: u64,
+        part: u64,
+    ) -> Result<Written, Error> {
         let failed = |error| Error::io(self.object(name), "reading back", error);
-        let total = file.metadata().map_err(failed)?.len();
         self.watch.tell(name, 0, total);
         let mut upload = self.run(name, "writing", |store, path| async move {
             store.put_multipart(&path).await
@@ -142,7 +189,7 @@ impl Store {
         let mut pending = None;
         let sent = loop {
             let mut data = Vec::new();
-            if let Err(error) = file.take(part).read_to_end(&mut data) {
+            if let Err(error) = source.take(part).read_to_end(&mut data) {
                 break Err(failed(error));
             }
             let end = data.is_empty();
@@ -175,12 +222,15 @@ impl Store {
             }
         };
         self.run(name, "writing", move |_, _| async move {
-            match &sent {
+            let done = match &sent {
                 Ok(()) => upload.complete().await.map(drop),
+                Err(_) => Ok(()),
+            };
+            if done.is_err() || sent.is_err() {
                 // What cannot be removed is swept later; the first failure is the one to tell.
-                Err(_) => upload.abort().await.or(Ok(())),
-            }?;
-            Ok(sent)
+                let _ = upload.abort().await;
+            }
+            done.map(|()| sent)
         })??;
         self.watch.tell(name, bytes, total);
         Ok(Written {
@@ -331,23 +381,11 @@ impl Objects for Store {
 
     fn put(&self, name: &str, bytes: Bytes) -> Result<Written, Error> {
         self.able(name, "writing")?;
-        let written = Written {
-            name: name.to_owned(),
-            bytes: bytes.len() as u64,
-            crc32c: crc32c::crc32c(&bytes),
-        };
-        self.watch.tell(name, 0, written.bytes);
-        self.run(name, "writing", |store, path| async move {
-            let mut attempt = 1;
-            loop {
-                match store.put(&path, bytes.clone().into()).await {
-                    Err(error) if attempt < OVERTAKEN && lacks_tag(&error) => attempt += 1,
-                    other => return other,
-                }
-            }
-        })?;
-        self.watch.tell(name, written.bytes, written.bytes);
-        Ok(written)
+        let length = bytes.len() as u64;
+        match self.part_of(name, length)? {
+            Some(part) => self.put_parts(name, &mut &bytes[..], length, part),
+            None => self.put_whole(name, bytes),
+        }
     }
 
     fn remove(&self, name: &str) -> Result<(), Error> {
@@ -507,7 +545,7 @@ mod tests {
         file.write_all(&content).unwrap();
         for part in [300, 500, 1000, 5000] {
             file.seek(SeekFrom::Start(0)).unwrap();
-            let written = store.put_parts("a/x", &mut file, part).unwrap();
+            let written = store.put_parts("a/x", &mut file, 1000, part).unwrap();
             assert_eq!(written.bytes, 1000);
             assert_eq!(written.crc32c, crc32c::crc32c(&content));
             let steps = (0..1000)

@@ -130,6 +130,13 @@ impl Swift {
         swept.map_err(|failure| failure.at(&self.inner.container))
     }
 
+    /// What the cluster takes in one put, in bytes, from its `/info`; 5 GiB if it does not tell.
+    ///
+    /// Larger objects are put in parts, see [`ObjectStore::put_multipart_opts`]; `Place` does so by itself.
+    pub async fn largest_put(&self) -> u64 {
+        self.inner.client.limits().await.max_file_size
+    }
+
     fn told(&self, prefix: Option<&Path>) -> impl Fn(Failure) -> object_store::Error + use<> {
         let name = prefix.map_or_else(String::new, |prefix| format!("/{prefix}"));
         let name = format!("{}{name}", self.inner.container);

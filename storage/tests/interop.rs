@@ -4,6 +4,11 @@
 //! `WIDEFIELD_PYTHON`; without it the tests say so and pass.
 #![cfg(feature = "hdf5")]
 
+#[cfg(feature = "swift")]
+#[path = "services/direct.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod direct;
+
 use std::path::Path;
 use std::process::Command;
 
@@ -34,6 +39,28 @@ fn python(script: &str, folder: &Path) -> Option<String> {
 
 fn place(folder: &tempfile::TempDir) -> Place {
     Place::open(folder.path().to_str().unwrap()).unwrap()
+}
+
+/// The files of `folder` in places of other kinds: in memory, and in Swift if a server is there.
+fn copies(folder: &Path) -> Vec<Place> {
+    let mut places = vec![Place::open("memory://").unwrap()];
+    #[cfg(feature = "swift")]
+    match direct::v1() {
+        Some(credentials) => {
+            let name = format!("widefield-interop-{}", std::process::id());
+            let swift = widefield_storage::swift::Swift::new(&name, credentials).unwrap();
+            places.push(Place::of_swift(&swift, "theirs").unwrap());
+        }
+        None => eprintln!("SKIPPED in Swift: no server, see tests/services"),
+    }
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        for place in &places {
+            place.put(name, std::fs::read(&path).unwrap()).unwrap();
+        }
+    }
+    places
 }
 
 #[test]
@@ -120,6 +147,17 @@ fn we_read_h5py() {
     if python("write_theirs.py", folder.path()).is_none() {
         return;
     }
+    assert_read_h5py(&place);
+    for copy in copies(folder.path()) {
+        assert_read_h5py(&copy);
+        for entry in copy.list("").unwrap() {
+            copy.remove(&entry.name).unwrap();
+        }
+    }
+}
+
+/// What h5py wrote, like MATLAB behind a block of 512 bytes.
+fn assert_read_h5py(place: &Place) {
     for file in ["old.h5", "new.h5"] {
         let read = |dataset: &str| place.read_hdf5(file, dataset);
         for storage in ["contiguous", "gzip", "shuffle"] {
@@ -142,6 +180,14 @@ fn we_read_h5py() {
         assert_eq!(read("text").unwrap_err().kind(), ErrorKind::Invalid);
         assert_eq!(read("contiguous").unwrap_err().kind(), ErrorKind::Invalid);
         assert_eq!(read("missing").unwrap_err().kind(), ErrorKind::Invalid);
+
+        let open = place.open_hdf5(file).unwrap();
+        for storage in ["contiguous", "gzip", "shuffle"] {
+            let dataset = open.dataset(&format!("/{storage}/f8")).unwrap();
+            let part = dataset.read(&[(1, 3), (0, 2), (4, 5)]).unwrap();
+            let all = expected("f8");
+            assert_eq!(part, all.slice(ndarray::s![1..3, 0..2, 4..5]).into_dyn());
+        }
 
         let found = read("contiguous/f4").unwrap();
         let expected = [

@@ -10,7 +10,7 @@ use ndarray::{ArrayD, IxDyn};
 use super::{Attribute, failure};
 use crate::limits;
 use crate::temporary::Temporary;
-use crate::{Error, Place, ReadLimits};
+use crate::{Ahead, Error, Place, ReadLimits};
 
 /// A dataset with its attributes.
 #[derive(Clone, Debug, PartialEq)]
@@ -138,12 +138,10 @@ impl Place {
         }
         let failed = |error| Error::io(&object, "copying to a temporary file", error);
         let (temporary, mut file) = Temporary::create_in(&std::env::temp_dir()).map_err(failed)?;
-        let mut from = 0;
-        while from < entry.bytes {
-            let to = entry.bytes.min(from + PIECE);
-            let piece = self.read_range(name, from..to)?;
-            file.write_all(&piece).map_err(failed)?;
-            from = to;
+        let starts = (0..entry.bytes.div_ceil(PIECE)).map(|piece| piece * PIECE);
+        let pieces = starts.map(|start| start..(start + PIECE).min(entry.bytes));
+        for piece in self.fetch_version(name, &entry, pieces.collect(), Ahead::default())? {
+            file.write_all(&piece?).map_err(failed)?;
         }
         drop(file);
         let path = temporary.path().to_path_buf();

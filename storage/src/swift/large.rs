@@ -12,12 +12,12 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{Attributes, MultipartUpload, PutPayload, PutResult, UploadPart};
 use reqwest::Method;
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 
 use super::client::Call;
 use super::failure::Failure;
-use super::objects::{attributes, copy_plain, head, put_payload, value};
+use super::objects::{attributes, copy_plain, head, put_payload};
 use super::{Inner, delete, listing, names};
 use crate::name::OURS;
 use crate::temporary;
@@ -142,12 +142,12 @@ pub(super) async fn copy(
         .await;
     let result = match copied {
         Ok(_) => upload.write_manifest(source.0.len()).await.map(drop),
-        Err(failure) => Err(failure),
+        Err(failure) => Err((failure, false)),
     };
-    if result.is_err() {
+    if matches!(result, Err((_, false))) {
         drop_segments(inner, upload.places()).await;
     }
-    result
+    result.map_err(|(failure, _)| failure)
 }
 
 /// A large object while it is written.
@@ -213,13 +213,15 @@ impl Upload {
         Ok(())
     }
 
-    /// Makes the segments `0..count` the object; returns its tag.
-    async fn write_manifest(&self, count: usize) -> Result<Option<String>, Failure> {
+    /// Makes the segments `0..count` the object; returns its tag. The error comes with the doubt whether they are
+    /// the object all the same, and must stay.
+    async fn write_manifest(&self, count: usize) -> Result<Option<String>, (Failure, bool)> {
+        let certain = |failure| (failure, false);
         let limit = self.inner.client.limits().await.max_segments;
         if count > limit {
-            return Err(Failure::Answer(format!(
+            return Err(certain(Failure::Answer(format!(
                 "{count} parts, the cluster's limit for a large object is {limit}: larger parts are needed"
-            )));
+            ))));
         }
         let container = self.inner.segment_container();
         let rows: Option<Vec<Value>> = {
@@ -232,13 +234,13 @@ impl Upload {
                 })
                 .collect()
         };
-        let rows = rows.ok_or_else(|| Failure::answer("a part is missing"))?;
+        let rows = rows.ok_or_else(|| certain(Failure::answer("a part is missing")))?;
         let target = format!("{}?multipart-manifest=put", self.inner.target(&self.path));
-        let body = serde_json::to_vec(&rows).map_err(|error| Failure::Answer(error.to_string()))?;
-        let mut call = Call::new(Method::PUT, target).body(body);
+        let mut call = Call::new(Method::PUT, target).body(Value::from(rows).to_string());
         call.headers = self.headers.clone();
         if !call.headers.contains_key("content-type") {
-            call = call.header("content-type", value("application/octet-stream")?);
+            let kind = HeaderValue::from_static("application/octet-stream");
+            call = call.header("content-type", kind);
         }
         let mut sent = self.inner.client.send(&call).await;
         if let Err(refusal) = &sent
@@ -246,10 +248,11 @@ impl Upload {
         {
             let container = names::escape(&self.inner.container);
             let create = Call::new(Method::PUT, format!("/{container}")).body(PutPayload::new());
-            self.inner.client.send(&create).await?;
+            let created = self.inner.client.send(&create).await;
+            created.map_err(|refusal| certain(refusal.failure))?;
             sent = self.inner.client.send(&call).await;
         }
-        let answer = sent?;
+        let answer = sent.map_err(|refusal| (refusal.failure, refusal.doubt))?;
         let tag = answer.response.headers().get("etag");
         Ok(tag.and_then(|tag| tag.to_str().ok()).map(str::to_owned))
     }
@@ -259,6 +262,8 @@ impl Upload {
 pub(super) struct Multipart {
     upload: Arc<Upload>,
     count: usize,
+    /// Completing it failed in a way that leaves open whether it was carried out.
+    in_doubt: bool,
 }
 
 impl Multipart {
@@ -266,6 +271,7 @@ impl Multipart {
         Ok(Multipart {
             upload: Arc::new(Upload::new(inner, path, kept)?),
             count: 0,
+            in_doubt: false,
         })
     }
 }
@@ -304,7 +310,11 @@ impl MultipartUpload for Multipart {
             let put = put_payload(inner, call, PutPayload::new()).await;
             Some(put.map_err(|(failure, _)| told(failure))?)
         } else {
-            self.upload.write_manifest(self.count).await.map_err(told)?
+            let written = self.upload.write_manifest(self.count).await;
+            written.map_err(|(failure, doubt)| {
+                self.in_doubt |= doubt;
+                told(failure)
+            })?
         };
         if let Some(old) = old {
             let mine = self.upload.places();
@@ -322,6 +332,10 @@ impl MultipartUpload for Multipart {
 
     async fn abort(&mut self) -> object_store::Result<()> {
         let Upload { inner, path, .. } = &*self.upload;
+        if self.in_doubt {
+            // Perhaps it is the object by now; if not, a sweep removes it later.
+            return Ok(());
+        }
         let removed = delete::places(inner, &self.upload.places()).await;
         removed.map_err(|failure| failure.at(path.as_ref()))
     }

@@ -23,7 +23,8 @@ def fit(kind):
 
 # Library 1.10, which may be the one that reads them, does not know newer formats.
 for name, libver in [("old", ("earliest", "v110")), ("new", ("v110", "v110"))]:
-    with h5py.File(folder / f"{name}.h5", "w", libver=libver, userblock_size=512) as file:
+    file_path = folder / f"{name}.h5"
+    with h5py.File(file_path, "w", libver=libver, userblock_size=512) as file:
         for kind in TYPES:
             name = kind.replace(">", "big_")
             file.create_dataset(f"contiguous/{name}", data=fit(kind))
@@ -44,6 +45,10 @@ for name, libver in [("old", ("earliest", "v110")), ("new", ("v110", "v110"))]:
         attributes["list"] = np.array([1.0, 2.0])
         attributes["integers"] = np.array([[1, 2], [3, 4]])
         attributes["texts"] = ["left", "out"]
+    # The library leaves this block to others; MATLAB writes into that of its version 7.3.
+    with open(file_path, "r+b") as file:
+        text = b"MATLAB 7.3 MAT-file, Platform: GLNXA64, Created on: Tue Feb 14 10:22:33 2017 HDF5 schema 1.00 ."
+        file.write(text.ljust(116) + bytes(8) + b"\x00\x02IM")
 
 for name, compress in [("plain", False), ("packed", True)]:
     arrays = {kind: fit(kind) for kind in TYPES if not kind.startswith(">")}

@@ -2,7 +2,7 @@
 
 PUT /__fault takes a JSON rule, GET shows it, DELETE forgets it. A rule has `method`, `path` (a
 regular expression on path and query), `count` (default 1, -1 for ever), and what to do: `status`
-with `headers`, `drop` the connection, or `truncate` the body after so many bytes. With `after` the
+with `headers` and a JSON `body`, `drop` the connection, or `truncate` the body after so many bytes. With `after` the
 request is carried out before its answer is lost.
 """
 import json
@@ -48,7 +48,7 @@ class Faults:
             return [b""]
         if "truncate" in rule:
             return self.cut(self.app(env, start), rule["truncate"], stream)
-        body = b"" if env["REQUEST_METHOD"] == "HEAD" else b"fault"
+        body = b"" if env["REQUEST_METHOD"] == "HEAD" else json.dumps(rule.get("body", "fault")).encode()
         headers = list(rule.get("headers", {}).items()) + [("Content-Length", str(len(body)))]
         start("%d Fault" % rule["status"], headers)
         return [body]
