@@ -1,8 +1,6 @@
 //! Order statistics.
 
 use crate::number::{count, index};
-use ndarray::Array1;
-use ndarray_stats::Sort1dExt;
 use std::cmp::Ordering;
 
 /// Percentile (0 to 100) with linear interpolation between order statistics, as `numpy.percentile`; `None`
@@ -13,14 +11,15 @@ use std::cmp::Ordering;
 /// ```
 #[must_use]
 pub fn percentile(values: impl IntoIterator<Item = f64>, percent: f64) -> Option<f64> {
-    let mut values: Array1<Value> = values.into_iter().map(Value).collect();
+    let mut values: Vec<Value> = values.into_iter().map(Value).collect();
     let (low, between) = place(values.len(), percent)?;
-    let Value(lower) = values.get_from_sorted_mut(low);
+    // The selection of `std` is linear also where all values are equal, as in a dark image.
+    let (_, &mut Value(lower), above) = values.select_nth_unstable(low);
     // An exact place needs no neighbour, which may be infinite.
     if between == 0.0 {
         return Some(lower);
     }
-    let Value(upper) = values.get_from_sorted_mut(low + 1);
+    let Value(upper) = *above.iter().min()?;
     Some(lower + (upper - lower) * between)
 }
 
@@ -104,6 +103,13 @@ mod tests {
         assert_eq!(percentile(values, 0.0), Some(10.0));
         assert_eq!(percentile(values, 100.0), Some(50.0));
         assert_eq!(percentile([], 5.0), None);
+    }
+
+    #[test]
+    fn equal_values_take_no_longer() {
+        let values = || (0..2_000_000).map(|i| f64::from(u8::from(i == 17)));
+        assert_eq!(percentile(values(), 99.5), Some(0.0));
+        assert_eq!(percentile(values(), 100.0), Some(1.0));
     }
 
     #[test]
