@@ -3,17 +3,16 @@
 
 mod common;
 
+use common::killing::{Killed, Random, kill_and_resume, tells_times, whole_run, without_times};
 use common::{
     assert_nothing_temporary, files, golden_experiment, record, run, run_experiment, widefield,
 };
-use serde_json::Value;
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// More trials of the golden session, so that a run takes long enough to be hit in every stage.
-fn session(dir: &Path, more: &str) -> PathBuf {
+/// The golden session with more trials, so that a run takes long enough to be hit in every stage.
+fn eight_trials(dir: &Path, more: &str) -> PathBuf {
     let experiment = golden_experiment(dir, more);
     let movie = std::fs::read(dir.join("20170214_102233_1")).expect("movie");
     for trial in 4..9 {
@@ -40,30 +39,9 @@ fn signal(child: &Child, name: &str) {
     assert!(status.expect("kill").success());
 }
 
-/// Numbers that are the same whenever and in how many runs the trials were done.
-fn without_times(mut run: Value) -> Value {
-    for trial in run["trials"].as_array_mut().expect("trials") {
-        trial["seconds"] = Value::Null;
-        trial["input"]["modified"] = Value::Null;
-        trial["input"]["etag"] = Value::Null;
-        assert!(trial["status"] == "ok" || trial["status"] == "skipped");
-        trial["status"] = Value::Null;
-    }
-    let totals = &mut run["totals"];
-    for name in ["ok", "skipped", "seconds", "report_seconds", "ended"] {
-        totals[name] = Value::Null;
-    }
-    run["config"]["data"]["url"] = Value::Null;
-    run["config"]["output"]["url"] = Value::Null;
-    run
-}
-
 /// Everything that a whole run leaves but its record and page, which tell times.
 fn results(dir: &Path) -> Vec<String> {
-    let timed = |name: &String| {
-        name == "run.json" || name == "report.html" || name.starts_with("manifest/")
-    };
-    files(dir).into_iter().filter(|f| !timed(f)).collect()
+    files(dir).into_iter().filter(|f| !tells_times(f)).collect()
 }
 
 fn assert_as_unbroken(dir: &Path, unbroken: &Path, temporary: &Path) {
@@ -78,68 +56,66 @@ fn assert_as_unbroken(dir: &Path, unbroken: &Path, temporary: &Path) {
     assert_eq!(without_times(record(dir)), without_times(record(unbroken)));
 }
 
-/// Evenly distributed from 0 to 1, the same at every run of the test.
-struct Random(u64);
+/// A session in a folder of its own.
+struct Folder<'a> {
+    dir: tempfile::TempDir,
+    experiment: PathBuf,
+    /// Of the system, for the run.
+    temporary: &'a Path,
+    unbroken: &'a Path,
+}
 
-impl Random {
-    fn next(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+impl Killed for Folder<'_> {
+    fn start(&self) -> Child {
+        start(&self.experiment, self.temporary)
+    }
+
+    fn resume(&self) -> u64 {
+        let mut command = widefield();
+        command.arg("run").arg(&self.experiment);
+        let (status, _, stderr) = run(command.env("TMPDIR", self.temporary));
+        assert_eq!(status, 0, "{stderr}");
+        let kept = record(self.dir.path())["totals"]["skipped"].as_u64();
+        kept.expect("a count")
+    }
+
+    fn assert_as_unbroken(&self) {
+        assert_as_unbroken(self.dir.path(), self.unbroken, self.temporary);
     }
 }
 
 /// Kills a run `moments` times, each in a session of its own, and resumes each.
-fn kill_and_resume(more: &str, moments: usize, seed: u64) {
+fn kill_sessions(more: &str, moments: usize, seed: u64) {
     let unbroken = tempfile::tempdir().expect("folder");
-    let experiment = session(unbroken.path(), more);
+    let experiment = eight_trials(unbroken.path(), more);
     let temporary = tempfile::tempdir().expect("folder");
-    let began = Instant::now();
-    let whole = start(&experiment, temporary.path()).wait().expect("wait");
-    let whole_s = began.elapsed().as_secs_f64();
-    assert!(whole.success());
-
-    let mut random = Random(seed);
-    let mut killed = 0;
-    let mut finished_before = 0;
-    for _ in 0..moments {
+    let whole_s = whole_run(start(&experiment, temporary.path()));
+    kill_and_resume(moments, seed, whole_s, || {
         let dir = tempfile::tempdir().expect("folder");
-        let experiment = session(dir.path(), more);
-        let mut child = start(&experiment, temporary.path());
-        std::thread::sleep(Duration::from_secs_f64(whole_s * random.next()));
-        child.kill().expect("kill");
-        killed += usize::from(child.wait().expect("wait").signal() == Some(9));
-        let (status, _, stderr) = run(widefield()
-            .arg("run")
-            .arg(&experiment)
-            .env("TMPDIR", temporary.path()));
-        assert_eq!(status, 0, "{stderr}");
-        let kept = record(dir.path())["totals"]["skipped"].as_u64();
-        finished_before += kept.expect("a count");
-        assert_as_unbroken(dir.path(), unbroken.path(), temporary.path());
-    }
-    // Otherwise the moments were not those of a run at work.
-    assert!(killed >= moments / 2, "{killed} of {moments} were killed");
-    assert!(finished_before > 0, "nothing was ever kept");
+        Folder {
+            experiment: eight_trials(dir.path(), more),
+            dir,
+            temporary: temporary.path(),
+            unbroken: unbroken.path(),
+        }
+    });
 }
 
 #[test]
 fn killed_at_any_moment_and_resumed_a_session_is_as_if_unbroken() {
-    kill_and_resume("", 20, 1);
+    kill_sessions("", 20, 1);
 }
 
 #[test]
 fn killed_in_either_round_a_session_decides_as_if_unbroken() {
     let more = "scope = \"session\"\n";
-    kill_and_resume(more, 10, 2);
+    kill_sessions(more, 10, 2);
 }
 
 #[test]
 fn killed_while_replacing_nothing_old_passes_for_new() {
     let unbroken = tempfile::tempdir().expect("folder");
-    let experiment = session(unbroken.path(), "");
+    let experiment = eight_trials(unbroken.path(), "");
     let other = [
         "--set",
         "output.compression=0",
@@ -152,7 +128,7 @@ fn killed_while_replacing_nothing_old_passes_for_new() {
     let mut random = Random(3);
     for _ in 0..5 {
         let dir = tempfile::tempdir().expect("folder");
-        let experiment = session(dir.path(), "");
+        let experiment = eight_trials(dir.path(), "");
         // Without compression outputs have the same size whatever the parameters.
         let first = run_experiment(&experiment, &["--set", "output.compression=0"]);
         assert_eq!(first.0, 0, "{}", first.2);
@@ -177,7 +153,7 @@ fn killed_while_replacing_nothing_old_passes_for_new() {
 #[test]
 fn the_place_of_a_killed_first_run_belongs_to_its_session() {
     let dir = tempfile::tempdir().expect("folder");
-    let experiment = session(dir.path(), "");
+    let experiment = eight_trials(dir.path(), "");
     let (status, _, _) = run_experiment(&experiment, &[]);
     assert_eq!(status, 0);
     // What a first run leaves that is killed before its end.
@@ -200,11 +176,11 @@ fn the_place_of_a_killed_first_run_belongs_to_its_session() {
 fn one_interrupt_abandons_in_order_and_a_second_one_stops_at_once() {
     for times in [1, 2] {
         let unbroken = tempfile::tempdir().expect("folder");
-        let experiment = session(unbroken.path(), "");
+        let experiment = eight_trials(unbroken.path(), "");
         assert_eq!(run_experiment(&experiment, &[]).0, 0);
         let dir = tempfile::tempdir().expect("folder");
         let temporary = tempfile::tempdir().expect("folder");
-        let experiment = session(dir.path(), "");
+        let experiment = eight_trials(dir.path(), "");
         let mut child = start(&experiment, temporary.path());
         let manifest = dir.path().join("manifest");
         assert!(

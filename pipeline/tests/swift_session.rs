@@ -2,33 +2,34 @@
 //!
 //! These tests need the servers that `storage/tests/services/swift-up` starts; without the variables that it prints
 //! they skip, and say so.
-#![cfg(all(feature = "swift", feature = "cloud"))]
+#![cfg(all(unix, feature = "swift", feature = "cloud"))]
 
 mod common;
+#[path = "../../storage/tests/services/direct.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod direct;
 
+use common::killing::{Killed, kill_and_resume, tells_times, whole_run, without_times};
 use common::{files, golden_experiment, widefield};
+use direct::{Fault, flush_tokens, variable};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use widefield_pipeline::recording::Recording;
 use widefield_storage::Place;
 use widefield_storage::swift::{Credentials, Swift};
-
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
 
 /// The servers and their faults are one set: one test at a time. Nothing if no server is there.
 fn server() -> Option<MutexGuard<'static, ()>> {
     static TURN: Mutex<()> = Mutex::new(());
-    if variable("SWIFT_AUTH_V1_URL").is_none() {
-        eprintln!("SKIPPED: no Swift; eval \"$(storage/tests/services/swift-up)\" starts one");
-        return None;
-    }
+    direct::v1()?;
     Some(TURN.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
@@ -42,10 +43,9 @@ enum Kind {
 /// The variables by which the command logs in.
 fn credentials(kind: Kind) -> Vec<(String, String)> {
     let renamed = |pairs: &[(&str, &str)]| {
-        let get = |name: &str| variable(name).expect("the server is there");
         pairs
             .iter()
-            .map(|(name, from)| ((*name).to_owned(), get(from)))
+            .map(|(name, from)| ((*name).to_owned(), direct::printed(from)))
             .collect::<Vec<_>>()
     };
     match kind {
@@ -68,6 +68,19 @@ fn credentials(kind: Kind) -> Vec<(String, String)> {
             found
         }
     }
+}
+
+/// The command under test, which finds these variables for its login and no others.
+fn widefield_as(credentials: Vec<(String, String)>) -> Command {
+    let mut command = widefield();
+    for (name, _) in std::env::vars() {
+        let starts = ["OS_", "ST_", "AWS_", "S3_", "SWIFT_"];
+        if starts.iter().any(|start| name.starts_with(start)) {
+            command.env_remove(name);
+        }
+    }
+    command.envs(credentials);
+    command
 }
 
 /// A container with the raw files of the golden session in `raw`; results go to `out`.
@@ -107,17 +120,8 @@ impl Session {
     fn command(&self, more: &[&str]) -> Command {
         let scheme = if self.kind == Kind::S3 { "s3" } else { "swift" };
         let url = format!("{scheme}://{}", self.swift.container());
-        let mut command = widefield();
-        for (name, _) in std::env::vars() {
-            if ["OS_", "ST_", "AWS_", "S3_", "SWIFT_"]
-                .iter()
-                .any(|start| name.starts_with(start))
-            {
-                command.env_remove(name);
-            }
-        }
+        let mut command = widefield_as(credentials(self.kind));
         command
-            .envs(credentials(self.kind))
             .arg("run")
             .arg(&self.experiment)
             .args(["--set", &format!("data.url={url}/raw")])
@@ -140,47 +144,76 @@ impl Session {
         (output.status.code().expect("no signal"), text.into_owned())
     }
 
-    /// Every object of the container, by name.
-    fn objects(&self, place: &str) -> BTreeMap<String, Vec<u8>> {
-        use futures::TryStreamExt;
+    /// The objects below `folder`, by name.
+    fn objects(&self, folder: &str) -> BTreeMap<String, Vec<u8>> {
         let top = Place::of_swift(&self.swift, "").expect("place");
-        let (store, _) = top.object_store().expect("store");
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("runtime");
-        let names: Vec<String> = runtime.block_on(async {
-            let rows = store.list(None).map_ok(|meta| meta.location.to_string());
-            rows.try_collect().await.expect("listing")
-        });
+        let named = |name: String| {
+            let short = name.strip_prefix(&format!("{folder}/"))?.to_owned();
+            Some((short, top.read(&name).expect("read").to_vec()))
+        };
+        names(&self.swift).into_iter().filter_map(named).collect()
+    }
+
+    /// Names of the segments of results that are large objects.
+    fn segments(&self) -> Vec<String> {
+        let name = format!("{}_segments", self.swift.container());
+        let login = direct::v1().expect("the server is there");
+        let mut names = names(&Swift::new(&name, login).expect("client"));
+        names.retain(|name| name.starts_with("out/"));
         names
-            .into_iter()
-            .filter_map(|name| {
-                let short = name.strip_prefix(&format!("{place}/"))?.to_owned();
-                Some((short, top.read(&name).expect("read").to_vec()))
-            })
-            .collect()
     }
 
     fn outcome(&self) -> Outcome {
         Outcome::new(self.objects("out"))
     }
 
+    /// Names of the results.
+    fn results(&self) -> Vec<String> {
+        let mut names = names(&self.swift);
+        names.retain(|name| name.starts_with("out/"));
+        names
+    }
+
     fn remove_results(&self) {
-        let out = Place::of_swift(&self.swift, "out").expect("place");
-        for name in self.objects("out").keys() {
-            out.remove(name).expect("remove");
+        let top = Place::of_swift(&self.swift, "").expect("place");
+        for name in self.results() {
+            top.remove(&name).expect("remove");
         }
     }
+
+    /// Waits a while for `settled`, since listings may lag behind what is there.
+    fn wait_until(settled: impl Fn() -> bool) {
+        let start = Instant::now();
+        while !settled() && start.elapsed() < Duration::from_secs(30) {
+            std::thread::sleep(Duration::from_millis(300));
+        }
+    }
+}
+
+/// Names of everything in a container.
+fn names(swift: &Swift) -> Vec<String> {
+    use futures::TryStreamExt;
+    use object_store::ObjectStore;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("runtime");
+    runtime.block_on(async {
+        let rows = swift.list(None).map_ok(|meta| meta.location.to_string());
+        match rows.try_collect().await {
+            Err(object_store::Error::NotFound { .. }) => Vec::new(),
+            names => names.expect("listing"),
+        }
+    })
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
         let top = Place::of_swift(&self.swift, "").expect("place");
-        for place in ["raw", "out"] {
-            for name in self.objects(place).keys() {
-                top.remove(&format!("{place}/{name}")).expect("remove");
-            }
+        for name in names(&self.swift) {
+            // Second failures would hide the first.
+            let removed = top.remove(&name);
+            assert!(removed.is_ok() || std::thread::panicking(), "{removed:?}");
         }
     }
 }
@@ -202,6 +235,7 @@ fn assert_no_secret(text: &str) {
 struct Outcome {
     outputs: BTreeMap<String, Vec<u8>>,
     record: Value,
+    page: String,
     /// Names of all objects.
     names: Vec<String>,
 }
@@ -215,25 +249,15 @@ impl Outcome {
             }
         }
         let record = objects.get("run.json").expect("run.json");
-        let mut record: Value = serde_json::from_slice(record).expect("JSON");
-        for key in ["seconds", "report_seconds", "ended", "skipped", "ok"] {
-            record["totals"][key] = Value::Null;
-        }
-        for trial in record["trials"].as_array_mut().expect("trials") {
-            for key in ["seconds", "input", "status"] {
-                trial[key] = Value::Null;
-            }
-        }
-        record["config"]["output"]["url"] = Value::Null;
-        record["config"]["data"]["url"] = Value::Null;
+        let record: Value = serde_json::from_slice(record).expect("JSON");
+        let page = objects.get("report.html").expect("report.html").clone();
+        let page = timeless(&String::from_utf8(page).expect("UTF-8"), &record);
         let names = objects.keys().cloned().collect();
-        let tells_times = |name: &String| {
-            name == "run.json" || name == "report.html" || name.starts_with("manifest/")
-        };
         let outputs = objects.into_iter().filter(|(name, _)| !tells_times(name));
         Outcome {
             outputs: outputs.collect(),
-            record,
+            record: without_times(record),
+            page,
             names,
         }
     }
@@ -243,8 +267,12 @@ impl Outcome {
         let folder = tempfile::tempdir().expect("folder");
         let experiment = golden_experiment(folder.path(), "");
         let out = folder.path().join("out");
-        let set = format!("output.url={}", out.display());
-        let (status, _, stderr) = common::run_experiment(&experiment, &["--set", &set]);
+        let places = [
+            format!("data.url={}", folder.path().display()),
+            format!("output.url={}", out.display()),
+        ];
+        let set = ["--set", &places[0], "--set", &places[1]];
+        let (status, _, stderr) = common::run_experiment(&experiment, &set);
         assert_eq!(status, 0, "{stderr}");
         let read = |name: String| {
             let bytes = std::fs::read(out.join(&name)).expect("read");
@@ -259,7 +287,35 @@ impl Outcome {
             assert!(other.outputs[name] == *bytes, "{case}: {name} differs");
         }
         assert_eq!(self.record, other.record, "{case}: another record");
+        let lines = self.page.lines().zip(other.page.lines());
+        for (one, other) in lines {
+            assert_eq!(one, other, "{case}: another report");
+        }
+        assert_eq!(self.page.len(), other.page.len(), "{case}: another report");
     }
+}
+
+/// The report without what `record` says of times and places, and of which run did what.
+fn timeless(page: &str, record: &Value) -> String {
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    let ended = text(&record["totals"]["ended"]);
+    let mut page = page
+        .replace(&text(&record["config"]["output"]["url"]), "OUTPUT")
+        .replace(&text(&record["config"]["data"]["url"]), "DATA")
+        .replace(&ended.replace('T', " ").replace('Z', ""), "ENDED")
+        .replace(&ended, "ENDED")
+        .replace(">kept<", ">done<");
+    let seconds = record["totals"]["seconds"].as_f64().expect("seconds");
+    page = page.replace(&format!(" in {seconds:.1} s."), " in TIME.");
+    let skipped = &record["totals"]["skipped"];
+    page = page.replace(&format!(" ({skipped} by an earlier run)"), "");
+    for trial in record["trials"].as_array().expect("trials") {
+        let stages = trial["seconds"].as_object().expect("stages").values();
+        let seconds: f64 = stages.map(|s| s.as_f64().expect("seconds")).sum();
+        // At the end of the trial's row.
+        page = page.replace(&format!(">{seconds:.2}</td></tr>"), ">TIME</td></tr>");
+    }
+    page
 }
 
 #[test]
@@ -275,28 +331,10 @@ fn stores_and_folders_hold_the_same() {
     }
 }
 
-/// Sets or asks for the rule of the proxy of version 1.
-fn rule(method: &str, body: &str) -> String {
-    let url = variable("SWIFT_FAULT_URL").expect("the server is there");
-    let rest = url.strip_prefix("http://").expect("http");
-    let (host, path) = rest.split_once('/').expect("path");
-    let mut stream = TcpStream::connect(host).expect("proxy");
-    write!(
-        stream,
-        "{method} /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .expect("request");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("answer");
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    answer
-}
-
 /// Waits until the proxy has applied its rule: the run is in the middle of its work.
-fn wait_for_rule() {
+fn wait_for(rule: &Fault) {
     let start = Instant::now();
-    while rule("GET", "").contains("\"hits\": 0") {
+    while rule.hits() == 0 {
         assert!(start.elapsed() < Duration::from_secs(60), "never applied");
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -311,14 +349,6 @@ fn servers(script: &str, argument: &[&str]) {
     let output = Command::new(path).args(argument).output().expect("script");
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}");
-}
-
-fn flush_tokens() {
-    let memcached = variable("SWIFT_MEMCACHED").expect("the server is there");
-    let mut stream = TcpStream::connect(memcached).expect("memcached");
-    stream.write_all(b"flush_all\r\n").expect("flush");
-    let mut answer = [0; 4];
-    stream.read_exact(&mut answer).expect("answer");
 }
 
 #[test]
@@ -342,9 +372,9 @@ fn passing_faults_change_nothing() {
     }
     cases.push(format!("{{{get}, \"truncate\": 1000, \"count\": 4}}"));
     for case in cases {
-        rule("PUT", &case);
-        let (status, text) = session.run(&[], wait_for_rule);
-        rule("DELETE", "");
+        let rule = Fault::set(&case);
+        let (status, text) = session.run(&[], || wait_for(&rule));
+        drop(rule);
         assert_eq!(status, 0, "{case}\n{text}");
         expected.assert_same(&session.outcome(), &case);
         session.remove_results();
@@ -355,48 +385,48 @@ fn passing_faults_change_nothing() {
 const PAUSE: &str = r#"{"method": "PUT", "path": "/out/(mov|dff|mat)_out/[^.]", "status": 503,
     "headers": {"Retry-After": "2"}}"#;
 
-/// A case of an outage, and what happens in it while the session runs.
-type Happening = (&'static str, Box<dyn Fn()>);
+/// Stops one of the servers for a while.
+fn outage(server: &str) {
+    servers("swift-down", &[server]);
+    std::thread::sleep(Duration::from_secs(3));
+    servers("swift-up", &[]);
+}
 
 #[test]
 fn servers_that_come_back_change_nothing() {
     let Some(_turn) = server() else { return };
     let expected = Outcome::of_folder();
     let session = Session::new(Kind::V1, "outages");
-    let outage = |server: &'static str| {
-        move || {
-            wait_for_rule();
-            servers("swift-down", &[server]);
-            std::thread::sleep(Duration::from_secs(3));
-            servers("swift-up", &[]);
-        }
-    };
-    let revoked = || {
-        wait_for_rule();
-        flush_tokens();
-    };
-    // Without the container server objects are stored and do not appear in listings for a while.
-    let cases: [Happening; 3] = [
-        ("token revoked", Box::new(revoked)),
-        ("object server", Box::new(outage("object"))),
-        ("listing lags", Box::new(outage("container"))),
-    ];
-    for (case, happens) in cases {
-        rule("PUT", PAUSE);
-        let (status, text) = session.run(&[], happens);
-        rule("DELETE", "");
+    let during = |case: &str, happens: &dyn Fn()| {
+        let pause = Fault::set(PAUSE);
+        let (status, text) = session.run(&[], || {
+            wait_for(&pause);
+            happens();
+        });
         assert_eq!(status, 0, "{case}\n{text}");
-        // What an earlier run stored is known, listed or not.
+    };
+    let resume = || {
         let (status, text) = session.run(&["--existing", "resume"], || ());
-        assert_eq!(status, 0, "{case}\n{text}");
-        std::thread::sleep(Duration::from_secs(if case == "listing lags" {
-            8
-        } else {
-            0
-        }));
-        expected.assert_same(&session.outcome(), case);
-        session.remove_results();
-    }
+        assert_eq!(status, 0, "{text}");
+        text
+    };
+    during("token revoked", &flush_tokens);
+    expected.assert_same(&session.outcome(), "token revoked");
+    session.remove_results();
+    during("object server", &|| outage("object"));
+    expected.assert_same(&session.outcome(), "object server");
+    let text = resume();
+    assert!(
+        text.contains("3 trials are finished and unchanged, 0"),
+        "{text}"
+    );
+    session.remove_results();
+    // Without the container server objects are stored, and do not appear in listings for a while.
+    during("listing lags", &|| outage("container"));
+    // What is not listed yet is done again, over what is there.
+    resume();
+    Session::wait_until(|| session.results().len() == expected.names.len());
+    expected.assert_same(&session.outcome(), "listing lags");
 }
 
 #[test]
@@ -404,10 +434,10 @@ fn a_store_that_stays_away_is_told_and_resume_completes() {
     let Some(_turn) = server() else { return };
     let expected = Outcome::of_folder();
     let session = Session::new(Kind::V1, "away");
-    rule("PUT", PAUSE);
+    let pause = Fault::set(PAUSE);
     let start = Instant::now();
     let (status, text) = session.run(&[], || {
-        wait_for_rule();
+        wait_for(&pause);
         servers("swift-down", &["proxy-v1"]);
     });
     eprintln!(
@@ -421,4 +451,271 @@ fn a_store_that_stays_away_is_told_and_resume_completes() {
     let (status, text) = session.run(&["--existing", "resume"], || ());
     assert_eq!(status, 0, "{text}");
     expected.assert_same(&session.outcome(), "after resume");
+}
+
+/// A session in the store whose results were removed.
+struct InStore<'a> {
+    session: &'a Session,
+    expected: &'a Outcome,
+    /// Of the system, for the run.
+    temporary: &'a Path,
+}
+
+impl InStore<'_> {
+    fn command(&self) -> Command {
+        let mut command = self.session.command(&["--jobs", "2"]);
+        command.env("TMPDIR", self.temporary);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    }
+}
+
+impl Killed for InStore<'_> {
+    fn start(&self) -> Child {
+        self.command().spawn().expect("the command starts")
+    }
+
+    fn resume(&self) -> u64 {
+        let output = self.command().stderr(Stdio::piped()).output();
+        let output = output.expect("the command starts");
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{text}");
+        let out = Place::of_swift(&self.session.swift, "out").expect("place");
+        let record = out.read("run.json").expect("run.json");
+        let record: Value = serde_json::from_slice(&record).expect("JSON");
+        record["totals"]["skipped"].as_u64().expect("a count")
+    }
+
+    fn assert_as_unbroken(&self) {
+        let names = &self.expected.names;
+        Session::wait_until(|| self.session.results().len() == names.len());
+        let objects = self.session.objects("out");
+        let parts = parts_of(&objects);
+        let outcome = Outcome::new(objects);
+        self.expected.assert_same(&outcome, "killed and resumed");
+        Session::wait_until(|| self.session.segments().len() == parts);
+        let segments = self.session.segments();
+        assert_eq!(segments.len(), parts, "{segments:#?}");
+        assert_eq!(files(self.temporary), [""; 0]);
+    }
+}
+
+/// What the cluster says that it takes in one put.
+const LARGEST_PUT: u64 = 40_000;
+
+/// How many segments these objects have then.
+fn parts_of(objects: &BTreeMap<String, Vec<u8>>) -> usize {
+    let lengths = objects.values().map(|bytes| bytes.len() as u64);
+    let parts = lengths.filter(|length| *length > LARGEST_PUT);
+    let parts: u64 = parts.map(|length| length.div_ceil(LARGEST_PUT)).sum();
+    usize::try_from(parts).expect("few")
+}
+
+#[test]
+fn killed_at_any_moment_and_resumed_a_session_in_a_store_is_as_if_unbroken() {
+    let Some(_turn) = server() else { return };
+    let expected = Outcome::of_folder();
+    let session = Session::new(Kind::V1, "killed");
+    let temporary = tempfile::tempdir().expect("folder");
+    // Most results go in parts, so that uploads of several requests are hit.
+    let limit = Fault::largest_put(LARGEST_PUT);
+    let fresh = || {
+        session.remove_results();
+        InStore {
+            session: &session,
+            expected: &expected,
+            temporary: temporary.path(),
+        }
+    };
+    let unbroken = fresh();
+    let whole_s = whole_run(unbroken.start());
+    unbroken.assert_as_unbroken();
+    assert!(parts_of(&expected.outputs) >= 20, "most are in parts");
+    kill_and_resume(20, 4, whole_s, fresh);
+    assert!(limit.hits() >= 20, "runs ask for the limits");
+    session.remove_results();
+    Session::wait_until(|| session.segments().is_empty());
+    assert_eq!(session.segments(), [""; 0]);
+}
+
+/// Passes connections on to a server, and counts what comes back from it.
+struct Counted {
+    host: String,
+    bytes: Arc<AtomicU64>,
+}
+
+impl Counted {
+    fn before(server: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("port");
+        let host = listener.local_addr().expect("address").to_string();
+        let (server, bytes) = (server.to_owned(), Arc::new(AtomicU64::new(0)));
+        let total = Arc::clone(&bytes);
+        std::thread::spawn(move || {
+            for mut client in listener.incoming().flatten() {
+                let mut server = TcpStream::connect(&server).expect("server");
+                let mut there = server.try_clone().expect("socket");
+                let mut from = client.try_clone().expect("socket");
+                let total = Arc::clone(&total);
+                std::thread::spawn(move || std::io::copy(&mut from, &mut there));
+                std::thread::spawn(move || {
+                    let mut buffer = [0; 1 << 16];
+                    // Whatever ends a connection ends the other one too.
+                    while let Ok(length @ 1..) = server.read(&mut buffer) {
+                        total.fetch_add(length as u64, Ordering::Relaxed);
+                        if client.write_all(&buffer[..length]).is_err() {
+                            break;
+                        }
+                    }
+                    let _ = client.shutdown(std::net::Shutdown::Both);
+                });
+            }
+        });
+        Counted { host, bytes }
+    }
+
+    /// What came while `operation` ran, and how long that took.
+    fn during<T>(&self, operation: impl FnOnce() -> T) -> (T, u64, f64) {
+        let (start, before) = (Instant::now(), self.bytes.load(Ordering::Relaxed));
+        let result = operation();
+        let seconds = start.elapsed().as_secs_f64();
+        (result, self.bytes.load(Ordering::Relaxed) - before, seconds)
+    }
+}
+
+/// A file that takes no space where zeros are written.
+struct Sparse(std::fs::File);
+
+impl Write for Sparse {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let piece = &bytes[..bytes.len().min(1 << 16)];
+        if piece.iter().all(|byte| *byte == 0) {
+            let length = i64::try_from(piece.len()).expect("small");
+            return self.0.seek(SeekFrom::Current(length)).map(|_| piece.len());
+        }
+        self.0.write(piece)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl Seek for Sparse {
+    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+        self.0.seek(to)
+    }
+}
+
+/// A movie of 480 equal frames of 2 MiB, 1 GB, as a large object of which each frame is the same segment.
+fn put_large_movie(place: &Place, container: &str, folder: &Path) -> u64 {
+    use std::os::unix::fs::FileExt;
+    const FRAMES: u32 = 480;
+    let path = folder.join("movie");
+    let file = std::fs::File::create_new(&path).expect("create");
+    let spec = dcimg::write::Spec::packed(1024, 1024);
+    let mut writer = dcimg::write::Writer::new(Sparse(file), &spec).expect("writer");
+    let mut frame = ndarray::Array2::zeros((1024, 1024));
+    frame[[17, 23]] = 1234_u16;
+    for _ in 0..FRAMES {
+        writer
+            .push(frame.view(), dcimg::Stamp::default())
+            .expect("frame");
+    }
+    writer.finish().expect("finish");
+
+    let movie = Recording::open_url(path.to_str().expect("UTF-8")).expect("movie");
+    let starts = |k| movie.layout().frame_ranges(k..k + 1).expect("frame")[0].start;
+    let (first, second) = (starts(0), starts(1));
+    let last = first + u64::from(FRAMES) * (second - first);
+    let file = std::fs::File::open(&path).expect("open");
+    let size = file.metadata().expect("size").len();
+    let mut rows = Vec::new();
+    for (name, range, times) in [
+        ("header", 0..first, 1),
+        ("frame", first..second, FRAMES),
+        ("footer", last..size, 1),
+    ] {
+        let mut bytes = vec![0; usize::try_from(range.end - range.start).expect("small")];
+        file.read_exact_at(&mut bytes, range.start).expect("read");
+        let name = format!("parts/{name}");
+        place.put(&name, bytes).expect("put");
+        let row = serde_json::json!({"path": format!("/{container}/{name}")});
+        rows.extend((0..times).map(|_| row.clone()));
+    }
+    let manifest = Value::from(rows).to_string();
+    let target = format!("{container}/movie?multipart-manifest=put");
+    let answer = direct::raw("PUT", &target, "", &manifest);
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    std::fs::remove_file(&path).expect("remove");
+    size
+}
+
+#[test]
+fn the_first_frame_of_a_large_movie_comes_at_once() {
+    let Some(_turn) = server() else { return };
+    let folder = tempfile::tempdir().expect("folder");
+    let url = direct::printed("SWIFT_AUTH_V1_URL");
+    let host = url.split('/').nth(2).expect("host");
+    let counted = Counted::before(host);
+    // The server calls its storage by the address at which it is asked.
+    let mut login = credentials(Kind::V1);
+    login[0].1 = url.replace(host, &counted.host);
+    let swift = |login: &[(String, String)], container: &str| {
+        let login = Credentials::from_variables(|name| {
+            let found = login.iter().find(|(known, _)| known == name);
+            found.map(|(_, value)| value.clone())
+        });
+        Swift::new(container, login.expect("credentials")).expect("client")
+    };
+    let container = format!("widefield-first-{}", std::process::id());
+    let place = Place::of_swift(&swift(&login, &container), "").expect("place");
+    let size = put_large_movie(&place, &container, folder.path());
+    assert!(size > 1_000_000_000);
+
+    // Its own client, which logs in first.
+    let place = Place::of_swift(&swift(&login, &container), "").expect("place");
+    let (frame, read, seconds) = counted.during(|| {
+        let movie = Recording::open(&place, "movie").expect("movie");
+        movie.frame(0).expect("frame")
+    });
+    assert_eq!(
+        (frame[[17, 23]], frame[[17, 24]], frame.dim()),
+        (1234, 0, (1024, 1024))
+    );
+    let check = |what: &str, read: u64, seconds: f64| {
+        let percent = 100.0 * read as f64 / size as f64;
+        eprintln!("{what}: {percent:.2} % of {size} bytes in {seconds:.2} s");
+        assert!(read > 0, "nothing passed the counter");
+        assert!(percent < 1.0, "{what} read {read} bytes");
+        // A second where nothing else runs, as the measurement says; here others run too.
+        assert!(seconds < 20.0, "{what} took {seconds} s");
+    };
+    check("first frame", read, seconds);
+
+    let url = format!("swift://{container}/movie");
+    let picture = folder.path().join("x.png");
+    for arguments in [
+        vec!["inspect", &url],
+        vec![
+            "view",
+            &url,
+            "--frame",
+            "0",
+            "-o",
+            picture.to_str().expect("UTF-8"),
+        ],
+    ] {
+        let mut command = widefield_as(login.clone());
+        command.args(&arguments);
+        let ((status, _, stderr), read, seconds) = counted.during(|| common::run(&mut command));
+        assert_eq!(status, 0, "{stderr}");
+        check(arguments[0], read, seconds);
+    }
+    assert!(picture.exists());
+    // The manifest alone: as one object its segments would be removed as often as it names them.
+    let answer = direct::raw("DELETE", &format!("{container}/movie"), "", "");
+    assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+    for name in ["header", "frame", "footer"] {
+        place.remove(&format!("parts/{name}")).expect("remove");
+    }
 }

@@ -401,7 +401,8 @@ impl Objects for Store {
 
     fn check_writable(&self, folder: &str) -> Result<(), Error> {
         let slash = if folder.is_empty() { "" } else { "/" };
-        let probe = format!("{folder}{slash}{OURS}probe-{}", std::process::id());
+        // One name for all: what a process leaves that dies here is removed by the next one that tries.
+        let probe = format!("{folder}{slash}{OURS}probe");
         self.put(&probe, Bytes::from_static(b"probe"))?;
         self.remove(&probe)
     }

@@ -3,6 +3,8 @@
 
 #[cfg(target_os = "linux")]
 pub(crate) mod clusters;
+#[cfg(unix)]
+pub(crate) mod killing;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
