@@ -24,7 +24,7 @@ pub struct Experiment {
 }
 
 impl Experiment {
-    /// Reads `experiment.toml`.
+    /// Reads an `experiment.toml`; of a folder, the one in it.
     ///
     /// # Errors
     /// [`Error::Config`] with the place in the text.
@@ -32,12 +32,17 @@ impl Experiment {
         Self::load_with(path, &[])
     }
 
-    /// Reads `experiment.toml` and replaces single values.
+    /// As [`Experiment::load`], with single values replaced.
     ///
     /// # Errors
     /// [`Error::Config`] with the place in the text, or the override that is wrong.
     pub fn load_with(path: impl AsRef<Path>, overrides: &[Override]) -> Result<Self, Error> {
-        let config = Config::load(path.as_ref(), overrides)?;
+        let path = path.as_ref();
+        let config = if path.is_dir() {
+            Config::load(&path.join("experiment.toml"), overrides)?
+        } else {
+            Config::load(path, overrides)?
+        };
         Ok(Self { config })
     }
 
@@ -294,18 +299,20 @@ fn trial_plan(config: &Config, log: Option<&SessionLog>, entry: Entry) -> TrialP
         ) => in_folder(&out.mat, name.clone()),
         (true, label) => {
             let why = match label {
-                None => "the log has no entry for it".to_owned(),
-                Some(Label { stimulus: None, .. }) => "the log names no stimulus for it".to_owned(),
+                None => "the log has no entry for this movie".to_owned(),
+                Some(Label { stimulus: None, .. }) => {
+                    "the log names no stimulus for this movie".to_owned()
+                }
                 Some(Label {
                     stimulus: Some(s), ..
-                }) => format!("its stimulus `{s}` is not configured"),
+                }) => format!("the stimulus `{s}` of this movie is not configured"),
             };
             checks.push(Check::new(
                 "label",
                 Level::Warn,
                 f64::NAN,
                 f64::NAN,
-                format!("{}: {why}; HDF5 is written, MAT is not", entry.name),
+                format!("{why}; HDF5 is written, MAT is not"),
             ));
             None
         }

@@ -17,7 +17,18 @@ use std::fmt::Write as _;
 pub(crate) fn html(record: &RunRecord, pictures: &[Option<Pictures>]) -> String {
     let mut page = String::new();
     let data = &record.config.data;
-    html::head(&mut page, &format!("{} {}", data.prefix, data.url));
+    let session = data.prefix.trim_end_matches(['_', '-', '.', ' ']);
+    let session = if session.is_empty() {
+        "Session"
+    } else {
+        session
+    };
+    let output = record.config.output_url();
+    let mut places = data.url.clone();
+    if output != data.url {
+        let _ = write!(places, ", results in {output}");
+    }
+    html::head(&mut page, session, &places);
     findings::verdict(&mut page, record);
     let mut sections = String::new();
     session::behaviour(&mut sections, record);

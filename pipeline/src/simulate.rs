@@ -288,7 +288,10 @@ impl Session {
         let resized = [w, h].map(|n| ((n * 256 + longest / 2) / longest).max(1));
         let resolution = match resized == [w, h] {
             true => String::new(),
-            false => format!("resolution = [{}, {}]\n", resized[0], resized[1]),
+            false => format!(
+                "resolution = [{}, {}]         # width, height; with another one change smoothing_sd_px, too\n",
+                resized[0], resized[1]
+            ),
         };
         let smoothing = 30.0 * resized[0].min(resized[1]) as f64 / 256.0;
         let baseline = if scene.frames >= 12 {
@@ -322,8 +325,8 @@ impl Session {
         }
         let _ = write!(
             text,
-            "\n[analysis]\n{resolution}\n[analysis.background]\nsmoothing_sd_px = {smoothing:?}\n\n\
-             [analysis.baseline]\nframes = [{}, {}]\n",
+            "\n[analysis]\n{resolution}\n[analysis.background]\nsmoothing_sd_px = {smoothing:?}          # in pixels of the resized image\n\n\
+             [analysis.baseline]\nframes = [{}, {}]               # the first, and the one after the last\n",
             baseline[0], baseline[1]
         );
         text

@@ -99,3 +99,16 @@ fn a_missing_description_says_how_to_get_one() {
         "{said}"
     );
 }
+
+#[test]
+fn of_a_folder_its_description_is_taken() {
+    let dir = tempfile::tempdir().expect("folder");
+    golden_experiment(dir.path(), "");
+    let (status, stdout, stderr) = run_experiment(dir.path(), &["--dry-run"]);
+    assert_eq!(status, 0, "{stderr}");
+    assert!((stdout + &stderr).contains("20170214_102233_1"));
+    let empty = tempfile::tempdir().expect("folder");
+    let (status, _, stderr) = run_experiment(empty.path(), &[]);
+    assert_eq!(status, 2);
+    assert!(flat(&stderr).contains("widefield init"), "{stderr}");
+}

@@ -166,7 +166,7 @@ fn clock_match(config: &Config, trials: &[TrialRecord], log: &[(u32, f64)]) -> O
         beyond: above,
         found: match off.len() {
             0 => format!(
-                "movies begin within {value:.2} s of their entries in the log, a constant taken away"
+                "movies begin within {value:.2} s of their entries in the log, apart from a constant offset"
             ),
             _ => format!(
                 "movie {worst} begins {value:.1} s off its entry in the log; off are {}",
@@ -194,7 +194,7 @@ fn early_share(config: &Config, behaviour: &BehaviourRecord) -> Option<Check> {
         limits: config.checks.early_share,
         beyond: above,
         found: format!(
-            "{early} of {} trials are early ({})",
+            "{early} of {} trials early, {}",
             behaviour.trials,
             percent(value)
         ),

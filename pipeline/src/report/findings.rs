@@ -75,20 +75,20 @@ pub(super) fn verdict(page: &mut String, record: &RunRecord) {
 
 /// One entry for each check that was raised, with the trials that raised it.
 pub(super) fn attention(page: &mut String, record: &RunRecord) {
-    let mut entries = String::new();
+    let mut entries: Vec<(Level, String)> = Vec::new();
+    let mut add = |level, name: &str, place: &str, message: &str| {
+        let mut text = String::new();
+        entry(&mut text, level, name, place, message);
+        entries.push((level, text));
+    };
     for (i, trial) in record.trials.iter().enumerate() {
         if let Some(error) = &trial.error {
-            entry(&mut entries, Level::Fail, "failed", &link(i, trial), error);
+            let place = format!("trial {}", link(i, trial));
+            add(Level::Fail, "failed", &place, error);
         }
     }
     for check in record.checks.iter().filter(|c| raised(c)) {
-        entry(
-            &mut entries,
-            check.level,
-            &check.name,
-            "session",
-            &check.message,
-        );
+        add(check.level, &check.name, "session", &check.message);
     }
     for (name, found) in by_name(record) {
         let Some((_, worst)) = found.first() else {
@@ -109,13 +109,16 @@ pub(super) fn attention(page: &mut String, record: &RunRecord) {
         };
         let place = format!("{noun} {}", places.join(", "));
         let message = format!("{first}{}", worst.message);
-        entry(&mut entries, worst.level, name, &place, &message);
+        add(worst.level, name, &place, &message);
     }
     for ignored in &record.totals.ignored {
-        entry(&mut entries, Level::Warn, "ignored", "session", ignored);
+        add(Level::Warn, "ignored", "session", ignored);
     }
     if !entries.is_empty() {
         html::section(page, "findings", "What to look at");
+        // The worst first, otherwise in the order of the job.
+        entries.sort_by_key(|(level, _)| std::cmp::Reverse(*level));
+        let entries: String = entries.into_iter().map(|(_, text)| text).collect();
         let _ = writeln!(page, "<ul class=\"checks\">{entries}</ul>");
     }
 }

@@ -8,8 +8,9 @@ const STYLE: &str = include_str!("style.css");
 /// Sorting and filtering; the page is complete without it.
 const SCRIPT: &str = include_str!("table.js");
 
-pub(super) fn head(page: &mut String, title: &str) {
-    let title = escape(title);
+/// Everything before the first section; `places` says where the session comes from and where its results are.
+pub(super) fn head(page: &mut String, title: &str, places: &str) {
+    let (title, places) = (escape(title), escape(places));
     let mut bars = String::new();
     for (name, map) in [("magma", ColourMap::Magma), ("viridis", ColourMap::Viridis)] {
         let stops: Vec<String> = (0..=10)
@@ -28,8 +29,8 @@ pub(super) fn head(page: &mut String, title: &str) {
         page,
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
-         <title>widefield: {title}</title><link rel=\"icon\" href=\"data:,\">\
-         <style>{STYLE}{bars}</style></head><body><main><h1>{title}</h1>\n"
+         <title>{title} – widefield</title><link rel=\"icon\" href=\"data:,\">\
+         <style>{STYLE}{bars}</style></head><body><main><h1>{title}</h1><p class=\"quiet place\">{places}</p>\n"
     );
 }
 
@@ -46,9 +47,22 @@ pub(super) fn section(page: &mut String, id: &str, title: &str) {
     let _ = writeln!(page, "<h2 id=\"{id}\">{}</h2>", escape(title));
 }
 
-/// A table; `rows` is markup, numbers are in cells of class `n`.
-pub(super) fn table(page: &mut String, caption: &str, head: &[&str], rows: &str) {
-    let cell = |name: &&str| format!("<th scope=\"col\">{}</th>", escape(name));
+/// How the cells of a column stand: numbers, of class `n`, to the right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Column {
+    Words,
+    Numbers,
+}
+
+/// A table; `rows` is markup.
+pub(super) fn table(page: &mut String, caption: &str, head: &[(Column, &str)], rows: &str) {
+    let cell = |(column, name): &(Column, &str)| {
+        let class = match column {
+            Column::Words => "",
+            Column::Numbers => " class=\"n\"",
+        };
+        format!("<th scope=\"col\"{class}>{}</th>", escape(name))
+    };
     let head: String = head.iter().map(cell).collect();
     // Focusable, so that a table wider than the screen can be scrolled by keyboard.
     let _ = writeln!(

@@ -34,6 +34,8 @@ pub(super) struct Plot {
     pub(super) x: &'static str,
     pub(super) y: &'static str,
     pub(super) lines: Vec<Line>,
+    /// A stretch of x, with a name, behind everything.
+    pub(super) band: Option<([f64; 2], &'static str)>,
     /// Vertical lines with a name.
     pub(super) places: Vec<(f64, String)>,
     /// Horizontal lines with a name.
@@ -110,8 +112,11 @@ impl Plot {
                 e[high] += half;
             }
         }
+        // Dots are not cut by the axes.
+        let dots = self.lines.iter().any(|line| line.look == Look::Dots);
+        let aside = if dots { 0.04 * (e[1] - e[0]) } else { 0.0 };
         let room = 0.05 * (e[3] - e[2]);
-        Some([e[0], e[1], e[2] - room, e[3] + room])
+        Some([e[0] - aside, e[1] + aside, e[2] - room, e[3] + room])
     }
 
     fn svg(&self) -> String {
@@ -120,7 +125,7 @@ impl Plot {
         let rows = self.places.len().min(3);
         let top = TOP + 11.0 * rows.saturating_sub(1) as f64;
         let mut svg = format!(
-            "<svg class=\"plot\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}: {} against {}\">",
+            "<svg class=\"plot\" paint-order=\"stroke\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}: {} against {}\">",
             escape(&self.title),
             escape(self.y),
             escape(self.x)
@@ -133,7 +138,22 @@ impl Plot {
         let py = |y: f64| bottom - (y - y0) / (y1 - y0) * (bottom - top);
         // Axes and ticks first, so that lines lie over them.
         let mut grid = String::new();
-        let across = ticks(x0, x1, 5.0);
+        let mut across = ticks(x0, x1, 5.0);
+        if self.lines.iter().any(|line| line.look == Look::Dots) {
+            // Dots stand for trials.
+            across.retain(|tick| tick.fract() == 0.0);
+        }
+        if let Some(([from, to], name)) = self.band {
+            let [from, to] = [from, to].map(|x| px(x.clamp(x0, x1)));
+            let _ = write!(
+                svg,
+                "<path class=\"band\" d=\"M{from:.1} {top}H{to:.1}V{bottom}H{from:.1}z\"/>\
+                 <text x=\"{:.1}\" y=\"{:.1}\" class=\"s mark\">{}</text>",
+                to + 2.0,
+                bottom - 4.0,
+                escape(name)
+            );
+        }
         for &tick in &across {
             let x = px(tick);
             let _ = write!(grid, "M{x:.1} {bottom}v4");

@@ -1,6 +1,6 @@
 //! What concerns all trials: behaviour, what changes over trials, mean responses.
 
-use super::html::{self, escape};
+use super::html::{self, Column, escape};
 use super::pictures::Pictures;
 use super::plot::{Line, Look, Plot};
 use crate::record::{BehaviourRecord, RunRecord, TrialRecord};
@@ -55,7 +55,8 @@ pub(super) fn behaviour(page: &mut String, record: &RunRecord) {
             format!("<tr><th scope=\"row\">{name}</th><td class=\"n\">{value}</td></tr>")
         })
         .collect();
-    html::table(page, "Behaviour", &["Count", "Trials"], &rows);
+    let head = [(Column::Words, "Count"), (Column::Numbers, "Trials")];
+    html::table(page, "Behaviour", &head, &rows);
     page.push_str("</div><div>");
     sequence(page, b);
     page.push_str(&reactions(b));
@@ -246,12 +247,23 @@ pub(super) fn trace_plot(
     let event = |(name, s): (&String, &f64)| (*s, name.trim_end_matches("_s").replace('_', " "));
     let mut places: Vec<(f64, String)> = events.iter().map(event).collect();
     places.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let baseline = record
+        .trials
+        .iter()
+        .find_map(|t| t.quality.as_ref()?.baseline_frames);
+    let band = baseline.map(|frames| {
+        (
+            frames.map(|t| record.config.experiment.axis().time_s(t)),
+            "F0",
+        )
+    });
     let plot = Plot {
         title,
         x: "time from stimulus (s)",
         y: "dF/F (%)",
         lines,
         places,
+        band,
         most,
         ..Plot::default()
     };

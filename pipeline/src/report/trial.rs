@@ -1,7 +1,7 @@
 //! The table of trials, and the pictures of each.
 
 use super::findings::{every, worst};
-use super::html::{self, badge, escape, number, or_dash};
+use super::html::{self, Column, badge, escape, number, or_dash};
 use super::pictures::{LONGEST, PEAK_WINDOW_S, Picture, Pictures};
 use super::plot::{Line, Look, Plot};
 use super::png;
@@ -99,33 +99,34 @@ pub(super) fn table(page: &mut String, record: &RunRecord) {
     for (i, trial) in record.trials.iter().enumerate() {
         let level = worst(trial);
         let status = match trial.status {
-            Status::Ok => "done",
-            Status::Failed => "failed",
-            Status::Skipped => "kept",
+            Status::Ok => badge(Level::Pass, "done"),
+            Status::Failed => badge(Level::Fail, "failed"),
+            Status::Skipped => badge(Level::Pass, "kept"),
         };
-        let raised: Vec<&str> = trial
+        let raised: Vec<String> = trial
             .checks
             .iter()
             .filter(|c| c.level != Level::Pass)
-            .map(|c| c.name.as_str())
+            .map(|c| badge(c.level, &c.name))
             .collect();
-        let seconds: f64 = trial.seconds.values().sum();
+        // The sum of nothing is -0.
+        let seconds = trial.seconds.values().sum::<f64>() + 0.0;
         let _ = write!(
             rows,
-            "<tr data-level=\"{}\"><td class=\"n\">{}</td><td>{}</td><td class=\"name\"><a href=\"#trial-{i}\">{}</a></td>\
-             <td class=\"name\">{}</td><td class=\"name\">{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>\
+            "<tr data-level=\"{}\"><td class=\"n\">{}</td><td>{}</td><td>{}</td><td class=\"name\"><a href=\"#trial-{i}\">{}</a></td>\
+             <td class=\"name\">{}</td><td class=\"name\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>\
              <td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{seconds:.2}</td></tr>",
             html::class(level),
             or_dash(trial.trial),
-            badge(level, status),
-            escape(&trial.file),
-            or_dash(trial.stimulus.as_ref()),
-            or_dash(trial.decision.as_ref()),
+            status,
             if raised.is_empty() {
                 "–".to_owned()
             } else {
-                escape(&raised.join(", "))
+                raised.join(", ")
             },
+            escape(&trial.file),
+            or_dash(trial.stimulus.as_ref()),
+            or_dash(trial.decision.as_ref()),
             or_dash(trial.frames),
             number(trial.background),
             number(trial.threshold),
@@ -133,17 +134,17 @@ pub(super) fn table(page: &mut String, record: &RunRecord) {
         );
     }
     let head = [
-        "Trial",
-        "Status",
-        "File",
-        "Stimulus",
-        "Decision",
-        "Findings",
-        "Frames",
-        "Background (counts)",
-        "Threshold (counts)",
-        "Masked (px)",
-        "Time (s)",
+        (Column::Numbers, "Trial"),
+        (Column::Words, "Status"),
+        (Column::Words, "Findings"),
+        (Column::Words, "File"),
+        (Column::Words, "Stimulus"),
+        (Column::Words, "Decision"),
+        (Column::Numbers, "Frames"),
+        (Column::Numbers, "Background (counts)"),
+        (Column::Numbers, "Threshold (counts)"),
+        (Column::Numbers, "Masked (px)"),
+        (Column::Numbers, "Time (s)"),
     ];
     html::table(page, "Trials", &head, &rows);
     page.push_str("</div>\n");
@@ -421,7 +422,7 @@ fn plots(
             )],
             log_y: true,
             most: detail.points,
-            least: 0.0,
+            ..Plot::default()
         };
         page.push_str(&plot.figure());
     }

@@ -272,7 +272,7 @@ fn aspect_check(camera: Size, resized: Size) -> Option<Check> {
     let off = change.max(1.0 / change) - 1.0;
     (off > 0.01).then(|| {
         let message = format!(
-            "analysis.resolution changes the aspect ratio by {:.1} %: {} x {} px to {} x {} px",
+            "analysis.resolution changes the aspect ratio by {:.1} %: {} x {} px to {} x {} px; unless that is meant, choose sides in the camera's ratio",
             100.0 * off,
             camera.width,
             camera.height,
