@@ -302,6 +302,47 @@ fn a_large_body_is_compared_after_it_was_sent_and_then_sent_again() {
 }
 
 #[test]
+fn more_parts_than_the_cluster_takes_are_refused_and_removed() {
+    use object_store::ObjectStore;
+    let server = Server::start(|base, request, _| match request.line.as_str() {
+        line if line.starts_with("GET /auth") => login(base, "t", 3600),
+        "GET /info" => reply("200 OK", br#"{"slo": {"max_manifest_segments": 2}}"#),
+        line if line.starts_with("PUT") => reply("201 Created", b""),
+        line if line.starts_with("DELETE") => reply("204 No Content", b""),
+        _ => reply("404 Not Found", b""),
+    });
+    let (store, _) = server.place().object_store().expect("store");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.expect("runtime").block_on(async {
+        let path = object_store::path::Path::from("p/x");
+        let options = object_store::PutMultipartOptions::default();
+        let upload = store.put_multipart_opts(&path, options).await;
+        let mut upload = upload.expect("start");
+        for _ in 0..3 {
+            upload.put_part("part".into()).await.expect("part");
+        }
+        let error = upload.complete().await.unwrap_err();
+        assert!(
+            format!("{error:?}").contains("limit for a large object is 2"),
+            "{error:?}"
+        );
+        upload.abort().await.expect("abort");
+    });
+    let lines = server.lines();
+    let removed = lines
+        .iter()
+        .filter(|line| line.starts_with("DELETE"))
+        .count();
+    assert_eq!(removed, 3, "{lines:?}");
+    assert!(
+        !lines.iter().any(|line| line.contains("manifest=put")),
+        "{lines:?}"
+    );
+}
+
+#[test]
 fn listings_go_on_until_an_empty_page() {
     let server = Server::start(|base, request, _| {
         if request.line.starts_with("GET /auth") {

@@ -18,7 +18,7 @@ use widefield_storage::{ErrorKind, Place, conformance};
 #[allow(dead_code, reason = "other tests use the rest")]
 mod direct;
 
-use direct::{credentials, flush_tokens, raw, v1, variable};
+use direct::{credentials, flush_tokens, v1, variable};
 
 /// Keystone, as `OS_` variables tell it.
 fn v3() -> Option<Credentials> {
@@ -411,106 +411,6 @@ fn many_are_removed_at_once() {
         }
         assert!(container.names().await.is_empty());
     });
-}
-
-#[test]
-fn what_surprises_of_large_objects() {
-    let Some(credentials) = v1() else { return };
-    let name = format!("widefield-surprises-{}", std::process::id());
-    let swift = &Swift::new(&name, credentials.clone()).expect("client");
-    let segments = &Swift::new(&format!("{name}_segments"), credentials).expect("client");
-    let place = &Place::of_swift(swift, "").expect("place");
-    place.put("part/1", b"one".to_vec()).expect("put");
-    place.put("part/2", b"two".to_vec()).expect("put");
-
-    // A dynamic large object has a tag that is no checksum, and no length in listings.
-    let answer = raw(
-        "PUT",
-        &format!("{name}/dynamic"),
-        &format!("X-Object-Manifest: {name}/part/\r\n"),
-        "",
-    );
-    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
-    assert_eq!(place.read("dynamic").expect("read"), b"onetwo"[..]);
-    assert_eq!(
-        place.read_range("dynamic", 2..5).expect("range"),
-        b"etw"[..]
-    );
-    assert_eq!(
-        place.head("dynamic").expect("head").expect("there").bytes,
-        6
-    );
-
-    wait(async {
-        use futures::TryStreamExt;
-        let path = Path::from("static");
-        let mut upload = swift.put_multipart(&path).await.expect("start");
-        for part in ["123", "45"] {
-            upload.put_part(part.into()).await.expect("part");
-        }
-        upload.complete().await.expect("complete");
-        // In listings `hash` is that of the manifest.
-        let head = swift.head(&path).await.expect("head");
-        let rows: Vec<_> = swift.list(None).try_collect().await.expect("list");
-        let row = rows.into_iter().find(|row| row.location == path);
-        assert_eq!(row.expect("listed"), head);
-        // A segment that is missing is told, not left out.
-        let rows: Vec<_> = segments.list(None).try_collect().await.expect("list");
-        segments.delete(&rows[0].location).await.expect("delete");
-        let read = match swift.get(&path).await {
-            Ok(found) => found.bytes().await,
-            Err(error) => Err(error),
-        };
-        assert!(read.is_err(), "{read:?}");
-        swift.delete(&path).await.expect("delete");
-        let rows: Vec<_> = segments.list(None).try_collect().await.expect("list");
-        assert!(rows.is_empty(), "{rows:?}");
-    });
-    for name in ["part/1", "part/2", "dynamic"] {
-        place.remove(name).expect("remove");
-    }
-}
-
-#[test]
-fn what_surprises_of_small_requests() {
-    let Some(credentials) = v1() else { return };
-    let name = format!("widefield-small-{}", std::process::id());
-    let swift = &Swift::new(&name, credentials).expect("client");
-    let place = &Place::of_swift(swift, "").expect("place");
-    place.put("empty", b"".to_vec()).expect("put");
-    assert_eq!(place.read("empty").expect("read"), b""[..]);
-    assert_eq!(place.read_range("empty", 0..0).expect("range"), b""[..]);
-    // Expired objects stay in listings and are gone all the same.
-    let answer = raw(
-        "PUT",
-        &format!("{name}/brief"),
-        "X-Delete-After: 1\r\n",
-        "x",
-    );
-    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
-    std::thread::sleep(Duration::from_secs(2));
-    assert_eq!(place.head("brief").expect("head"), None);
-    assert_eq!(place.read("brief").unwrap_err().kind(), ErrorKind::NotFound);
-    place.remove("brief").expect("removing what is gone");
-    wait(async {
-        let path = Path::from("empty");
-        // Swift would ignore If-Match and overwrite.
-        let head = swift.head(&path).await.expect("head");
-        let version = object_store::UpdateVersion {
-            e_tag: head.e_tag,
-            version: None,
-        };
-        let update = PutOptions::from(PutMode::Update(version));
-        let error = swift.put_opts(&path, "new".into(), update).await;
-        assert!(
-            matches!(error, Err(object_store::Error::NotSupported { .. })),
-            "{error:?}"
-        );
-    });
-    assert_eq!(place.read("empty").expect("read"), b""[..]);
-    // Without its objects a container may go; with them the server refuses.
-    assert!(raw("DELETE", &name, "", "").starts_with("HTTP/1.1 409"));
-    place.remove("empty").expect("remove");
 }
 
 mod faults {
