@@ -37,6 +37,19 @@ impl Ended {
         self.only_these_movies(&["20170214_102250_2.h5", "20170214_102307_3.h5"]);
     }
 
+    /// The first and the second trial have their MAT files, the third has none.
+    fn no_mat_of_the_third(&self) {
+        assert_eq!(
+            files(&self.dir.path().join("mat_out")),
+            [
+                "cond_100_trial1.mat",
+                "cond_1200_trial1.mat",
+                "refImg.mat",
+                "trials_ind.mat"
+            ]
+        );
+    }
+
     fn only_these_movies(&self, want: &[&str]) {
         assert_nothing_temporary(self.dir.path());
         assert_eq!(files(&self.dir.path().join("mov_out")), want);
@@ -224,16 +237,7 @@ fn a_log_line_with_three_cells_costs_its_trial_only() {
     let record = record(ended.dir.path());
     assert_eq!(record["totals"]["ok"], 3);
     assert_eq!(record["behaviour"]["left_out"], 1);
-    let mats = files(&ended.dir.path().join("mat_out"));
-    assert_eq!(
-        mats,
-        [
-            "cond_100_trial1.mat",
-            "cond_1200_trial1.mat",
-            "refImg.mat",
-            "trials_ind.mat"
-        ]
-    );
+    ended.no_mat_of_the_third();
     assert!(
         ended
             .dir
@@ -272,16 +276,7 @@ fn a_movie_without_entry_and_an_entry_without_movie() {
             .join("dff_out/20170214_102307_9.h5")
             .exists()
     );
-    let mats = files(&ended.dir.path().join("mat_out"));
-    assert_eq!(
-        mats,
-        [
-            "cond_100_trial1.mat",
-            "cond_1200_trial1.mat",
-            "refImg.mat",
-            "trials_ind.mat"
-        ]
-    );
+    ended.no_mat_of_the_third();
     let matched = ended.checks("log_match").join(" ");
     assert!(
         matched.contains("20170214_102307_9") && matched.contains("without a movie: 3"),

@@ -26,6 +26,15 @@ fn dff(dir: &Path) -> (PathBuf, Array3<f32>) {
     (dir.join("trial_1.h5"), values)
 }
 
+/// Exports a picture of a file and returns what is said on stdout.
+fn viewed(file: &Path, output: &Path, options: &[&str]) -> String {
+    let mut command = widefield();
+    let command = command.arg("view").args(options).arg("-o").arg(output);
+    let (status, stdout, stderr) = run(command.arg(file));
+    assert_eq!(status, 0, "{stderr}");
+    stdout
+}
+
 /// All frames of a PNG as colours, `(t, y, x)`.
 fn frames(path: &Path) -> Array3<[u8; 3]> {
     let file = std::io::BufReader::new(std::fs::File::open(path).expect("picture"));
@@ -79,13 +88,9 @@ fn one_frame_has_the_colours_of_its_values() {
     let dir = tempfile::tempdir().expect("folder");
     let (file, values) = dff(dir.path());
     let output = dir.path().join("frame.png");
-    let mut command = widefield();
-    command.args([
-        "view", "--frame", "17", "--zoom", "8", "--scale", "0.5,4", "-o",
-    ]);
-    let (status, stdout, stderr) = run(command.arg(&output).arg(&file));
-    assert_eq!(status, 0, "{stderr}");
-    assert_eq!(stdout.trim(), output.to_str().expect("UTF-8"));
+    let options = ["--frame", "17", "--zoom", "8", "--scale", "0.5,4"];
+    let said = viewed(&file, &output, &options);
+    assert_eq!(said.trim(), output.to_str().expect("UTF-8"));
     let picture = frames(&output);
     let scale = Scale {
         low: 0.005,
@@ -142,12 +147,8 @@ fn a_film_has_every_frame_and_one_scale() {
     let dir = tempfile::tempdir().expect("folder");
     let (file, values) = dff(dir.path());
     let output = dir.path().join("film.png");
-    let mut command = widefield();
-    command.args([
-        "view", "--movie", "--every", "3", "--zoom", "8", "--scale", "-1,5", "-o",
-    ]);
-    let (status, _, stderr) = run(command.arg(&output).arg(&file));
-    assert_eq!(status, 0, "{stderr}");
+    let options = ["--movie", "--every", "3", "--zoom", "8", "--scale", "-1,5"];
+    viewed(&file, &output, &options);
     let picture = frames(&output);
     assert_eq!(picture.dim().0, 10);
     let scale = Scale {
@@ -176,10 +177,7 @@ fn pillow_agrees() {
     let mut outputs = Vec::new();
     for name in ["film.png", "film.gif"] {
         let output = dir.path().join(name);
-        let mut command = widefield();
-        command.args(["view", "--movie", "--fps", "25", "-o"]);
-        let (status, _, stderr) = run(command.arg(&output).arg(&file));
-        assert_eq!(status, 0, "{stderr}");
+        viewed(&file, &output, &["--movie", "--fps", "25"]);
         outputs.push(output);
     }
     let script = "

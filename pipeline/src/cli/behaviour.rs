@@ -142,11 +142,11 @@ impl<'a> Scored<'a> {
         })
     }
 
-    fn outcome(&self, trial: &Trial) -> &'static str {
+    fn outcome(&self, trial: &Trial) -> String {
         match self.table.outcome(trial) {
-            Ok(Some(outcome)) => name(outcome),
-            Ok(None) => "damaged",
-            Err(_) => "not scored",
+            Ok(Some(outcome)) => outcome.to_string(),
+            Ok(None) => "damaged".into(),
+            Err(_) => "not scored".into(),
         }
     }
 
@@ -305,17 +305,6 @@ impl<'a> Scored<'a> {
             "reaction_of_hits_s": {"trials": reactions.len(), "quartiles": q.into_iter().map(finite).collect::<Vec<_>>()},
             "problems": problems,
         }))
-    }
-}
-
-fn name(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Hit => "hit",
-        Outcome::Miss => "miss",
-        Outcome::CorrectRejection => "correct rejection",
-        Outcome::FalseAlarm => "false alarm",
-        Outcome::Early => "early",
-        Outcome::Unscored => "unscored",
     }
 }
 

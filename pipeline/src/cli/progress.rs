@@ -1,7 +1,7 @@
 //! What a run says while it goes on: a bar on a terminal, lines of text or of JSON elsewhere.
 
 use super::output;
-use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -91,9 +91,24 @@ impl Bars {
     fn new(bytes: u64) -> Self {
         // One unit more than there are bytes to read: a session of empty files has an end, too.
         let session = ProgressBar::new(bytes.max(1));
-        let template = "{bar:24} {msg}  {bytes} of {total_bytes}, {binary_bytes_per_sec}, {elapsed} gone, {eta} left";
-        session.set_style(style(template).progress_chars("━╸ "));
-        session.set_message("0 trials");
+        let template =
+            "{bar:24} {msg}  {decimal_bytes} of {decimal_total_bytes}{rate}, {elapsed} gone{left}";
+        // Before the first trial is done, rate and rest are not known.
+        let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            if state.pos() > 0 {
+                let _ = write!(out, ", {:.0} MB/s", state.per_sec() / 1e6);
+            }
+        };
+        let left = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            if state.pos() > 0 {
+                let _ = write!(out, ", {:#} left", HumanDuration(state.eta()));
+            }
+        };
+        let style = style(template)
+            .with_key("rate", rate)
+            .with_key("left", left);
+        session.set_style(style.progress_chars("━╸ "));
+        session.set_message("no trial yet");
         session.enable_steady_tick(Duration::from_millis(500));
         let all = MultiProgress::new();
         Self {
