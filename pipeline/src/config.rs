@@ -82,8 +82,10 @@ pub struct Output {
     pub precision: NumberWidth,
     /// Order of axes in HDF5, MAT and the reference image.
     pub orientation: Axes,
+    /// What `dff` of the HDF5 files holds.
+    pub dff_scale: Scale,
     /// What `tr` of the MAT files holds.
-    pub mat_scale: MatScale,
+    pub mat_scale: Scale,
     /// Deflate level, 0 to 9.
     pub compression: u8,
     /// What happens to results that are there already.
@@ -100,7 +102,8 @@ impl Default for Output {
             records: String::new(),
             precision: NumberWidth::F32,
             orientation: Axes::Notebook,
-            mat_scale: MatScale::Dff,
+            dff_scale: Scale::Dff,
+            mat_scale: Scale::Dff,
             compression: 1,
             existing: Existing::Resume,
         }
@@ -145,10 +148,10 @@ impl From<Axes> for Orientation {
     }
 }
 
-/// What `tr` of the MAT files holds.
+/// What files hold: relative change or relative brightness. Checks and report are of the change always.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum MatScale {
+pub enum Scale {
     /// (F - F0) / F0: 0 at rest.
     Dff,
     /// F / F0: 1 at rest, what OCIA subtracts 1 from.
@@ -301,6 +304,11 @@ impl Default for Analysis {
 }
 
 impl Analysis {
+    /// Whether the trials of a session decide something together.
+    pub(crate) fn of_session(&self) -> bool {
+        self.background.scope == Scope::Session || self.segmentation.of_session()
+    }
+
     /// Size of the resized frames for a camera of that size.
     #[must_use]
     pub fn size(&self, camera: Size) -> Size {

@@ -27,6 +27,17 @@ pub enum Error {
         /// What went wrong.
         cause: String,
     },
+    /// The mask that the description names cannot be used.
+    #[error("analysis.segmentation.file {path}: {source}")]
+    #[diagnostic(help(
+        "a grey PNG of 1 to 8 bits, of the size of the resized image, top row first; kept where it is not black"
+    ))]
+    Mask {
+        /// Which file.
+        path: String,
+        /// What is wrong with it.
+        source: MaskError,
+    },
     /// No movie has that prefix.
     #[error("nothing to process: {place} has no DCIMG movie whose name starts with `{prefix}`")]
     #[diagnostic(help("{seen}"))]
@@ -132,6 +143,37 @@ pub enum Error {
     /// Numbers that cannot be simulated.
     #[error("simulation: {0}")]
     Simulate(String),
+}
+
+/// Why a given mask cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MaskError {
+    /// The file could not be read.
+    #[error("cannot be read: {0}")]
+    Unreadable(#[from] std::io::Error),
+    /// It is larger than any mask.
+    #[error("is larger than {most} bytes")]
+    TooLarge {
+        /// What is read at most.
+        most: u64,
+    },
+    /// It is no image of that kind.
+    #[error("is no grey PNG of up to 8 bits, or damaged")]
+    NoImage,
+    /// Frames have another size.
+    #[error("is {width} x {height} px, analysis.resolution is {} x {}", resolution[0], resolution[1])]
+    Shape {
+        /// Columns of the image.
+        width: usize,
+        /// Rows of the image.
+        height: usize,
+        /// Columns and rows of a resized frame.
+        resolution: [usize; 2],
+    },
+    /// Everything would be masked.
+    #[error("keeps no pixel: all are black")]
+    KeepsNothing,
 }
 
 /// A message and its causes on one line, each said once.

@@ -59,7 +59,7 @@ pub use engine::Engine;
 pub use engine::cluster::ClusterError;
 pub use engine::slurm::Slurm;
 pub use engine::spark::Spark;
-pub use error::Error;
+pub use error::{Error, MaskError};
 pub use label::Label;
 pub use plan::{Experiment, Outputs, Plan, TrialPlan, Work};
 pub use run::{Event, run_all};

@@ -126,6 +126,8 @@ pub(crate) fn comparable(config: &Config) -> Config {
     c.output.url = None;
     c.output.records.clear();
     c.output.existing = Existing::Resume;
+    // The image counts, wherever it lies: its checksum is compared.
+    c.analysis.segmentation.file = None;
     c.checks = crate::config::Checks::default();
     c
 }

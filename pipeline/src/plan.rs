@@ -1,6 +1,7 @@
 //! What a run will do, decided before anything is written.
 
 mod earlier;
+mod given;
 mod movies;
 
 use crate::config::{Config, Override};
@@ -15,6 +16,7 @@ pub(crate) use movies::stem;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::Path;
+use widefield::Mask;
 use widefield_storage::{Entry, Place};
 
 /// A checked experiment description.
@@ -83,6 +85,8 @@ pub struct Plan {
     pub(crate) log: Option<SessionLog>,
     pub(crate) checks: Vec<Check>,
     pub(crate) reference: Reference,
+    /// The mask that the description names, for all trials.
+    pub(crate) mask: Option<Mask>,
     /// Names of objects that the first round of an earlier run left.
     pub(crate) measured: BTreeSet<String>,
 }
@@ -159,6 +163,7 @@ impl Default for Work {
 
 impl Plan {
     fn new(config: Config) -> Result<Self, Error> {
+        let mask = given::mask(&config)?;
         let data = Place::open(&config.data.url)?;
         let output = Place::open(config.output_url())?;
         let log = SessionLog::load(&config, &data)?;
@@ -179,11 +184,15 @@ impl Plan {
         let earlier = earlier?;
         movies::refuse_same_trial(&movies)?;
 
+        let given = Decided {
+            mask,
+            ..Decided::default()
+        };
         let mut trials: Vec<TrialPlan> = movies
             .into_iter()
             .map(|entry| trial_plan(&config, log.as_ref(), entry))
             .collect();
-        earlier.decide(&config, &output, &mut trials)?;
+        earlier.decide(&config, &output, given.identity(), &mut trials)?;
         let mut checks = Vec::new();
         if let Some(log) = &log {
             checks.extend(log.checks());
@@ -198,6 +207,7 @@ impl Plan {
             log,
             checks,
             reference: Reference::default(),
+            mask: given.mask,
             measured: earlier.measured,
         })
     }
@@ -255,13 +265,21 @@ impl Plan {
             round: Round::Process,
             config,
             trial: trial.clone(),
-            session: Decided::default(),
+            session: self.given(),
             level: None,
             memory,
             threads,
             attempt: 0,
             last: false,
         })
+    }
+
+    /// What is known of all trials before any is looked at.
+    pub(crate) fn given(&self) -> Decided {
+        Decided {
+            mask: self.mask.clone(),
+            ..Decided::default()
+        }
     }
 
     /// Where `run.json` and the report go: the output place, or the session's folder of it.

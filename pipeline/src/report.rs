@@ -4,7 +4,7 @@ mod findings;
 mod html;
 pub(crate) mod pictures;
 mod plot;
-mod png;
+pub(crate) mod png;
 mod session;
 mod trial;
 

@@ -5,7 +5,7 @@ mod finish;
 
 use crate::checks;
 use crate::concurrent;
-use crate::config::{Config, Scope};
+use crate::config::Config;
 use crate::engine::{Engine, Task, Told};
 use crate::error::Error;
 use crate::manifest;
@@ -103,8 +103,7 @@ impl Plan {
 
     /// Whether something is decided for the session.
     fn decides(&self) -> bool {
-        let analysis = &self.config.analysis;
-        [analysis.background.scope, analysis.segmentation.scope].contains(&Scope::Session)
+        self.config.analysis.of_session()
     }
 }
 
@@ -203,7 +202,7 @@ impl Run<'_> {
         Known {
             levels: vec![None; plan.trials.len()],
             to_do,
-            decided: Decided::default(),
+            decided: plan.given(),
         }
     }
 

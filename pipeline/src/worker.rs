@@ -5,7 +5,7 @@
 //! has only numbers. Any request may be carried out twice, at once even: the outputs of both are the same, and each
 //! appears whole.
 
-use crate::config::Config;
+use crate::config::{Config, SegmentationMethod};
 use crate::error::{Error, with_causes};
 use crate::manifest::{Manifest, Measurement};
 use crate::movie::Spare;
@@ -36,7 +36,7 @@ pub enum Round {
 pub struct Decided {
     /// Background of every trial, counts.
     pub background: Option<f64>,
-    /// Mask of every trial, as run lengths.
+    /// Mask of every trial, decided or given, as run lengths.
     pub mask: Option<Mask>,
     /// Tells from which movies this was decided.
     #[serde(default)]
@@ -276,6 +276,15 @@ fn process(
     session: &Decided,
     level: Option<&BackgroundLevel>,
 ) -> Outcome {
+    if worker.config.analysis.segmentation.method == SegmentationMethod::File
+        && session.mask.is_none()
+    {
+        let message = "the request lacks the mask of analysis.segmentation.file".to_owned();
+        return Outcome::Failed {
+            record: Box::new(failed(trial, message)),
+            retry: false,
+        };
+    }
     let manifest = Manifest::new(worker.config, trial, session);
     // From now on old outputs may be replaced one by one: should this be killed, nobody may trust them together.
     if !trial.earlier.is_empty()

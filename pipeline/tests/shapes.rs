@@ -236,3 +236,54 @@ fn names_with_an_ending_blanks_and_letters_beyond_ascii() {
     assert_eq!(run_experiment(&experiment, &[]).0, 0);
     assert_eq!(record(dir.path())["totals"]["skipped"], 3);
 }
+
+#[test]
+fn hdf5_holds_one_plus_dff_where_f_over_f0_is_asked_for() {
+    let [change, ratio] = [(); 2].map(|()| tempfile::tempdir().expect("folder"));
+    let run = |dir: &Path, set: &str| {
+        let (status, _, stderr) = run_experiment(&golden_experiment(dir, ""), &["--set", set]);
+        assert_eq!(status, 0, "{stderr}");
+        record(dir)
+    };
+    let usual = run(change.path(), "output.dff_scale=dff");
+    let other = run(ratio.path(), "output.dff_scale=f_over_f0");
+    let name = "20170214_102250_2";
+    let [a, b] = [change.path(), ratio.path()].map(|dir| dff(dir, name));
+    let mut finite = 0;
+    for (a, b) in a.iter().zip(&b) {
+        assert_eq!(a.is_nan(), b.is_nan());
+        if a.is_finite() {
+            assert!(
+                (1.0 + a - b).abs() <= f64::from(f32::EPSILON) * b.abs(),
+                "{a} {b}"
+            );
+            finite += 1;
+        }
+    }
+    assert!(finite > 1000 && a.len() == b.len());
+    let text = |dir: &Path, key: &str| {
+        let place = Place::open(dir.to_str().expect("UTF-8")).expect("place");
+        let file = place
+            .open_hdf5(&format!("dff_out/{name}.h5"))
+            .expect("file");
+        let dataset = file.dataset("dff").expect("dff");
+        format!("{:?}", dataset.attribute(key).expect(key))
+    };
+    for (key, words) in [
+        ("scale", ["(F - F0) / F0; NaN", "F / F0; NaN"]),
+        ("how", ["dF/F0, F0 = mean", "F/F0, F0 = mean"]),
+    ] {
+        for (dir, words) in [change.path(), ratio.path()].iter().zip(words) {
+            assert!(text(dir, key).contains(&format!("\"{words}")), "{key}");
+        }
+    }
+    // MAT files, checks and report do not change.
+    for file in files(&change.path().join("mat_out")) {
+        let read = |dir: &Path| std::fs::read(dir.join("mat_out").join(&file)).expect("MAT");
+        assert!(read(change.path()) == read(ratio.path()), "{file}");
+    }
+    for key in ["quality", "checks"] {
+        assert_eq!(usual["trials"][1][key], other["trials"][1][key], "{key}");
+    }
+    recompute(ratio.path());
+}

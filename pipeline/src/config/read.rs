@@ -91,6 +91,7 @@ const KEYS: &[&str] = &[
     "output.records",
     "output.precision",
     "output.orientation",
+    "output.dff_scale",
     "output.mat_scale",
     "output.compression",
     "output.existing",
@@ -117,6 +118,7 @@ const KEYS: &[&str] = &[
     "analysis.segmentation.density_cutoff",
     "analysis.segmentation.relative_cutoff",
     "analysis.segmentation.percentile",
+    "analysis.segmentation.file",
     "analysis.segmentation.largest_component",
     "analysis.segmentation.fill_holes",
     "analysis.segmentation.scope",
@@ -213,6 +215,10 @@ pub(super) fn load(path: &Path, overrides: &[Override]) -> Result<Config, Config
     config.data.url = absolute(base("data.url"), &config.data.url);
     if let Some(url) = &config.output.url {
         config.output.url = Some(absolute(base("output.url"), url));
+    }
+    if let Some(file) = &config.analysis.segmentation.file {
+        let base = base("analysis.segmentation.file");
+        config.analysis.segmentation.file = Some(absolute(base, file));
     }
     // Written out, so that what is recorded of a run needs no rule to be read.
     config.output.url.get_or_insert(config.data.url.clone());
@@ -554,6 +560,15 @@ mod tests {
                 "[analysis.segmentation]\nmethod = \"percentile\"",
                 "needs `percentile`",
             ),
+            (
+                "[analysis.segmentation]\nmethod = \"file\"",
+                "analysis.segmentation: needs `file",
+            ),
+            (
+                "[analysis.segmentation]\nfile = \"mask.png\"",
+                "belongs to method = \"file\"",
+            ),
+            ("[output]\ndff_scale = \"percent\"", "output.dff_scale"),
             (
                 "[analysis.baseline]\nmethod = \"median\"\nframes = [9, 12]",
                 "belongs to method = \"frames\" or \"bleaching\"",

@@ -18,6 +18,7 @@ pub(super) const METHODS: &[(&str, &str, &[&str])] = &[
     ("segmentation", "otsu", &[]),
     ("segmentation", "triangle", &[]),
     ("segmentation", "percentile", &["percentile"]),
+    ("segmentation", "file", &["file"]),
     ("segmentation", "none", &[]),
     ("baseline", "frames", &["frames", "before_s", "window_s"]),
     ("baseline", "mean", &[]),
@@ -226,6 +227,9 @@ pub struct SegmentationStep {
     /// Per cent of the pixels that are masked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub percentile: Option<f64>,
+    /// A grey PNG of the size of the resized frame: kept where it is not black.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// Whether only the largest connected part is kept.
     #[serde(skip_serializing_if = "is_off")]
     pub largest_component: bool,
@@ -248,6 +252,7 @@ impl Default for SegmentationStep {
             density_cutoff: 0.0002,
             relative_cutoff: None,
             percentile: None,
+            file: None,
             largest_component: false,
             fill_holes: false,
             scope: Scope::Trial,
@@ -256,7 +261,7 @@ impl Default for SegmentationStep {
 }
 
 impl SegmentationStep {
-    /// The rule of the library; `None` masks nothing.
+    /// The rule of the library; `None` where no rule makes the mask.
     #[must_use]
     pub fn rule(&self) -> Option<Segmentation> {
         Some(match self.method {
@@ -269,26 +274,36 @@ impl SegmentationStep {
             SegmentationMethod::Percentile => {
                 Segmentation::Percentile(self.percentile.unwrap_or_default())
             }
-            SegmentationMethod::None => return None,
+            SegmentationMethod::File | SegmentationMethod::None => return None,
         })
     }
 
-    /// The mask of a mean image `(y, x)`, tidied as asked.
+    /// The mask of a mean image `(y, x)`, tidied as asked. Under [`SegmentationMethod::File`] that of nothing
+    /// masked: there [`Experiment::plan`](crate::Experiment::plan) reads the mask.
     ///
     /// # Errors
     /// Those of [`Segmentation::mask`].
     pub fn mask(&self, mean: ndarray::ArrayView2<'_, f64>) -> Result<Mask, Error> {
-        let mut mask = match self.rule() {
+        Ok(self.tidied(match self.rule() {
             Some(rule) => rule.mask(mean)?,
             None => Mask::none(mean.dim()),
-        };
+        }))
+    }
+
+    /// Whether the mask is made from the trials of a session together.
+    pub(crate) fn of_session(&self) -> bool {
+        self.scope == Scope::Session && self.method != SegmentationMethod::File
+    }
+
+    /// The largest part alone and holes filled, where asked.
+    pub(crate) fn tidied(&self, mut mask: Mask) -> Mask {
         if self.largest_component {
             mask = mask.largest_component();
         }
         if self.fill_holes {
             mask = mask.fill_holes();
         }
-        Ok(mask)
+        mask
     }
 
     pub(super) fn problem(&self) -> Problem {
@@ -306,6 +321,9 @@ impl SegmentationStep {
         if self.method == SegmentationMethod::Percentile && self.percentile.is_none() {
             let message = "needs `percentile`, the per cent of the pixels to mask";
             return problem("segmentation", message);
+        }
+        if self.method == SegmentationMethod::File && self.file.is_none() {
+            return problem("segmentation", "needs `file`, a grey PNG");
         }
         percent_problem("segmentation.percentile", self.percentile)
     }
@@ -325,6 +343,8 @@ pub enum SegmentationMethod {
     Triangle,
     /// A share of the pixels.
     Percentile,
+    /// A given image.
+    File,
     /// Nothing is masked.
     None,
 }

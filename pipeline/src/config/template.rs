@@ -19,6 +19,7 @@ mat = "mat_out"                 # dF/F for OCIA; "" writes none
 # records = ""                  # folder of run.json, report.html and texts; "" is the top
 precision = "f32"               # or "f64"
 orientation = "notebook"        # axes (x, reversed y, t); or "camera" = (y, x, t), what OCIA's own files have
+dff_scale = "dff"               # of the HDF5 files; or "f_over_f0"
 mat_scale = "dff"               # or "f_over_f0", what OCIA subtracts 1 from
 compression = 1                 # deflate level 0-9
 existing = "resume"             # or "replace", "clean" (also empties the three folders of other files), "error"
@@ -60,10 +61,11 @@ frames = [0, 1]                 # half-open; averaged before
 scope = "trial"                 # or "session": the median of the trials
 
 [analysis.segmentation]
-method = "density_cutoff"       # or "relative_cutoff", "otsu", "triangle", "percentile", "none"
+method = "density_cutoff"       # or "relative_cutoff", "otsu", "triangle", "percentile", "file", "none"
 density_cutoff = 0.0002         # larger keeps more pixels
 # relative_cutoff = 0.05        # of "relative_cutoff": the same as a share of the peak of the density
 # percentile = 30.0             # of "percentile": per cent of the pixels to mask
+# file = "mask.png"             # of "file": grey PNG of the size of the resized image; kept where not black
 # largest_component = true      # keep only the largest connected part
 # fill_holes = true             # keep what it encloses
 scope = "trial"                 # or "session": one mask for all trials

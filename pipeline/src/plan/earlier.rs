@@ -3,7 +3,7 @@
 use super::{RUN_JSON, TrialPlan, Work, input, movies};
 use crate::config::{Config, Existing};
 use crate::error::Error;
-use crate::manifest::{self, Manifest, Measurement, comparable, set_of};
+use crate::manifest::{self, Identity, Manifest, Measurement, comparable, set_of};
 use crate::record::{Output, RunRecord, TrialRecord};
 use std::collections::{BTreeMap, BTreeSet};
 use widefield_storage::{Entry, Place};
@@ -66,11 +66,13 @@ impl Earlier {
         (manifest.finished && same).then_some(manifest)
     }
 
-    /// Fills in what is to be done with each trial, why, and what it replaces.
+    /// Fills in what is to be done with each trial, why, and what it replaces. `given` is what is decided before
+    /// any trial is looked at.
     pub(super) fn decide(
         &self,
         config: &Config,
         output: &Place,
+        given: Option<Identity>,
         trials: &mut [TrialPlan],
     ) -> Result<(), Error> {
         let there = |wanted: bool| -> Result<Standing, Error> {
@@ -88,7 +90,7 @@ impl Earlier {
                 let standing = there(!self.manifests.is_empty())?;
                 let parameters = comparable(config);
                 for trial in trials.iter_mut() {
-                    trial.work = self.work(&parameters, &standing, trial);
+                    trial.work = self.work(&parameters, &standing, given.as_ref(), trial);
                 }
                 self.undecided(config, trials);
             }
@@ -118,7 +120,13 @@ impl Earlier {
         Ok(())
     }
 
-    fn work(&self, parameters: &Config, standing: &Standing, trial: &TrialPlan) -> Work {
+    fn work(
+        &self,
+        parameters: &Config,
+        standing: &Standing,
+        given: Option<&Identity>,
+        trial: &TrialPlan,
+    ) -> Work {
         let manifest = match self.manifests.get(&trial.stem) {
             None if self.failed.contains(&trial.file) => return Work::Do("failed before".into()),
             None => return Work::Do("new".into()),
@@ -138,6 +146,11 @@ impl Earlier {
                 "parameters changed: {}",
                 changed(&manifest.config, parameters).join(", ")
             )
+        } else if given.is_some_and(|given| {
+            let before = manifest.decided.as_ref();
+            before.and_then(|before| before.mask) != given.mask
+        }) {
+            "the image of analysis.segmentation.file changed".to_owned()
         } else if manifest.record.file != trial.file
             || manifest.record.input.as_ref() != Some(&trial.input)
         {
@@ -154,9 +167,7 @@ impl Earlier {
 
     /// What is decided for the session depends on every trial of it.
     fn undecided(&self, config: &Config, trials: &mut [TrialPlan]) {
-        let analysis = &config.analysis;
-        let scopes = [analysis.background.scope, analysis.segmentation.scope];
-        if !scopes.contains(&crate::config::Scope::Session) {
+        if !config.analysis.of_session() {
             return;
         }
         let all = set_of(trials.iter().map(|t| t.file.as_str()));

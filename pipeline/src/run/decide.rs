@@ -33,13 +33,13 @@ impl Plan {
         let files = of.iter().map(|&i| self.trials[i].file.as_str());
         let mut decided = Decided {
             of: set_of(files),
-            ..Decided::default()
+            ..self.given()
         };
         if analysis.background.scope == Scope::Session {
             let values = of.iter().filter_map(|&i| levels[i]).map(|l| l.value);
             decided.background = widefield::order::median(values);
         }
-        if analysis.segmentation.scope == Scope::Session && !of.is_empty() {
+        if analysis.segmentation.of_session() && !of.is_empty() {
             let mut mean = MeanOf::default();
             for &i in of {
                 let trial = &self.trials[i];

@@ -2,14 +2,14 @@
 
 use super::error::analysis;
 use super::{TrialError, Worker};
-use crate::config::{Axes, MatScale};
+use crate::config::{Axes, Scale};
 use crate::movie::Movie;
 use crate::plan::TrialPlan;
 use crate::record::{Check, Level, Output, TrialRecord};
 use crate::report::pictures::Gather;
 use ndarray::{Array3, ArrayView3, Axis, s};
 use widefield::{DeltaF, MovieSource, Normaliser};
-use widefield_storage::{Dataset, ErrorKind, Hdf5Writer, MatMovie, MatWriter};
+use widefield_storage::{Dataset, Error, ErrorKind, Hdf5Writer, MatMovie, MatWriter};
 
 /// What the dF/F of a trial is made of, and what the files say of it.
 pub(super) struct Normal<'a> {
@@ -25,6 +25,16 @@ pub(super) struct Files {
     movie: Option<Hdf5Writer>,
     dff: Option<Hdf5Writer>,
     mat: Option<MatWriter>,
+    /// Added to the dF/F of the HDF5 file.
+    add: f32,
+}
+
+/// What a file of that scale holds where F is F0.
+fn at_rest(scale: Scale) -> f32 {
+    match scale {
+        Scale::Dff => 0.0,
+        Scale::FOverF0 => 1.0,
+    }
 }
 
 impl Worker<'_> {
@@ -74,6 +84,7 @@ impl Worker<'_> {
                 Some(path) => self.open_mat(path, shape, checks)?,
                 None => None,
             },
+            add: at_rest(self.config.output.dff_scale),
         })
     }
 
@@ -85,15 +96,11 @@ impl Worker<'_> {
         checks: &mut Vec<Check>,
     ) -> Result<Option<MatWriter>, TrialError> {
         let out = &self.config.output;
-        let add = match out.mat_scale {
-            MatScale::Dff => 0.0,
-            MatScale::FOverF0 => 1.0,
-        };
         let description = MatMovie::new("tr", shape)
             .orientation(out.orientation.into())
             .precision(out.precision.into())
             .compression(out.compression)
-            .add(add);
+            .add(f64::from(at_rest(out.mat_scale)));
         match self.output.create_mat(path, description) {
             Ok(file) => Ok(Some(file)),
             Err(error) if error.kind() == ErrorKind::TooLarge => {
@@ -143,13 +150,30 @@ impl Worker<'_> {
     }
 
     fn dff_dataset(&self, trial: &TrialPlan, shape: [usize; 3], normal: &Normal<'_>) -> Dataset {
+        let how = normal.how.clone();
+        let (scale, how) = match self.config.output.dff_scale {
+            Scale::Dff => ("(F - F0) / F0; NaN outside the mask", how),
+            Scale::FOverF0 => (
+                "F / F0; NaN outside the mask",
+                how.output(widefield::Output::Ratio),
+            ),
+        };
         self.dataset("dff", trial, shape)
             .attribute("units", "1")
-            .attribute("scale", "(F - F0) / F0; NaN outside the mask")
+            .attribute("scale", scale)
             .attribute("background", normal.background)
             .attribute("threshold", normal.threshold)
-            .attribute("how", normal.how.to_string().as_str())
+            .attribute("how", how.to_string().as_str())
     }
+}
+
+/// Pushes the frames with so much added, a frame at a time where that takes a copy.
+fn push_plus(file: &mut Hdf5Writer, dff: ArrayView3<'_, f32>, add: f32) -> Result<(), Error> {
+    if add == 0.0 {
+        return file.push(dff);
+    }
+    dff.axis_chunks_iter(Axis(0), 1)
+        .try_for_each(|frame| file.push((&frame + add).view()))
 }
 
 impl Files {
@@ -162,13 +186,18 @@ impl Files {
             movie,
             dff: normalised,
             mat,
+            add,
         } = self;
         // Side by side, so that one is compressed while another waits for its file.
         let (movie, (normalised, mat)) = rayon::join(
             || movie.as_mut().map_or(Ok(()), |file| file.push(counts)),
             || {
                 rayon::join(
-                    || normalised.as_mut().map_or(Ok(()), |file| file.push(dff)),
+                    || {
+                        normalised
+                            .as_mut()
+                            .map_or(Ok(()), |file| push_plus(file, dff, *add))
+                    },
                     || mat.as_mut().map_or(Ok(()), |file| file.push(dff)),
                 )
             },

@@ -339,12 +339,18 @@ fn axes(dataset: &Hdf5Dataset<'_>) -> Axes {
 
 fn quantity(name: &str, dataset: &Hdf5Dataset<'_>) -> Quantity {
     match (name, dataset.attribute("units")) {
+        ("dff", _) if is_ratio(dataset) => Quantity::Other("F/F0".to_owned()),
         ("dff", _) => Quantity::Dff,
         (_, Some(Attribute::Text(unit))) if unit == "counts" => Quantity::Counts,
         ("mov", _) => Quantity::Counts,
         (_, Some(Attribute::Text(unit))) => Quantity::Other(unit.chars().take(16).collect()),
         _ => Quantity::Other(String::new()),
     }
+}
+
+/// Whether `output.dff_scale` was `"f_over_f0"`.
+fn is_ratio(dataset: &Hdf5Dataset<'_>) -> bool {
+    matches!(dataset.attribute("scale"), Some(Attribute::Text(text)) if text.starts_with("F / F0"))
 }
 
 /// Most ranges that are fetched from a store for a clock: in framed files it lies between the frames.

@@ -118,7 +118,8 @@ def compare_trial_files(check, folder, recording, result, run):
         found = compare_hdf5(check, path, "dff", run)
         if found is not None:
             compare_mask(check, f"{recording.stem} dff", found, dff)
-            compare_movie_values(check, f"{recording.stem} dff", found, dff, DFF_LIMIT, 1.0)
+            rest = {"dff": 0.0, "f_over_f0": 1.0}[output.get("dff_scale", "dff")]
+            compare_movie_values(check, f"{recording.stem} dff", found, dff + rest, DFF_LIMIT, 1.0)
     if output["mat"] and recording.mat_name:
         path = folder / output["mat"] / recording.mat_name
         found = compare_mat(check, path, "tr", {"f32": "single", "f64": "double"}[output["precision"]])
