@@ -5,7 +5,7 @@
 //!     cargo run --release -p widefield-storage --features swift --example throughput -- CONTAINER [ROUNDS]
 //!
 //! One object of 100 MB, then twenty of 5 to 20 MB from a folder and into one. All take turns with the same
-//! bytes on the same server; each line gives the medians in MB/s and their ratio. Nothing is left behind.
+//! bytes on the same server; each line gives the medians in MB/s and their ratio. Only the container stays, empty.
 
 use std::error::Error;
 use std::io::Write;
