@@ -23,7 +23,7 @@ pub struct Analysis {
 }
 
 /// Frames that are resized, then added to the mean image while they are in the cache.
-const BLOCK: usize = 32;
+const BLOCK: usize = 16;
 /// Frames that one task reads and resizes.
 const FRAMES_A_TASK: usize = 4;
 
@@ -48,24 +48,41 @@ pub fn raw_to_dff(
         Some(last) if last.movie.dim() == shape => (last.movie, last.dff),
         _ => (Array3::zeros(shape), Array3::zeros(shape)),
     };
-    let resizer = Resize::Triangle.resizer(camera, size)?;
-    let mut mean = MeanImage::new((size.height, size.width));
-    let mut subtract = Subtract::NOTHING;
-    for (i, mut block) in movie.axis_chunks_iter_mut(Axis(0), BLOCK).enumerate() {
-        resize_block(raw, i * BLOCK, &resizer, block.view_mut())?;
-        if i == 0 {
-            let level = Background::GaussianFit { smoothing_sd_px }
-                .estimate(block.index_axis(Axis(0), 0))?;
-            subtract = Subtract {
-                background: level.value,
-                clamp_negative: true,
-            };
+    // On the pool as a whole, so that its parallel parts need not be handed over one by one.
+    let (subtract, mask) = rayon::scope(|_| -> Result<_, Failure> {
+        let resizer = Resize::Triangle.resizer(camera, size)?;
+        let mut mean = MeanImage::new((size.height, size.width));
+        let mut subtract = Subtract::NOTHING;
+        let mut last: Option<ArrayViewMut3<'_, f32>> = None;
+        for (i, mut block) in movie.axis_chunks_iter_mut(Axis(0), BLOCK).enumerate() {
+            // The last block is added to the mean image while the next one is resized.
+            let (added, resized) = rayon::join(
+                || {
+                    last.as_ref()
+                        .map_or(Ok(()), |block| mean.add(block.view(), &subtract))
+                },
+                || resize_block(raw, i * BLOCK, &resizer, block.view_mut()),
+            );
+            added?;
+            resized?;
+            if i == 0 {
+                let level = Background::GaussianFit { smoothing_sd_px }
+                    .estimate(block.index_axis(Axis(0), 0))?;
+                subtract = Subtract {
+                    background: level.value,
+                    clamp_negative: true,
+                };
+            }
+            last = Some(block);
         }
-        mean.add(block.view(), &subtract)?;
-    }
-    let mask = Segmentation::DensityCutoff(0.0002).mask(mean.finish()?.view())?;
-    let f0 = Baseline::frames(9..12).f0(movie.view(), &subtract)?;
-    dff::normalise_into(movie.view(), &subtract, f0.view(), &mask, out.view_mut())?;
+        if let Some(block) = last {
+            mean.add(block.view(), &subtract)?;
+        }
+        let mask = Segmentation::DensityCutoff(0.0002).mask(mean.finish()?.view())?;
+        let f0 = Baseline::frames(9..12).f0(movie.view(), &subtract)?;
+        dff::normalise_into(movie.view(), &subtract, f0.view(), &mask, out.view_mut())?;
+        Ok((subtract, mask))
+    })?;
     Ok(Analysis {
         movie,
         background: subtract.background,

@@ -73,6 +73,7 @@
 //!
 //! `mmap` (default): [`Mapped`]. `rayon`: decoding on all cores.
 
+mod ahead;
 mod bytes;
 mod camera;
 mod clock;

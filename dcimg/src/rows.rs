@@ -1,10 +1,16 @@
 //! The rows of one frame, one by one.
 
+use crate::ahead;
 use crate::frame::{Frame, Patch};
 use crate::layout::check_range;
 use crate::pixel::Pixel;
 use crate::{Error, PixelType};
 use std::marker::PhantomData;
+
+/// Bytes between a row that is read and what is asked for meanwhile: two pages, as memory takes less time for them than
+/// resizing takes for the rows on them. 4 and 16 KiB came out slower, and nothing at all by a fifth of the time from
+/// camera counts to dF/F.
+const AHEAD: usize = 8 << 10;
 
 /// The rows of a frame as `T`, from [`Frame::rows`]: for programs that go on with a row while it is in the
 /// cache, instead of with a frame.
@@ -86,6 +92,7 @@ impl<'a, T: Pixel> Rows<'a, T> {
         }
         let start = y * self.row_bytes + self.lead_bytes;
         let row = &self.bytes[start..start + self.width * self.stored.bytes()];
+        ahead::want(self.bytes, start + AHEAD, row.len());
         T::run(self.stored, row, out);
         if let Some(patch) = &self.patch
             && patch.row == y

@@ -159,7 +159,7 @@ impl Background {
             Self::GaussianFit { smoothing_sd_px } => {
                 gaussian_fit::check(image)?;
                 let smoothed = smooth::gaussian(image, smoothing_sd_px)?;
-                return Ok(fitted(GaussianFit::of(smoothed.view())?, smoothed.view()));
+                return fitted(smoothed.view(), GaussianFit::of);
             }
             Self::CoarseFit {
                 smoothing_sd_px,
@@ -168,7 +168,7 @@ impl Background {
             Self::BoundedFit { smoothing_sd_px } => {
                 gaussian_fit::check(image)?;
                 let smoothed = smooth::gaussian(image, smoothing_sd_px)?;
-                return Ok(fitted(bounded(smoothed.view())?, smoothed.view()));
+                return fitted(smoothed.view(), bounded);
             }
             Self::Constant(value) => within("constant", value, f64::MIN, f64::MAX)?,
             Self::Percentile(percent) => {
@@ -247,9 +247,17 @@ fn bounded(smoothed: ArrayView2<'_, f64>) -> Result<GaussianFit, Error> {
     GaussianFit::with_offset(smoothed, offset)
 }
 
-fn fitted(fit: GaussianFit, smoothed: ArrayView2<'_, f64>) -> BackgroundLevel {
-    let plausible_max = percentile(smoothed.iter().copied(), 5.0).unwrap_or(f64::NAN);
-    level(fit.offset, Some(fit), plausible_max)
+/// The level by a fit, and what it is judged by, side by side.
+fn fitted(
+    smoothed: ArrayView2<'_, f64>,
+    fit: impl FnOnce(ArrayView2<'_, f64>) -> Result<GaussianFit, Error> + Send,
+) -> Result<BackgroundLevel, Error> {
+    let (fit, plausible_max) = rayon::join(
+        || fit(smoothed),
+        || percentile(smoothed.iter().copied(), 5.0).unwrap_or(f64::NAN),
+    );
+    let fit = fit?;
+    Ok(level(fit.offset, Some(fit), plausible_max))
 }
 
 fn level(value: f64, fit: Option<GaussianFit>, plausible_max: f64) -> BackgroundLevel {

@@ -38,7 +38,7 @@ pub(super) fn fit(
         sigma_y: coarse.sigma_y * count(step),
         ..coarse
     };
-    Ok(fitted(fit, smoothed.view()))
+    fitted(smoothed.view(), |_| Ok(fit))
 }
 
 /// Means of whole blocks, and row and column of the first.

@@ -8,7 +8,7 @@
 use super::passes;
 use super::weights::Weights;
 use crate::invalid::clear_row;
-use crate::number::count;
+use crate::number::{count, narrow};
 use multiversion::multiversion;
 use std::sync::Arc;
 
@@ -36,6 +36,9 @@ pub(super) struct Whole {
 fn at_a_time(ratio: usize) -> usize {
     ratio.max(4)
 }
+
+/// The largest of [`at_a_time`].
+const AT_MOST: usize = 8;
 
 /// Rows whose sums are kept: those for one row of the result, and those read too early for it.
 fn kept(ratio: usize) -> usize {
@@ -96,6 +99,7 @@ impl Whole {
                 for y in next..next + count {
                     self.along_row(y, y - next, pairs);
                 }
+                self.along_edges(count, pairs);
                 next += count;
             }
             if (1..vertical.len() - 1).contains(&y) {
@@ -121,10 +125,22 @@ impl Whole {
             4 => along_4(row.as_flattened(), sums),
             _ => along_8(row.as_flattened(), sums),
         }
-        let row = &row.as_flattened()[2 * margin(self.ratio)..];
-        for (x, edge) in [0, width - 1].into_iter().zip(&mut self.edges) {
+    }
+
+    /// Takes the edges of the `count` rows at hand: all rows side by side, since a sum alone waits for itself.
+    fn along_edges(&mut self, count: usize, pairs: usize) {
+        let last = self.horizontal.len() - 1;
+        let rows = self.rows.as_flattened();
+        for (x, edge) in [0, last].into_iter().zip(&mut self.edges) {
             let (start, weights) = self.horizontal.get(x);
-            edge.push(passes::weighted(&row[start..], weights));
+            let first = 2 * margin(self.ratio) + start;
+            let mut sums = [0.0; AT_MOST];
+            for (i, weight) in weights.iter().enumerate() {
+                for (row, sum) in rows.chunks_exact(2 * pairs).zip(&mut sums) {
+                    *sum += f64::from(row[first + i]) * weight;
+                }
+            }
+            edge.extend(sums[..count].iter().map(|&sum| narrow(sum)));
         }
     }
 

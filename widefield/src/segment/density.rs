@@ -4,9 +4,13 @@
 use crate::Error;
 use crate::number::{count, index};
 use ndarray::ArrayView2;
+use rayon::prelude::*;
 
 /// Number of grid points.
 pub const POINTS: usize = 500;
+
+/// Pixels whose moments are taken by one task.
+const PART: usize = 1 << 14;
 
 /// Error allowed against direct summation, relative to the peak.
 const TOLERANCE: f64 = 1e-12;
@@ -140,12 +144,8 @@ fn scale(pixels: &[f64], width: usize) -> Result<(f64, f64), Error> {
         .fold((f64::INFINITY, f64::NEG_INFINITY), |(min, max), &pixel| {
             (pixel.min(min), pixel.max(max))
         });
-    let mean = pixels.iter().map(|pixel| pixel / n).sum::<f64>();
-    let variance = pixels
-        .iter()
-        .map(|pixel| (pixel - mean).powi(2))
-        .sum::<f64>()
-        / (n - 1.0);
+    let mean = sum(pixels, |pixel| pixel / n);
+    let variance = sum(pixels, |pixel| (pixel - mean).powi(2)) / (n - 1.0);
     let bandwidth = variance.sqrt() * n.powf(-0.2);
     if min == max || bandwidth == 0.0 {
         return Err(Error::ZeroVariance {
@@ -167,6 +167,20 @@ fn scale(pixels: &[f64], width: usize) -> Result<(f64, f64), Error> {
         });
     }
     Ok((max, bandwidth))
+}
+
+/// The sum over all pixels of a value each.
+#[inline(always)]
+fn sum(pixels: &[f64], value: impl Fn(f64) -> f64) -> f64 {
+    // Several sums side by side: each addition waits for the one before.
+    let (eights, rest) = pixels.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for eight in eights {
+        for (sum, &pixel) in sums.iter_mut().zip(eight) {
+            *sum += value(pixel);
+        }
+    }
+    sums.iter().sum::<f64>() + rest.iter().map(|&pixel| value(pixel)).sum::<f64>()
 }
 
 /// Kernel sums at every grid point, one exponential for every pair that is not zero.
@@ -216,18 +230,29 @@ fn by_moments(pixels: &[f64], step: f64, bandwidth: f64) -> Vec<f64> {
 
     // Cells from `reach` below the first grid point on; further ones are too far from any.
     let cells = reach + POINTS;
-    let mut moments = vec![0.0; cells * orders];
-    for &pixel in pixels {
-        let cell = pixel / step + (count(reach) + 0.5);
-        if cell < 0.0 {
-            continue;
+    // Parts of fixed size, added in order: the same bits on any number of threads.
+    let parts = pixels.par_chunks(PART).map(|pixels| {
+        let mut moments = vec![0.0; cells * orders];
+        for &pixel in pixels {
+            let cell = pixel / step + (count(reach) + 0.5);
+            if cell < 0.0 {
+                continue;
+            }
+            let cell = index(cell).min(cells - 1);
+            let distance = (pixel - (count(cell) - count(reach)) * step) / bandwidth;
+            let mut power = 1.0;
+            for moment in &mut moments[cell * orders..][..orders] {
+                *moment += power;
+                power *= distance;
+            }
         }
-        let cell = index(cell).min(cells - 1);
-        let distance = (pixel - (count(cell) - count(reach)) * step) / bandwidth;
-        let mut power = 1.0;
-        for moment in &mut moments[cell * orders..][..orders] {
-            *moment += power;
-            power *= distance;
+        moments
+    });
+    let mut parts = parts.collect::<Vec<_>>().into_iter();
+    let mut moments = parts.next().unwrap_or_else(|| vec![0.0; cells * orders]);
+    for part in parts {
+        for (moment, more) in moments.iter_mut().zip(part) {
+            *moment += more;
         }
     }
     let mut sums = vec![0.0; POINTS];
