@@ -43,6 +43,16 @@ fn a_misspelt_key_is_named_with_its_nearest() {
 }
 
 #[test]
+fn a_value_of_the_wrong_kind_shows_how_it_is_written() {
+    let wanted = [
+        "analysis.resolution",
+        "expected an array",
+        "resolution = [256, 256] # [width, height]",
+    ];
+    says(&["--set", "analysis.resolution=128"], &wanted);
+}
+
+#[test]
 fn a_missing_log_lists_the_texts() {
     let wanted = [
         "nolog.txt",

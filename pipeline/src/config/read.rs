@@ -282,13 +282,17 @@ fn parse(path: &Path, text: &str, overrides: &[Override]) -> Result<Config, Conf
     let config: Config = toml::from_str(text).map_err(|e| {
         let missing = e.message().contains("missing field `data`")
             || e.message().contains("missing field `prefix`");
-        let message = match e.span().and_then(|span| key_at(text, span.start)) {
+        let key = e.span().and_then(|span| key_at(text, span.start));
+        let message = match &key {
             Some(key) => format!("{key}: {}", one_line(e.message())),
             None => one_line(e.message()),
         };
-        let help = missing.then(|| {
-            "`[data]` needs `prefix = \"…\"`: files whose name starts so are taken".to_owned()
-        });
+        let help = if missing {
+            Some("`[data]` needs `prefix = \"…\"`: files whose name starts so are taken".to_owned())
+        } else {
+            let line = key.as_deref().and_then(super::template::spelt);
+            line.map(|line| format!("it is written as in: {line}"))
+        };
         rule(text, message, help, e.span())
     })?;
     let table: toml::Table = toml::from_str(text).map_err(|e| from_toml(text, &e))?;

@@ -101,3 +101,40 @@ dff_range = [0.5, 2]            # 99.9th percentile of |dF/F|
 early_share = [0.3, 0.5]        # early trials
 clock_match = [2, 60]           # seconds between movie and entry of the log; slipped numbers fail
 "#;
+
+/// How the template spells a key such as `analysis.resolution`, with what it says of it.
+pub(super) fn spelt(key: &str) -> Option<String> {
+    let (table, name) = key.rsplit_once('.')?;
+    let mut here = "";
+    for line in TEMPLATE.lines() {
+        let line = line.trim_start_matches("# ");
+        if let Some(rest) = line.trim_start_matches('[').split_once(']')
+            && line.starts_with('[')
+        {
+            here = rest.0;
+        } else if here == table
+            && let Some((left, _)) = line.split_once('=')
+            && left.trim() == name
+        {
+            return Some(line.split_whitespace().collect::<Vec<_>>().join(" "));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::spelt;
+
+    #[test]
+    fn keys_are_found_in_their_table() {
+        let line = spelt("analysis.resolution").expect("a key");
+        assert!(line.starts_with("resolution = [256, 256] # [width, height]"));
+        assert_eq!(
+            spelt("experiment.stimulus.name").as_deref(),
+            Some("name = \"Texture 1 P100\" # as the log spells it")
+        );
+        assert_eq!(spelt("data.resolution"), None);
+        assert_eq!(spelt("nothing"), None);
+    }
+}
