@@ -2,6 +2,7 @@
 
 use crate::Error;
 use ndarray::{Array2, ArrayView2};
+use ndarray_stats::QuantileExt;
 
 /// `mean / max / 10`: the mean image `(y, x)` scaled to at most 0.1, f64.
 ///
@@ -17,12 +18,10 @@ use ndarray::{Array2, ArrayView2};
 /// # Errors
 /// [`Error::Empty`] if there is no pixel that is a number.
 pub fn image(mean: ArrayView2<'_, f64>) -> Result<Array2<f64>, Error> {
-    let max = mean
-        .iter()
-        .copied()
-        .filter(|value| !value.is_nan())
-        .reduce(f64::max);
-    let max = max.ok_or(Error::Empty { what: "mean image" })?;
+    let max = *mean.max_skipnan();
+    if max.is_nan() {
+        return Err(Error::Empty { what: "mean image" });
+    }
     Ok(mean.mapv(|value| value / max / 10.0))
 }
 
