@@ -66,7 +66,7 @@ pub fn largest_difference<'a>(
 mod tests {
     use super::*;
     use crate::Input;
-    use ndarray::{Array2, Array3};
+    use ndarray::Array3;
     use widefield::simulate::Light;
 
     #[test]
@@ -103,8 +103,11 @@ mod tests {
             }
             let reference = segment::reference(small.mean());
             for variant in segment::VARIANTS {
-                let kept: Array2<bool> = (variant.run)(small.mean()).unwrap();
-                variant.hold(segment::differing(&kept, &reference));
+                match (variant.run)(small.mean()) {
+                    Ok(kept) => variant.hold(segment::differing(&kept, &reference)),
+                    // On so few pixels the density has no dip that another method may need.
+                    Err(error) => assert!(variant.within.is_none(), "{}: {error}", variant.name),
+                }
             }
             let reference: Array3<f32> =
                 dff::reference(small.movie(), small.subtract(), small.brain());

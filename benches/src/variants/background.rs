@@ -1,6 +1,7 @@
 //! The light that is no fluorescence, from one frame.
 
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::ArrayView2;
+use widefield::background::Rectangle;
 use widefield::{Background, direct, smooth};
 
 use super::{Failure, Variant};
@@ -17,8 +18,20 @@ pub const VARIANTS: &[Variant<Run>] = &[
         slow: false,
     },
     Variant {
+        name: "coarse_fit",
+        run: coarse_fit,
+        within: None,
+        slow: false,
+    },
+    Variant {
+        name: "bounded_fit",
+        run: bounded_fit,
+        within: None,
+        slow: false,
+    },
+    Variant {
         name: "percentile_5",
-        run: percentile_5,
+        run: |frame| level(Background::Percentile(5.0), frame),
         within: None,
         slow: false,
     },
@@ -30,13 +43,19 @@ pub const VARIANTS: &[Variant<Run>] = &[
     },
     Variant {
         name: "mode",
-        run: mode,
+        run: |frame| level(Background::Mode, frame),
         within: None,
         slow: false,
     },
     Variant {
-        name: "dark_corner",
-        run: dark_corner,
+        name: "most_frequent_count",
+        run: most_frequent_count,
+        within: None,
+        slow: false,
+    },
+    Variant {
+        name: "rectangle",
+        run: rectangle,
         within: None,
         slow: false,
     },
@@ -80,36 +99,41 @@ pub fn reference(frame: ArrayView2<'_, f32>) -> Result<f64, Failure> {
     }
 }
 
-fn gaussian_fit(frame: ArrayView2<'_, f32>) -> Result<f64, Failure> {
-    let smoothing_sd_px = smoothing_sd_px(frame);
-    Ok(Background::GaussianFit { smoothing_sd_px }
-        .estimate(frame)?
-        .value)
+fn level(background: Background, frame: ArrayView2<'_, f32>) -> Result<f64, Failure> {
+    Ok(background.estimate(frame)?.value)
 }
 
-/// A level that 5 % of the pixels are below.
-fn percentile_5(frame: ArrayView2<'_, f32>) -> Result<f64, Failure> {
-    percentile(frame.mapv(f64::from), 5)
+fn gaussian_fit(frame: ArrayView2<'_, f32>) -> Result<f64, Failure> {
+    let smoothing_sd_px = smoothing_sd_px(frame);
+    level(Background::GaussianFit { smoothing_sd_px }, frame)
+}
+
+/// Fitted to blocks of an eighth of the smoothing: nearly the same offset from far fewer pixels.
+fn coarse_fit(frame: ArrayView2<'_, f32>) -> Result<f64, Failure> {
+    let fit = Background::CoarseFit {
+        smoothing_sd_px: smoothing_sd_px(frame),
+        step_px: (frame.nrows() * 30 / 256 / 8).max(1),
+    };
+    level(fit, frame)
+}
+
+/// The offset no lower than 0 and no higher than the 5th percentile.
+fn bounded_fit(frame: ArrayView2<'_, f32>) -> Result<f64, Failure> {
+    let smoothing_sd_px = smoothing_sd_px(frame);
+    level(Background::BoundedFit { smoothing_sd_px }, frame)
 }
 
 /// The darkest part of the frame without its noise.
 fn percentile_1_smoothed(frame: ArrayView2<'_, f32>) -> Result<f64, Failure> {
     let wide = frame.mapv(f64::from);
-    percentile(
-        smooth::gaussian(wide.view(), smoothing_sd_px(frame) / 10.0)?,
-        1,
-    )
+    let smooth = smooth::gaussian(wide.view(), smoothing_sd_px(frame) / 10.0)?;
+    Ok(Background::Percentile(1.0)
+        .estimate_image(smooth.view())?
+        .value)
 }
 
-fn percentile(frame: Array2<f64>, percent: usize) -> Result<f64, Failure> {
-    let (mut values, _) = frame.into_raw_vec_and_offset();
-    let last = values.len().checked_sub(1).ok_or("no pixel")?;
-    let (_, value, _) = values.select_nth_unstable_by(last * percent / 100, f64::total_cmp);
-    Ok(*value)
-}
-
-/// The most frequent count.
-fn mode(frame: ArrayView2<'_, f32>) -> Result<f64, Failure> {
+/// The count that most pixels have.
+fn most_frequent_count(frame: ArrayView2<'_, f32>) -> Result<f64, Failure> {
     let mut counts: Vec<f32> = frame.iter().map(|count| count.round()).collect();
     counts.sort_unstable_by(f32::total_cmp);
     let runs = counts.chunk_by(|a, b| a == b);
@@ -118,8 +142,12 @@ fn mode(frame: ArrayView2<'_, f32>) -> Result<f64, Failure> {
 }
 
 /// The mean of the upper left 1/16 of each side, which must be outside the window.
-fn dark_corner(frame: ArrayView2<'_, f32>) -> Result<f64, Failure> {
-    let (height, width) = (frame.nrows().div_ceil(16), frame.ncols().div_ceil(16));
-    let corner = frame.slice(s![..height, ..width]).mapv(f64::from);
-    Ok(corner.mean().ok_or("no pixel")?)
+fn rectangle(frame: ArrayView2<'_, f32>) -> Result<f64, Failure> {
+    let corner = Rectangle {
+        x: 0,
+        y: 0,
+        width: frame.ncols().div_ceil(16),
+        height: frame.nrows().div_ceil(16),
+    };
+    level(Background::Rectangle(corner), frame)
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use ndarray::parallel::prelude::*;
 use ndarray::{Array3, ArrayView2, ArrayView3, Axis};
-use widefield::{Baseline, DeltaF, Mask, Subtract, dff, direct};
+use widefield::{Baseline, DeltaF, Denominator, Mask, Output, Subtract, dff, direct};
 
 use super::{Failure, Variant};
 
@@ -39,6 +39,61 @@ pub const VARIANTS: &[Variant<Run>] = &[
         name: "mean_of_all",
         run: mean_of_all,
         within: None,
+        slow: false,
+    },
+    Variant {
+        name: "median",
+        run: |movie, subtract, kept| by(&DeltaF::new(Baseline::Median), movie, subtract, kept),
+        within: None,
+        slow: false,
+    },
+    Variant {
+        name: "percentile_10",
+        run: |movie, subtract, kept| {
+            by(
+                &DeltaF::new(Baseline::Percentile(10.0)),
+                movie,
+                subtract,
+                kept,
+            )
+        },
+        within: None,
+        slow: false,
+    },
+    Variant {
+        name: "sliding_percentile_8",
+        run: sliding_percentile_8,
+        within: None,
+        slow: false,
+    },
+    Variant {
+        name: "maximin",
+        run: maximin,
+        within: None,
+        slow: false,
+    },
+    Variant {
+        name: "bleaching",
+        run: bleaching,
+        within: None,
+        slow: false,
+    },
+    Variant {
+        name: "floor_50_counts",
+        run: floor_50_counts,
+        within: None,
+        slow: false,
+    },
+    Variant {
+        name: "floor_3_times_noise",
+        run: floor_3_times_noise,
+        within: None,
+        slow: false,
+    },
+    Variant {
+        name: "ratio_minus_1",
+        run: ratio_minus_1,
+        within: Some(1e-6),
         slow: false,
     },
     Variant {
@@ -96,6 +151,93 @@ fn over(
     let mut out = Array3::zeros(movie.raw_dim());
     dff::normalise_into(movie, subtract, f0.view(), &mask, out.view_mut())?;
     Ok(out)
+}
+
+/// What the library makes of a movie that is all there.
+fn by(
+    how: &DeltaF,
+    movie: ArrayView3<'_, f32>,
+    subtract: &Subtract,
+    kept: ArrayView2<'_, bool>,
+) -> Result<Array3<f32>, Failure> {
+    let mask = Mask::from_kept(kept.to_owned());
+    let normaliser = how.prepare(&movie, subtract, &mask)?;
+    let mut out = Array3::zeros(movie.raw_dim());
+    normaliser.block_into(&movie, 0, movie, out.view_mut())?;
+    Ok(out)
+}
+
+/// Frames around each that F0 is taken from where it follows the trace: 5 s.
+const SPAN_FRAMES: usize = 100;
+
+/// The 8th percentile of the frames around each.
+fn sliding_percentile_8(
+    movie: ArrayView3<'_, f32>,
+    subtract: &Subtract,
+    kept: ArrayView2<'_, bool>,
+) -> Result<Array3<f32>, Failure> {
+    let baseline = Baseline::SlidingPercentile {
+        percent: 8.0,
+        span_frames: SPAN_FRAMES,
+    };
+    by(&DeltaF::new(baseline), movie, subtract, kept)
+}
+
+/// The lower envelope of the trace, smoothed over 0.5 s.
+fn maximin(
+    movie: ArrayView3<'_, f32>,
+    subtract: &Subtract,
+    kept: ArrayView2<'_, bool>,
+) -> Result<Array3<f32>, Failure> {
+    let baseline = Baseline::Maximin {
+        smoothing_sd_frames: 10.0,
+        span_frames: SPAN_FRAMES,
+    };
+    by(&DeltaF::new(baseline), movie, subtract, kept)
+}
+
+/// The default frames, fading as the brain as a whole does.
+fn bleaching(
+    movie: ArrayView3<'_, f32>,
+    subtract: &Subtract,
+    kept: ArrayView2<'_, bool>,
+) -> Result<Array3<f32>, Failure> {
+    let baseline = Baseline::Bleaching {
+        frames: Some(BASELINE),
+    };
+    by(&DeltaF::new(baseline), movie, subtract, kept)
+}
+
+/// Divided by at least 50 counts.
+fn floor_50_counts(
+    movie: ArrayView3<'_, f32>,
+    subtract: &Subtract,
+    kept: ArrayView2<'_, bool>,
+) -> Result<Array3<f32>, Failure> {
+    let how = DeltaF::new(Baseline::frames(BASELINE)).denominator(Denominator::Floor(50.0));
+    by(&how, movie, subtract, kept)
+}
+
+/// Divided by at least 3 times the noise of the pixel, which is read off all frames first.
+fn floor_3_times_noise(
+    movie: ArrayView3<'_, f32>,
+    subtract: &Subtract,
+    kept: ArrayView2<'_, bool>,
+) -> Result<Array3<f32>, Failure> {
+    let how = DeltaF::new(Baseline::frames(BASELINE)).denominator(Denominator::Noise(3.0));
+    by(&how, movie, subtract, kept)
+}
+
+/// F / F0, rounded to f32, less 1: what a reader of such files has.
+fn ratio_minus_1(
+    movie: ArrayView3<'_, f32>,
+    subtract: &Subtract,
+    kept: ArrayView2<'_, bool>,
+) -> Result<Array3<f32>, Failure> {
+    let how = DeltaF::new(Baseline::frames(BASELINE)).output(Output::Ratio);
+    let mut ratio = by(&how, movie, subtract, kept)?;
+    ratio -= 1.0;
+    Ok(ratio)
 }
 
 /// Subtract, mask and divide one after the other, a whole movie each.

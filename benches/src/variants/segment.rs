@@ -20,8 +20,32 @@ pub const VARIANTS: &[Variant<Run>] = &[
         slow: false,
     },
     Variant {
+        name: "density_cutoff_tidied",
+        run: density_cutoff_tidied,
+        within: None,
+        slow: false,
+    },
+    Variant {
+        name: "relative_cutoff",
+        run: |mean| kept(Segmentation::RelativeCutoff(0.05), mean),
+        within: None,
+        slow: false,
+    },
+    Variant {
         name: "otsu",
-        run: otsu,
+        run: |mean| kept(Segmentation::Otsu, mean),
+        within: None,
+        slow: false,
+    },
+    Variant {
+        name: "triangle",
+        run: |mean| kept(Segmentation::Triangle, mean),
+        within: None,
+        slow: false,
+    },
+    Variant {
+        name: "percentile_30",
+        run: |mean| kept(Segmentation::Percentile(30.0), mean),
         within: None,
         slow: false,
     },
@@ -65,29 +89,18 @@ fn by_definition(mean: ArrayView2<'_, f64>) -> Result<Array2<bool>, Failure> {
     Ok(reference(mean))
 }
 
-fn density_cutoff(mean: ArrayView2<'_, f64>) -> Result<Array2<bool>, Failure> {
-    let mask = Segmentation::DensityCutoff(CUTOFF).mask(mean)?;
-    Ok(mask.kept().to_owned())
+fn kept(rule: Segmentation, mean: ArrayView2<'_, f64>) -> Result<Array2<bool>, Failure> {
+    Ok(rule.mask(mean)?.kept().to_owned())
 }
 
-/// The threshold with the largest variance between dark and bright pixels (Otsu 1979,
-/// doi:10.1109/TSMC.1979.4310076), of all that the image offers.
-fn otsu(mean: ArrayView2<'_, f64>) -> Result<Array2<bool>, Failure> {
-    let mut values: Vec<f64> = mean.iter().copied().collect();
-    values.sort_unstable_by(f64::total_cmp);
-    let (n, sum) = (values.len() as f64, values.iter().sum::<f64>());
-    let (mut dark, mut dark_sum) = (0.0, 0.0);
-    let (mut most, mut threshold) = (0.0, 0.0);
-    for pair in values.windows(2) {
-        dark += 1.0;
-        dark_sum += pair[0];
-        let apart = dark_sum / dark - (sum - dark_sum) / (n - dark);
-        let between = dark * (n - dark) * apart * apart;
-        if between > most {
-            (most, threshold) = (between, pair[1]);
-        }
-    }
-    Ok(mean.mapv(|value| value >= threshold))
+fn density_cutoff(mean: ArrayView2<'_, f64>) -> Result<Array2<bool>, Failure> {
+    kept(Segmentation::DensityCutoff(CUTOFF), mean)
+}
+
+/// The largest part alone, without holes.
+fn density_cutoff_tidied(mean: ArrayView2<'_, f64>) -> Result<Array2<bool>, Failure> {
+    let mask = Segmentation::DensityCutoff(CUTOFF).mask(mean)?;
+    Ok(mask.largest_component().fill_holes().kept().to_owned())
 }
 
 /// Everything brighter than a tenth of the brightest pixel.
