@@ -86,7 +86,7 @@ pub(crate) enum Told {
 }
 
 impl Engine {
-    /// Threads of this machine: as many trials at a time as cores, within half of the memory.
+    /// Threads of this machine: one trial more at a time than there are cores, within half of the memory.
     #[must_use]
     pub fn local() -> Self {
         Self::of(Kind::Local)

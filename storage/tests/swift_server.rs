@@ -18,7 +18,7 @@ use widefield_storage::{ErrorKind, Place, conformance};
 #[allow(dead_code, reason = "other tests use the rest")]
 mod direct;
 
-use direct::{credentials, flush_tokens, v1, variable};
+use direct::{credentials, flush_tokens, v1, variable, wait};
 
 /// Keystone, as `OS_` variables tell it.
 fn v3() -> Option<Credentials> {
@@ -52,14 +52,6 @@ impl Container {
             .map_ok(|meta| meta.location.to_string());
         rows.try_collect().await.expect("listing")
     }
-}
-
-fn wait<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("runtime")
-        .block_on(future)
 }
 
 fn assert_conforms(place: &Place, folder: &str) {

@@ -10,19 +10,11 @@ mod direct;
 
 use std::time::Duration;
 
-use direct::{raw, v1};
+use direct::{raw, v1, wait};
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use widefield_storage::swift::Swift;
 use widefield_storage::{ErrorKind, Place};
-
-fn wait<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("runtime")
-        .block_on(future)
-}
 
 #[test]
 fn large_objects() {

@@ -12,15 +12,21 @@ use std::cmp::Ordering;
 #[must_use]
 pub fn percentile(values: impl IntoIterator<Item = f64>, percent: f64) -> Option<f64> {
     let mut values: Vec<Value> = values.into_iter().map(Value).collect();
+    let (Value(lower), upper, between) = select(&mut values, percent)?;
+    Some(match upper {
+        Some(Value(upper)) => lower + (upper - lower) * between,
+        None => lower,
+    })
+}
+
+/// The value that a percentile follows, the next one, and how far it is from the one to the other; `None` without
+/// values. An exact place has no next one, which may be infinite. The values are reordered.
+pub(crate) fn select<T: Ord + Copy>(values: &mut [T], percent: f64) -> Option<(T, Option<T>, f64)> {
     let (low, between) = place(values.len(), percent)?;
     // The selection of `std` is linear also where all values are equal, as in a dark image.
-    let (_, &mut Value(lower), above) = values.select_nth_unstable(low);
-    // An exact place needs no neighbour, which may be infinite.
-    if between == 0.0 {
-        return Some(lower);
-    }
-    let Value(upper) = *above.iter().min()?;
-    Some(lower + (upper - lower) * between)
+    let (_, &mut lower, above) = values.select_nth_unstable(low);
+    let upper = above.iter().min().filter(|_| between > 0.0);
+    Some((lower, upper.copied(), between))
 }
 
 /// Which of `n` sorted values a percentile follows, and how far it is from there to the next one; `None`

@@ -74,11 +74,9 @@ impl Scale {
         let finite = image.iter().filter(|v| v.is_finite());
         let mut keys: Vec<i32> = finite.map(|&v| order::key(v)).collect();
         let mut percentile = |percent| {
-            let (low, between) = order::place(keys.len(), percent)?;
-            let (_, lower, beyond) = keys.select_nth_unstable(low);
-            let lower = order::of_key(*lower);
-            let upper = beyond.iter().min().map_or(lower, |key| order::of_key(*key));
-            let [lower, upper] = [lower, upper].map(f64::from);
+            let (lower, upper, between) = order::select(&mut keys, percent)?;
+            let [lower, upper] =
+                [lower, upper.unwrap_or(lower)].map(|key| f64::from(order::of_key(key)));
             Some(narrow(lower + (upper - lower) * between))
         };
         Some(Self {

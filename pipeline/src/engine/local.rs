@@ -105,6 +105,45 @@ fn each<T: Send>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Override;
+    use crate::plan::Experiment;
+    use crate::simulate::Session;
+    use crate::worker::{Decided, Round};
+
+    #[test]
+    fn headers_tell_how_many_trials_fit() {
+        let dir = tempfile::tempdir().expect("folder");
+        let session = Session {
+            trials: 2,
+            size: 256,
+            frames: 60,
+            ..Session::default()
+        };
+        let path = session.write(dir.path(), |_| {}).expect("session");
+        let smaller: Override = "analysis.resolution=[32,32]".parse().expect("override");
+        let plan = Experiment::load_with(path, &[smaller])
+            .and_then(Experiment::plan)
+            .expect("plan");
+        let decided = Decided::default();
+        let tasks: Vec<_> = (0..2)
+            .map(|number| Task {
+                id: number.to_string(),
+                round: Round::Process,
+                plan: &plan,
+                number,
+                session: &decided,
+                level: None,
+            })
+            .collect();
+        let trial = &plan.trials[0];
+        let needed = trial::needed(&plan.config, &plan.data, trial);
+        // By the sizes of the files alone only one would fit.
+        assert!(trial::needs(trial.input.bytes) > needed + 2);
+        let engine = Engine::local().jobs(4);
+        let of = |memory| width(&engine.clone().memory(memory), &tasks);
+        assert_eq!(of(2 * needed), (2, needed));
+        assert_eq!(of(2 * needed - 1), (1, 2 * needed - 1));
+    }
 
     #[test]
     fn every_index_once() {

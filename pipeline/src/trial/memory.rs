@@ -10,7 +10,8 @@ const BLOCK: usize = 16;
 const CHUNK: usize = 16;
 /// Bytes a resized pixel takes in images: means, F0, mask, maxima, peaks, and what the fit of the background holds.
 const IMAGES: u64 = 64;
-/// Buffers of the compressors of one trial: 16 MiB of HDF5 chunks, 16 MiB of MAT and what becomes of it.
+/// Buffers of the compressors of one trial, which work side by side: 32 chunks of up to 512 KiB of either HDF5 file,
+/// 16 pieces of 256 KiB of MAT and what becomes of them; the rest is those of single threads.
 const WRITERS: u64 = 64 << 20;
 /// Bytes of a movie that an operator reads at a time.
 const PART: u64 = 8 << 20;

@@ -11,7 +11,7 @@ use crate::scratch::Scratch;
 use crate::{Error, Orientation, Place, Precision};
 
 /// Chunks compressed at once before they are written, which bounds the memory they take.
-const BATCH: usize = 64;
+const BATCH: usize = 32;
 
 /// A movie to be written: name of the dataset, shape, axes, numbers, attributes.
 ///

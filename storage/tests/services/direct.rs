@@ -145,3 +145,12 @@ pub(crate) fn flush_tokens() {
     let answer = exchange(&printed("SWIFT_MEMCACHED"), "flush_all\r\nquit\r\n").expect("memcached");
     assert!(answer.starts_with("OK"), "{answer}");
 }
+
+/// What a future gives, for tests that are not asynchronous themselves.
+pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("runtime")
+        .block_on(future)
+}

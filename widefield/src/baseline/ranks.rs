@@ -1,7 +1,7 @@
 //! Percentiles of traces.
 
 use crate::Subtract;
-use crate::order::{key, of_key, place};
+use crate::order::{key, of_key, place, select};
 use ndarray::{ArrayView3, ArrayViewMut2};
 
 /// Pixels whose traces are gathered in one go over the frames.
@@ -33,15 +33,13 @@ pub(super) fn percentiles(
 
 /// The percentile of one trace of keys, which it reorders.
 fn percentile(trace: &mut [i32], percent: f64, subtract: &Subtract) -> f64 {
-    let Some((low, between)) = place(trace.len(), percent) else {
-        return f64::NAN;
-    };
     if trace.iter().any(|&key| of_key(key).is_nan()) {
         return f64::NAN;
     }
-    let (_, &mut lower, above) = trace.select_nth_unstable(low);
-    let upper = above.iter().min().filter(|_| between > 0.0);
-    interpolate(lower, upper.copied(), between, subtract)
+    match select(trace, percent) {
+        Some((lower, upper, between)) => interpolate(lower, upper, between, subtract),
+        None => f64::NAN,
+    }
 }
 
 /// Fluorescence between two counts. As more counts are never less fluorescence, the order of counts is that
