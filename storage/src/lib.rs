@@ -53,6 +53,7 @@ mod store;
 #[cfg(feature = "swift")]
 pub mod swift;
 mod temporary;
+mod vectors;
 mod watch;
 
 pub use error::{Cause, Error, ErrorKind};

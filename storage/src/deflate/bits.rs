@@ -7,29 +7,52 @@ const SLACK: usize = 8;
 pub(super) struct Bits {
     /// Longer than what is used, so that writing needs no growth.
     out: Vec<u8>,
+    at: Place,
+}
+
+/// Where the next bit goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Place {
     used: usize,
     /// Bits not yet in a whole byte, fewer than 8 between calls.
     pending: u64,
     count: u32,
 }
 
+impl Place {
+    /// Bits before it.
+    pub(super) fn bits(self) -> usize {
+        8 * self.used + self.count as usize
+    }
+}
+
 impl Bits {
     pub(super) fn clear(&mut self) {
-        (self.used, self.pending, self.count) = (0, 0, 0);
+        self.at = Place::default();
     }
 
     /// Whole bytes so far.
     pub(super) fn as_slice(&self) -> &[u8] {
-        &self.out[..self.used]
+        &self.out[..self.at.used]
     }
 
     pub(super) fn aligned(&self) -> bool {
-        self.count == 0
+        self.at.count == 0
+    }
+
+    /// The place to [`Bits::rewind`] to.
+    pub(super) fn place(&self) -> Place {
+        self.at
+    }
+
+    /// Forgets what was written after a place of this stream.
+    pub(super) fn rewind(&mut self, place: Place) {
+        self.at = place;
     }
 
     /// Makes room for `bytes` more.
     pub(super) fn reserve(&mut self, bytes: usize) {
-        let needed = self.used + bytes + SLACK;
+        let needed = self.at.used + bytes + SLACK;
         if self.out.len() < needed {
             self.out.resize(needed.max(self.out.len() * 3 / 2), 0);
         }
@@ -37,32 +60,33 @@ impl Bits {
 
     /// Takes `count` bits without writing; at most 56 between two calls of [`Bits::flush`].
     #[inline(always)]
-    pub(super) fn push(&mut self, bits: u32, count: u32) {
-        self.pending |= u64::from(bits) << self.count;
-        self.count += count;
+    pub(super) fn push(&mut self, bits: u64, count: u32) {
+        self.at.pending |= bits << self.at.count;
+        self.at.count += count;
     }
 
     /// Writes whole bytes, within the room reserved.
     #[inline(always)]
     pub(super) fn flush(&mut self) {
-        self.out[self.used..self.used + 8].copy_from_slice(&self.pending.to_le_bytes());
-        self.used += (self.count / 8) as usize;
-        self.pending >>= self.count & !7;
-        self.count &= 7;
+        let at = &mut self.at;
+        self.out[at.used..at.used + 8].copy_from_slice(&at.pending.to_le_bytes());
+        at.used += (at.count / 8) as usize;
+        at.pending >>= at.count & !7;
+        at.count &= 7;
     }
 
-    /// Takes and writes up to 32 bits.
-    #[inline]
-    pub(super) fn put(&mut self, bits: u32, count: u32) {
+    /// Takes and writes up to 56 bits.
+    #[inline(always)]
+    pub(super) fn put(&mut self, bits: u64, count: u32) {
         self.push(bits, count);
         self.flush();
     }
 
     /// Fills the last byte with zeros.
     pub(super) fn align(&mut self) {
-        if self.count > 0 {
+        if self.at.count > 0 {
             self.reserve(1);
-            self.count = 8;
+            self.at.count = 8;
             self.flush();
         }
     }
@@ -71,7 +95,8 @@ impl Bits {
     pub(super) fn append(&mut self, bytes: &[u8]) {
         debug_assert!(self.aligned());
         self.reserve(bytes.len());
-        self.out[self.used..self.used + bytes.len()].copy_from_slice(bytes);
-        self.used += bytes.len();
+        let used = self.at.used;
+        self.out[used..used + bytes.len()].copy_from_slice(bytes);
+        self.at.used += bytes.len();
     }
 }

@@ -1,8 +1,11 @@
 //! Blocks: stored as they are, or coded with a Huffman code of their own.
 
+use super::Distance;
 use super::bits::Bits;
 use super::huffman::{self, Code};
-use super::{Distance, Run};
+use super::runs::{self, Counts, Frequencies, Matched, Run, WORD};
+use crate::vectors::Vectors;
+use std::sync::LazyLock;
 
 /// Longest code used: four literals and what is left of a byte fit into a word.
 const LIMIT: usize = 14;
@@ -16,111 +19,365 @@ const LONGEST_MATCH: usize = 258;
 /// the symbols and distances a code of at most 7 bits with at most 7 bits behind it.
 const HEADER: usize = 600;
 
-/// Appends `bytes`, at most 65,535, as they are.
+/// Appends `bytes` as they are.
 pub(super) fn stored(bits: &mut Bits, bytes: &[u8], last: bool) {
-    bits.reserve(8);
-    bits.put(last.into(), 3);
-    bits.align();
-    let length = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
-    debug_assert_eq!(usize::from(length), bytes.len());
-    bits.append(&length.to_le_bytes());
-    bits.append(&(!length).to_le_bytes());
-    bits.append(bytes);
+    /// Most that one block takes; the format's limit is one less than twice that.
+    const STORED: usize = 1 << 15;
+    let mut parts = bytes.chunks(STORED).peekable();
+    let mut part = parts.next().unwrap_or_default();
+    loop {
+        let next = parts.next();
+        bits.reserve(8);
+        bits.put((last && next.is_none()).into(), 3);
+        bits.align();
+        let length = u16::try_from(part.len()).unwrap_or(u16::MAX);
+        debug_assert_eq!(usize::from(length), part.len());
+        bits.append(&length.to_le_bytes());
+        bits.append(&(!length).to_le_bytes());
+        bits.append(part);
+        match next {
+            Some(next) => part = next,
+            None => return,
+        }
+    }
 }
 
-/// Appends `bytes` as matches where the `runs` are and literals between them; stored if that
-/// does not save a 20th.
-pub(super) fn coded(bits: &mut Bits, bytes: &[u8], runs: &[Run], distance: Distance, last: bool) {
-    let (symbol, extra, extra_count) = distance.symbol();
-    let (frequencies, extras) = count(bytes, runs);
-    let lengths = huffman::lengths(&frequencies, LIMIT);
-    let matches: u32 = frequencies[END + 1..].iter().sum();
-    let body = frequencies
-        .iter()
-        .zip(&lengths)
-        .map(|(&frequency, &length)| frequency as usize * usize::from(length))
-        .sum::<usize>()
-        + extras
-        + matches as usize * (1 + extra_count as usize);
-    // A code of all 256 literals is described by some 80 bytes.
-    if body / 8 + 80 > bytes.len() - bytes.len() / 20 {
-        return stored(bits, bytes, last);
+/// A match of a run too long to be [`SHORT`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Piece {
+    pub(super) start: usize,
+    pub(super) length: usize,
+}
+
+/// What a block is coded with; its buffers are kept.
+#[derive(Debug, Default)]
+pub(super) struct Coder {
+    vectors: Option<Vectors>,
+    pieces: Vec<Piece>,
+}
+
+/// All codes of a block.
+pub(super) struct Codes {
+    pub(super) literals: [Code; LITERALS],
+    /// Of the symbols after them: the end, and lengths of matches.
+    lengths: [Code; SYMBOLS - LITERALS],
+    /// Its extra bits included.
+    distance: Code,
+}
+
+/// Lengths of runs that are frequent in numbers, and are counted and written for many at a time.
+const SHORT: std::ops::Range<usize> = 3..6;
+
+impl Matched<'_> {
+    /// The starts of runs of each of the [`SHORT`] lengths.
+    #[inline(always)]
+    pub(super) fn short_starts(self, at: usize) -> [u64; 3] {
+        let starts = self.starts(at);
+        let [third, fourth, fifth] = [3, 4, 5].map(|ahead| self.later(at, ahead));
+        [
+            starts & !third,
+            starts & third & !fourth,
+            starts & fourth & !fifth,
+        ]
+    }
+}
+
+impl Codes {
+    fn new<const N: usize>(
+        codes: &[Code; N],
+        distance: Code,
+        extra: u32,
+        extra_count: u32,
+    ) -> Self {
+        let mut literals = [Code::default(); LITERALS];
+        literals.copy_from_slice(&codes[..LITERALS]);
+        let mut lengths = [Code::default(); SYMBOLS - LITERALS];
+        lengths.copy_from_slice(&codes[LITERALS..SYMBOLS]);
+        Codes {
+            literals,
+            lengths,
+            distance: Code {
+                bits: distance.bits | extra << distance.length,
+                length: distance.length + extra_count,
+            },
+        }
     }
 
-    // Two distances, of which one occurs: see `huffman::lengths`.
-    let mut distances = [0; DISTANCES];
-    distances[symbol] = 1;
-    distances[usize::from(symbol == 0)] = 1;
-    bits.reserve(body / 8 + HEADER);
-    bits.put(u32::from(last) | 2 << 1, 3);
-    describe(bits, &lengths, &distances[..=symbol.max(1)]);
+    fn end(&self) -> Code {
+        self.lengths[0]
+    }
 
-    let codes = huffman::codes(&lengths);
-    let distance = huffman::codes(&distances)[symbol];
-    let distance = Code {
-        bits: distance.bits | extra << distance.length,
-        length: distance.length + extra_count,
-    };
-    let mut literals = [Code::default(); LITERALS];
-    literals.copy_from_slice(&codes[..LITERALS]);
-    let matches = if matches > 0 {
-        Some(match_codes(&codes, distance))
-    } else {
-        None
-    };
+    /// What a match of `length`, 3 to 258, takes, distance included: at most 14 + 5 + 1 + 1 bits.
+    #[inline]
+    pub(super) fn of_match(&self, length: usize) -> Code {
+        let (symbol, extra, count) = length_symbol(length);
+        let Code { bits, length } = self.lengths[symbol - LITERALS];
+        Code {
+            bits: bits | extra << length | self.distance.bits << (length + count),
+            length: length + count + self.distance.length,
+        }
+    }
 
+    /// Those of the [`SHORT`] lengths.
+    pub(super) fn short(&self) -> [Code; 3] {
+        [3, 4, 5].map(|length| self.of_match(length))
+    }
+}
+
+/// How often matches have each symbol.
+struct Matches {
+    frequencies: [u32; SYMBOLS],
+    /// Sum of all extra bits of lengths.
+    extras: usize,
+    count: usize,
+}
+
+/// What is to be coded.
+struct Block<'a> {
+    bytes: &'a [u8],
+    matched: Matched<'a>,
+    matches: &'a Matches,
+    distance: Distance,
+    last: bool,
+}
+
+/// Literals that are counted, about, as to count all takes as long as to code them: the code is 0.4 % longer than of all.
+const SAMPLES: usize = 1 << 13;
+
+impl Coder {
+    pub(super) fn new(vectors: Option<Vectors>) -> Self {
+        Coder {
+            vectors,
+            ..Coder::default()
+        }
+    }
+
+    /// Appends `bytes` as matches where they are `matched` and literals between them; stored if that does not save a
+    /// 20th.
+    pub(super) fn coded(
+        &mut self,
+        bits: &mut Bits,
+        bytes: &[u8],
+        matched: Matched<'_>,
+        distance: Distance,
+        last: bool,
+    ) {
+        let matches = self.matches(matched);
+        let literals = bytes.len() - matched.bytes();
+        let every = (literals / SAMPLES).clamp(1, 8);
+        let sample = self.literals(every, bytes, matched);
+        // Noise beside what is masked. Stored, it may take more than coded, by an eighth at most, but next to no time.
+        if literals > SAMPLES / 4
+            && runs::noise(&sample)
+            && split_bits(bytes, matched) <= 9 * literals
+        {
+            return split(bits, bytes, matched, distance, last);
+        }
+        let before = bits.place();
+        let block = Block {
+            bytes,
+            matched,
+            matches: &matches,
+            distance,
+            last,
+        };
+        if !self.coded_with(&sample, every, &block, bits) {
+            bits.rewind(before);
+            let all = self.literals(1, bytes, matched);
+            self.coded_with(&all, 1, &block, bits);
+        }
+    }
+
+    /// The same with the code that the literals of one of `every` groups of bytes suggest. Whether these were like the
+    /// others.
+    fn coded_with(
+        &self,
+        sample: &Counts,
+        every: usize,
+        block: &Block<'_>,
+        bits: &mut Bits,
+    ) -> bool {
+        let &Block {
+            bytes,
+            matched,
+            matches,
+            distance,
+            last,
+        } = block;
+        let (symbol, extra, extra_count) = distance.symbol();
+        let literals = bytes.len() - matched.bytes();
+        let counted: u32 = sample.iter().sum();
+        // In 2^-16, as a division for every symbol takes longer.
+        let share = ((literals as u64) << 16).div_ceil(u64::from(counted.max(1)));
+        let of_all = |part: u32| u32::try_from((u64::from(part) * share) >> 16).unwrap_or(u32::MAX);
+        let mut frequencies = matches.frequencies;
+        for (frequency, &count) in frequencies.iter_mut().zip(sample) {
+            // Any byte may occur in what was not looked at.
+            *frequency = of_all(count) + u32::from(every > 1);
+        }
+        frequencies[END] = 1;
+        let lengths = huffman::lengths(&frequencies, LIMIT);
+        let bits_of = |counts: &[u32], lengths: &[u8]| -> u32 {
+            let bits = counts.iter().zip(lengths);
+            bits.map(|(count, &length)| count * u32::from(length)).sum()
+        };
+        let expected = of_all(bits_of(sample, &lengths)) as usize
+            + bits_of(&frequencies[END..], &lengths[END..]) as usize
+            + matches.extras
+            + matches.count * (1 + extra_count as usize);
+        // A code of all 256 literals is described by some 80 bytes.
+        if expected / 8 + 80 > bytes.len() - bytes.len() / 20 {
+            stored(bits, bytes, last);
+            return true;
+        }
+
+        // Two distances, of which one occurs: see `huffman::lengths`.
+        let mut distances = [0; DISTANCES];
+        distances[symbol] = 1;
+        distances[usize::from(symbol == 0)] = 1;
+        // Should the samples be like nothing else, no literal takes more than the longest code.
+        bits.reserve(bytes.len() * LIMIT / 8 + HEADER);
+        bits.put(u64::from(last) | 2 << 1, 3);
+        describe(bits, &lengths, &distances[..=symbol.max(1)]);
+
+        let distance = huffman::codes(&distances)[symbol];
+        let codes = Codes::new(&huffman::codes(&lengths), distance, extra, extra_count);
+        let from = bits.place().bits();
+        match self.vectors {
+            Some(vectors) => vectors.put(bits, bytes, matched, &self.pieces, &codes),
+            None => put(bits, bytes, matched, &codes),
+        }
+        bits.put(codes.end().bits.into(), codes.end().length);
+        let found = bits.place().bits() - from;
+        every == 1 || found.abs_diff(expected) <= expected / 32
+    }
+
+    /// Counts the matches, and keeps the pieces.
+    fn matches(&mut self, matched: Matched<'_>) -> Matches {
+        let mut matches = Matches {
+            frequencies: [0; SYMBOLS],
+            extras: 0,
+            count: 0,
+        };
+        self.pieces.clear();
+        for at in 0..matched.words() {
+            let mut starts = matched.starts(at);
+            if starts == 0 {
+                continue;
+            }
+            for (length, short) in SHORT.zip(matched.short_starts(at)) {
+                matches.frequencies[length_symbol(length).0] += short.count_ones();
+                starts &= !short;
+            }
+            for bit in runs::ones(starts) {
+                let run = matched.run(WORD * at + bit);
+                let mut start = run.start;
+                for length in pieces(run.length) {
+                    let (symbol, _, count) = length_symbol(length);
+                    matches.frequencies[symbol] += 1;
+                    matches.extras += count as usize;
+                    self.pieces.push(Piece { start, length });
+                    start += length;
+                }
+            }
+        }
+        matches.count = matches.frequencies.iter().sum::<u32>() as usize;
+        matches
+    }
+
+    /// How often each literal occurs in one of `every` groups of 64 bytes, not always the same of so many, as images
+    /// have columns.
+    fn literals(&self, every: usize, bytes: &[u8], matched: Matched<'_>) -> Counts {
+        let mut found = Frequencies::default();
+        for first in (0..bytes.len().div_ceil(WORD)).step_by(every) {
+            let turn = first / every;
+            let at = first + (turn ^ turn >> 2 ^ turn >> 4) % every;
+            let group = bytes.get(WORD * at..).unwrap_or_default();
+            let literal = !matched.word(at);
+            match (group.first_chunk::<WORD>(), self.vectors) {
+                (Some(group), _) if literal == u64::MAX => found.add(group),
+                (Some(_), _) if literal == 0 => {}
+                (Some(group), Some(vectors)) => {
+                    let literals = vectors.literals(group, literal);
+                    found.add(&literals[..literal.count_ones() as usize]);
+                }
+                _ => {
+                    let group = &group[..group.len().min(WORD)];
+                    let literals = runs::ones(literal).map_while(|bit| group.get(bit));
+                    literals.for_each(|&byte| found.add(&[byte]));
+                }
+            }
+        }
+        found.sum()
+    }
+}
+
+/// Runs that are worth a block of their own between stored ones.
+fn long(matched: Matched<'_>) -> impl Iterator<Item = Run> {
+    const LONG: usize = 64;
+    matched.runs().filter(|run| run.length >= LONG)
+}
+
+/// What [`split`] takes.
+fn split_bits(bytes: &[u8], matched: Matched<'_>) -> usize {
+    // A stored block has 40 bits more than its bytes, and up to 7 to fill up; matches take up to 20 bits, and their block
+    // 10.
+    let saved: usize = long(matched)
+        .map(|run| 8 * run.length - 57 - 20 * run.length.div_ceil(LONGEST_MATCH))
+        .sum();
+    (8 * bytes.len() + 47).saturating_sub(saved)
+}
+
+/// Appends long runs as matches, in the code that needs no description (RFC 1951 section 3.2.6), and what is between them as it
+/// is: noise beside what is masked.
+fn split(bits: &mut Bits, bytes: &[u8], matched: Matched<'_>, distance: Distance, last: bool) {
+    let (symbol, extra, extra_count) = distance.symbol();
+    let distance = huffman::codes(&[5; DISTANCES])[symbol];
+    let codes = Codes::new(&FIXED, distance, extra, extra_count);
+    let mut from = 0;
+    for run in long(matched) {
+        if run.start > from {
+            stored(bits, &bytes[from..run.start], false);
+        }
+        from = run.start + run.length;
+        bits.reserve(8 * (2 + run.length / LONGEST_MATCH));
+        bits.put(u64::from(last && from == bytes.len()) | 1 << 1, 3);
+        for length in pieces(run.length) {
+            let Code { bits: code, length } = codes.of_match(length);
+            bits.put(code.into(), length);
+        }
+        bits.put(codes.end().bits.into(), codes.end().length);
+    }
+    if from < bytes.len() {
+        stored(bits, &bytes[from..], last);
+    }
+}
+
+/// The codes that need no description.
+static FIXED: LazyLock<[Code; 288]> = LazyLock::new(|| {
+    huffman::codes(&std::array::from_fn(|symbol| match symbol {
+        0..144 => 8,
+        144..256 => 9,
+        256..280 => 7,
+        _ => 8,
+    }))
+});
+
+/// Writes matches and literals.
+fn put(bits: &mut Bits, bytes: &[u8], matched: Matched<'_>, codes: &Codes) {
     // Kept outside of `bits` while it is in use, which lets it live in registers.
     let mut local = std::mem::take(bits);
     let mut from = 0;
-    if let Some(matches) = matches {
-        for run in runs {
-            put_literals(&mut local, &bytes[from..run.start], &literals);
-            from = run.start + run.length;
-            for length in pieces(run.length) {
-                let Code { bits, length } = matches[length];
-                local.put(bits, length);
-            }
-        }
-    }
-    put_literals(&mut local, &bytes[from..], &literals);
-    local.put(codes[END].bits, codes[END].length);
-    *bits = local;
-}
-
-/// How often each symbol occurs, and the sum of all extra bits of lengths.
-fn count(bytes: &[u8], runs: &[Run]) -> ([u32; SYMBOLS], usize) {
-    let mut frequencies = [0; SYMBOLS];
-    // Four tables, since to raise one counter twice in a row takes long.
-    let mut tables = [[0_u32; LITERALS]; 4];
-    let mut literals = |bytes: &[u8]| {
-        let (fours, rest) = bytes.as_chunks::<4>();
-        for four in fours {
-            for (table, &byte) in tables.iter_mut().zip(four) {
-                table[usize::from(byte)] += 1;
-            }
-        }
-        for &byte in rest {
-            tables[0][usize::from(byte)] += 1;
-        }
-    };
-    let (mut from, mut extras) = (0, 0);
-    for run in runs {
-        literals(&bytes[from..run.start]);
+    for run in matched.runs() {
+        put_literals(&mut local, &bytes[from..run.start], &codes.literals);
         from = run.start + run.length;
         for length in pieces(run.length) {
-            let (symbol, _, count) = length_symbol(length);
-            frequencies[symbol] += 1;
-            extras += count as usize;
+            let Code { bits, length } = codes.of_match(length);
+            local.put(bits.into(), length);
         }
     }
-    literals(&bytes[from..]);
-    for table in tables {
-        for (frequency, count) in frequencies.iter_mut().zip(table) {
-            *frequency += count;
-        }
-    }
-    frequencies[END] = 1;
-    (frequencies, extras)
+    put_literals(&mut local, &bytes[from..], &codes.literals);
+    *bits = local;
 }
 
 #[inline(always)]
@@ -129,13 +386,13 @@ fn put_literals(bits: &mut Bits, bytes: &[u8], codes: &[Code; LITERALS]) {
     for four in fours {
         for &byte in four {
             let Code { bits: code, length } = codes[usize::from(byte)];
-            bits.push(code, length);
+            bits.push(code.into(), length);
         }
         bits.flush();
     }
     for &byte in rest {
         let Code { bits: code, length } = codes[usize::from(byte)];
-        bits.push(code, length);
+        bits.push(code.into(), length);
     }
     bits.flush();
 }
@@ -155,33 +412,23 @@ fn pieces(mut length: usize) -> impl Iterator<Item = usize> {
 }
 
 /// The symbol of a match of `length`, and value and number of its extra bits.
+#[inline]
 fn length_symbol(length: usize) -> (usize, u32, u32) {
-    if length == LONGEST_MATCH {
-        return (285, 0, 0);
-    }
-    let above = length - 3;
-    if above < 8 {
-        return (257 + above, 0, 0);
-    }
-    // Four symbols to each power of two.
-    let count = above.ilog2() - 2;
-    let extra = above & ((1 << count) - 1);
-    let symbol = 257 + 4 * count as usize + (above >> count);
-    (symbol, u32::try_from(extra).unwrap_or_default(), count)
-}
-
-/// For each length what a match takes, distance included: at most 14 + 5 + 1 + 1 bits.
-fn match_codes(codes: &[Code; SYMBOLS], distance: Code) -> [Code; LONGEST_MATCH + 1] {
-    let mut matches = [Code::default(); LONGEST_MATCH + 1];
-    for (length, code) in matches.iter_mut().enumerate().skip(3) {
-        let (symbol, extra, count) = length_symbol(length);
-        let Code { bits, length } = codes[symbol];
-        *code = Code {
-            bits: bits | extra << length | distance.bits << (length + count),
-            length: length + count + distance.length,
-        };
-    }
-    matches
+    const TABLE: [(usize, u32, u32); LONGEST_MATCH + 1] = {
+        let mut table = [(0, 0, 0); LONGEST_MATCH + 1];
+        let mut length = 3_u32;
+        while (length as usize) < LONGEST_MATCH {
+            let above = length - 3;
+            // Eight symbols for one length each, then four for each power of two.
+            let count = if above < 8 { 0 } else { above.ilog2() - 2 };
+            let symbol = 257 + 4 * count + (above >> count);
+            table[length as usize] = (symbol as usize, above & ((1 << count) - 1), count);
+            length += 1;
+        }
+        table[LONGEST_MATCH] = (285, 0, 0);
+        table
+    };
+    TABLE[length]
 }
 
 /// Describes both codes by the lengths of theirs, RFC 1951 section 3.2.7.
@@ -207,7 +454,7 @@ fn describe(bits: &mut Bits, lengths: &[u8; SYMBOLS], distances: &[u8]) {
         .rposition(|&symbol| meta[symbol] > 0)
         .map_or(4, |last| (last + 1).max(4));
 
-    let small = |number: usize| u32::try_from(number).unwrap_or_default();
+    let small = |number: usize| number as u64;
     bits.put(small(used - 257), 5);
     bits.put(small(distances.len() - 1), 5);
     bits.put(small(listed - 4), 4);
@@ -216,8 +463,8 @@ fn describe(bits: &mut Bits, lengths: &[u8; SYMBOLS], distances: &[u8]) {
     }
     repeats(all, |item| {
         let Code { bits: code, length } = codes[item.symbol];
-        bits.push(code, length);
-        bits.put(item.extra, item.count);
+        bits.push(code.into(), length);
+        bits.put(item.extra.into(), item.count);
     });
 }
 

@@ -12,6 +12,18 @@ pub(super) struct Code {
     pub(super) length: u32,
 }
 
+impl Code {
+    /// Its first 14 bits or fewer, and the rest.
+    pub(super) fn split(self) -> (Code, Code) {
+        let first = self.length.min(14);
+        let code = |bits, length| Code { bits, length };
+        (
+            code(self.bits & 0x3fff, first),
+            code(self.bits >> first, self.length - first),
+        )
+    }
+}
+
 /// Lengths of the codes for symbols of these frequencies, none above `limit`; 0 for those
 /// that do not occur.
 ///
@@ -39,7 +51,7 @@ pub(super) fn lengths<const N: usize>(frequencies: &[u32; N], limit: usize) -> [
     for (weight, key) in weights.iter_mut().zip(keys.iter()) {
         *weight = key >> SYMBOL_BITS;
     }
-    let mut counts = depths(&mut weights[..used], limit);
+    let mut counts = depths::<N>(&weights[..used], limit);
     shorten(&mut counts, limit);
     let mut lengths = [0; N];
     let mut rarest = keys.iter();
@@ -53,37 +65,34 @@ pub(super) fn lengths<const N: usize>(frequencies: &[u32; N], limit: usize) -> [
     lengths
 }
 
-/// How many symbols have each depth in Huffman's tree, those below `limit` counted there. `weights`, at least two,
-/// rise, and are used up.
-///
-/// Moffat and Katajainen 1995, "In-place calculation of minimum-redundancy codes": the places of leaves that have
-/// found their parent hold the inner nodes.
-fn depths(weights: &mut [u64], limit: usize) -> [usize; LONGEST + 1] {
-    let leaves = weights.len();
-    let inner = leaves - 1;
-    // Two queues, both rising: leaves, and inner nodes in the order they are made. An inner node that has found its
-    // parent holds the parent's place in place of its weight.
+/// How many symbols have each depth in Huffman's tree, those below `limit` counted there. `leaves`, two to `N` of them,
+/// rise.
+fn depths<const N: usize>(leaves: &[u64], limit: usize) -> [usize; LONGEST + 1] {
+    const NONE: u64 = u64::MAX;
+    // Two queues, both rising: leaves, and inner nodes in the order they are made. Of which one takes the lighter is not
+    // to be foreseen, so it is computed, not branched on.
+    let (mut inner, mut parents) = ([NONE; N], [0; N]);
     let (mut leaf, mut root) = (0, 0);
-    for node in 0..inner {
+    let made = leaves.len() - 1;
+    for node in 0..made {
         let mut weight = 0;
         for _ in 0..2 {
-            let from_leaves = leaf < leaves && (root == node || weights[leaf] <= weights[root]);
-            if from_leaves {
-                weight += weights[leaf];
-                leaf += 1;
-            } else {
-                weight += std::mem::replace(&mut weights[root], node as u64);
-                root += 1;
-            }
+            let from_leaves = leaves.get(leaf).copied().unwrap_or(NONE);
+            let from_inner = inner[root];
+            let take_leaf = from_leaves <= from_inner;
+            weight += from_leaves.min(from_inner);
+            // Written again until it is the one that is taken.
+            parents[root] = node;
+            leaf += usize::from(take_leaf);
+            root += usize::from(!take_leaf);
         }
-        weights[node] = weight;
+        inner[node] = weight;
     }
-    // From places of parents to depths; the root is the last, and parents come after their children.
-    let depths = &mut weights[..inner];
-    depths[inner - 1] = 0;
-    for node in (0..inner - 1).rev() {
-        let parent = usize::try_from(depths[node]).unwrap_or(0);
-        depths[node] = depths[parent] + 1;
+    // From parents to depths; the root is the last, and parents come after their children.
+    let depths = &mut parents[..made];
+    depths[made - 1] = 0;
+    for node in (0..made - 1).rev() {
+        depths[node] = depths[depths[node]] + 1;
     }
     // Of the places at a depth that are no inner nodes, all are leaves.
     let mut counts = [0; LONGEST + 1];
@@ -91,7 +100,7 @@ fn depths(weights: &mut [u64], limit: usize) -> [usize; LONGEST + 1] {
     let mut nodes = depths.iter().rev().peekable();
     while places > 0 {
         let mut here = 0;
-        while nodes.next_if(|&&node| node == depth as u64).is_some() {
+        while nodes.next_if(|&&node| node == depth).is_some() {
             here += 1;
         }
         counts[depth.min(limit)] += places - here;

@@ -1,7 +1,11 @@
 //! Where bytes equal those one distance before, and where there is nothing to be found.
 
 use super::Distance;
+use crate::vectors::Vectors;
 use multiversion::multiversion;
+
+/// Bytes that one word has bits for.
+pub(super) const WORD: usize = 64;
 
 /// Bytes `start..start + length` equal those one distance before each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,83 +14,138 @@ pub(super) struct Run {
     pub(super) length: usize,
 }
 
-/// Finds runs; keeps its buffers.
+/// Finds runs; keeps its buffer.
 #[derive(Debug, Default)]
 pub(super) struct Runs {
-    /// A bit for each byte from the first that has one before it.
-    equal: Vec<u64>,
-    found: Vec<Run>,
+    words: Vec<u64>,
+}
+
+/// A bit for each byte of a block, set in all runs of the least length or longer, each as long as it can be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Matched<'a> {
+    /// None at all, or all words of the block and one more, which is 0.
+    words: &'a [u64],
 }
 
 impl Runs {
-    /// All runs within `bytes`, as long as they can be, of the least length or longer, in order.
-    pub(super) fn find(&mut self, bytes: &[u8], distance: Distance) -> &[Run] {
-        self.found.clear();
+    /// All runs within `bytes`, by vectors where there are some.
+    pub(super) fn find(
+        &mut self,
+        bytes: &[u8],
+        distance: Distance,
+        vectors: Option<Vectors>,
+    ) -> Matched<'_> {
         let (step, least) = (distance.bytes(), distance.least());
-        if bytes.len() <= step {
-            return &self.found;
-        }
-        self.compare(&bytes[step..], &bytes[..bytes.len() - step]);
+        self.words.clear();
+        self.words.resize(bytes.len().div_ceil(WORD) + 1, 0);
+        bits_of_equal(bytes, step, &mut self.words, vectors);
 
-        // One word of 64 bytes after the other; its bits below `done` belong to a found run.
-        let (mut word, mut done) = (0, 0);
-        while let [bits, next, ..] = self.equal[word..] {
-            let mut starts = bits & u64::MAX << done;
+        // From bytes that are equal to those of which enough are side by side.
+        let mut before = 0;
+        for at in 0..self.words.len() - 1 {
+            let (bits, next) = (self.words[at], self.words[at + 1]);
+            let mut starts = bits;
             for more in 1..least {
                 starts &= bits >> more | next << (64 - more);
             }
-            (word, done) = (word + 1, 0);
-            while starts != 0 {
-                let first = starts.trailing_zeros();
-                let length = (bits >> first).trailing_ones();
-                let start = step + 64 * (word - 1) + first as usize;
-                if first + length < 64 {
-                    starts &= u64::MAX << (first + length);
-                    self.found.push(Run {
-                        start,
-                        length: length as usize,
-                    });
-                    continue;
-                }
-                // It goes on in later words, and ends before the last one, which is 0.
-                while self.equal[word] == u64::MAX {
-                    word += 1;
-                }
-                done = self.equal[word].trailing_ones();
-                let end = step + 64 * word + done as usize;
-                self.found.push(Run {
-                    start,
-                    length: end - start,
-                });
-                break;
+            let mut matched = starts;
+            for more in 1..least {
+                matched |= starts << more | before >> (64 - more);
             }
+            self.words[at] = matched;
+            before = starts;
         }
-        &self.found
-    }
-
-    /// Sets the bits, and a word of 0 behind them.
-    fn compare(&mut self, now: &[u8], before: &[u8]) {
-        self.equal.clear();
-        self.equal.resize(now.len() / 64, 0);
-        equal_bits(now, before, &mut self.equal);
-        let whole = now.len() / 64 * 64;
-        let rest = now[whole..].iter().zip(&before[whole..]).enumerate();
-        let rest = rest.fold(0, |bits, (at, (now, before))| {
-            bits | u64::from(now == before) << at
-        });
-        self.equal.extend([rest, 0]);
+        Matched { words: &self.words }
     }
 }
 
-/// A bit for each byte of whole words of 64, set where both are the same.
+impl Matched<'_> {
+    /// Of a block without runs.
+    pub(super) const NOTHING: Self = Matched { words: &[] };
+
+    /// The bits of 64 bytes of the block.
+    #[inline(always)]
+    pub(super) fn word(self, at: usize) -> u64 {
+        self.words.get(at).copied().unwrap_or(0)
+    }
+
+    /// A bit for each byte with which a run begins.
+    #[inline(always)]
+    pub(super) fn starts(self, at: usize) -> u64 {
+        let before = at.checked_sub(1).map_or(0, |before| self.word(before));
+        let word = self.word(at);
+        word & !(word << 1 | before >> 63)
+    }
+
+    /// Bits as far as `ahead` bytes later, 1 to 63.
+    #[inline(always)]
+    pub(super) fn later(self, at: usize, ahead: u32) -> u64 {
+        self.word(at) >> ahead | self.word(at + 1) << (64 - ahead)
+    }
+
+    /// How many bytes runs cover.
+    pub(super) fn bytes(self) -> usize {
+        let ones = self.words.iter().map(|word| word.count_ones() as usize);
+        ones.sum()
+    }
+
+    /// How many words have bits.
+    pub(super) fn words(self) -> usize {
+        self.words.len()
+    }
+
+    /// The run that begins with byte `start`.
+    #[inline]
+    pub(super) fn run(self, start: usize) -> Run {
+        let mut end = start;
+        loop {
+            let left = WORD - end % WORD;
+            let ones = (self.word(end / WORD) >> (end % WORD)).trailing_ones() as usize;
+            end += ones.min(left);
+            if ones < left {
+                let length = end - start;
+                return Run { start, length };
+            }
+        }
+    }
+
+    /// All runs in order.
+    pub(super) fn runs(self) -> impl Iterator<Item = Run> {
+        (0..self.words.len())
+            .flat_map(move |at| ones(self.starts(at)).map(move |bit| self.run(WORD * at + bit)))
+    }
+}
+
+/// The places of the bits that are set, from the lowest on.
+#[inline(always)]
+pub(super) fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let lowest = (bits != 0).then(|| bits.trailing_zeros() as usize);
+        bits &= bits.wrapping_sub(1);
+        lowest
+    })
+}
+
+/// Sets a bit for each byte that equals the one `step` before; the first ones have none. All words are 0 before.
+fn bits_of_equal(bytes: &[u8], step: usize, bits: &mut [u64], vectors: Option<Vectors>) {
+    match vectors {
+        Some(vectors) => vectors.equal_bits(bytes, step, bits),
+        None => equal_bits(bytes, step, bits),
+    }
+}
+
+/// [`bits_of_equal`] on any processor.
 #[multiversion(targets("x86_64+avx512f+avx512bw", "x86_64+avx2"))]
-fn equal_bits(now: &[u8], before: &[u8], bits: &mut [u64]) {
-    let words = now
-        .as_chunks::<64>()
-        .0
-        .iter()
-        .zip(before.as_chunks::<64>().0);
-    for (bits, (now, before)) in bits.iter_mut().zip(words) {
+fn equal_bits(bytes: &[u8], step: usize, bits: &mut [u64]) {
+    let (groups, rest) = bytes.as_chunks::<WORD>();
+    // Those before: none of the first 64 bytes has its own at a word of its own.
+    let before = bytes.get(WORD - step..).unwrap_or_default();
+    let before = before.as_chunks::<WORD>().0;
+    for ((bits, now), before) in bits[1..]
+        .iter_mut()
+        .zip(&groups[1.min(groups.len())..])
+        .zip(before)
+    {
         let (now, before) = (now.as_chunks::<8>().0, before.as_chunks::<8>().0);
         let mut word = 0;
         for at in 0..8 {
@@ -94,6 +153,22 @@ fn equal_bits(now: &[u8], before: &[u8], bits: &mut [u64]) {
             word |= zero_bytes(difference) << (8 * at);
         }
         *bits = word;
+    }
+    // The first 64 bytes, and what no 64 are left of.
+    one_by_one(bytes, step..bytes.len().min(WORD), step, bits);
+    let whole = bytes.len() - rest.len();
+    one_by_one(bytes, whole.max(WORD)..bytes.len(), step, bits);
+}
+
+/// The bits of bytes that [`equal_bits`] does not take by words.
+pub(super) fn one_by_one(
+    bytes: &[u8],
+    range: std::ops::Range<usize>,
+    step: usize,
+    bits: &mut [u64],
+) {
+    for at in range {
+        bits[at / WORD] |= u64::from(bytes[at] == bytes[at - step]) << (at % WORD);
     }
 }
 
@@ -121,39 +196,92 @@ pub(super) struct Look {
     pub(super) repeats: bool,
 }
 
-/// Looks at a sixteenth of a block.
-///
-/// Of `n` samples of uniform noise the sum of squared frequencies is n^2 / 256 + n with a standard deviation of
-/// 1 %. A sum larger by a factor f means a collision entropy, and so at most an entropy, that is lower by log2 f
-/// bits: what is taken for noise could have saved 0.42 bits of 8, or 5 %, at the most.
-pub(super) fn look(block: &[u8], distance: Distance) -> Look {
-    const SAMPLES: u64 = (GROUP * GROUPS) as u64;
-    if block.len() < 4 * GROUP * GROUPS {
+/// Looks at some groups of bytes of a block, a 16th of a plane's.
+pub(super) fn look(block: &[u8], distance: Distance, vectors: Option<Vectors>) -> Look {
+    const SAMPLES: usize = GROUP * GROUPS;
+    if block.len() < 4 * SAMPLES {
         return Look {
             noise: false,
             repeats: true,
         };
     }
+    let mut samples = [0; SAMPLES];
+    let groups = block.chunks(block.len() / GROUPS);
+    for (sample, group) in samples.as_chunks_mut::<GROUP>().0.iter_mut().zip(groups) {
+        sample.copy_from_slice(&group[..GROUP]);
+    }
+    let mut found = Frequencies::default();
+    found.add(&samples);
+
     let (step, least) = (distance.bytes(), distance.least());
-    let mut frequencies = [0_u64; 256];
-    let (mut same, mut starts) = (0, 0);
-    for group in block.chunks(block.len() / GROUPS).take(GROUPS) {
-        let group = &group[..GROUP];
-        group
-            .iter()
-            .for_each(|&byte| frequencies[usize::from(byte)] += 1);
-        let mut length = 0;
-        for (byte, before) in group[step..].iter().zip(group) {
-            length = if byte == before { length + 1 } else { 0 };
-            same += u32::from(length > 0);
-            starts += u32::from(length == least);
+    let mut equal = [0; SAMPLES / WORD];
+    bits_of_equal(&samples, step, &mut equal, vectors);
+    // The first bytes of a group are not beside those of the group before.
+    let beside = (0..WORD / GROUP).fold(0, |bits, _| bits << GROUP | (0xffff << step & 0xffff));
+    let (mut same, mut starts, mut constant) = (0, 0, 0);
+    for equal in equal {
+        let equal = equal & beside;
+        let groups = (0..WORD / GROUP).map(|group| (equal ^ beside) >> (GROUP * group));
+        constant += groups.filter(|differ| differ & 0xffff == 0).count();
+        let mut long = equal;
+        (1..least).for_each(|more| long &= equal >> more);
+        same += equal.count_ones();
+        starts += (long & !(long << 1)).count_ones();
+    }
+    Look {
+        noise: noise(&found.sum()) && same < 32,
+        // Of long runs few are enough; short ones hardly save more than they take to find.
+        repeats: constant > 3 || starts > 12,
+    }
+}
+
+/// How often each byte occurs.
+pub(super) type Counts = [u32; 256];
+
+/// Whether no byte is so much more frequent than others that a code is worth its time.
+///
+/// Of `n` samples of uniform noise the sum of squared frequencies is n^2 / 256 + n, of 2048 with a standard deviation of
+/// 1 %. A sum larger by a factor f means a collision entropy, and so at most an entropy, that is lower by log2 f
+/// bits: what is taken for noise could have saved 0.42 bits of 8, or 5 %, at the most.
+pub(super) fn noise(counts: &Counts) -> bool {
+    let counts = counts.iter().map(|&count| u64::from(count));
+    let (samples, squares) = counts.fold((0, 0), |(samples, squares), count| {
+        (samples + count, squares + count * count)
+    });
+    squares * 10 < (samples * samples / 256 + samples) * 13
+}
+
+/// Counts bytes, in four tables, since to raise one counter twice in a row takes long.
+pub(super) struct Frequencies([Counts; 4]);
+
+impl Default for Frequencies {
+    fn default() -> Self {
+        Frequencies([[0; 256]; 4])
+    }
+}
+
+impl Frequencies {
+    #[inline(always)]
+    pub(super) fn add(&mut self, bytes: &[u8]) {
+        let (fours, rest) = bytes.as_chunks::<4>();
+        for four in fours {
+            for (table, &byte) in self.0.iter_mut().zip(four) {
+                table[usize::from(byte)] += 1;
+            }
+        }
+        for (table, &byte) in self.0.iter_mut().zip(rest) {
+            table[usize::from(byte)] += 1;
         }
     }
-    let squares: u64 = frequencies.iter().map(|count| count * count).sum();
-    let uniform = SAMPLES * SAMPLES / 256 + SAMPLES;
-    Look {
-        noise: squares * 10 < uniform * 13 && same < 32,
-        repeats: starts > 3,
+
+    pub(super) fn sum(self) -> Counts {
+        let [mut sum, others @ ..] = self.0;
+        for table in &others {
+            for (sum, count) in sum.iter_mut().zip(table) {
+                *sum += count;
+            }
+        }
+        sum
     }
 }
 
@@ -193,7 +321,13 @@ mod tests {
                 .collect();
             for distance in [Distance::Byte, Distance::Four, Distance::Eight] {
                 let mut runs = Runs::default();
-                prop_assert_eq!(runs.find(&bytes, distance), slow(&bytes, distance));
+                for vectors in [None, Vectors::detect()] {
+                    let matched = runs.find(&bytes, distance, vectors);
+                    let found: Vec<_> = matched.runs().collect();
+                    prop_assert_eq!(&found, &slow(&bytes, distance));
+                    let covered: usize = found.iter().map(|run| run.length).sum();
+                    prop_assert_eq!(matched.bytes(), covered);
+                }
             }
         }
     }
@@ -219,11 +353,16 @@ mod tests {
             state.to_be_bytes()[0]
         };
         let noise: Vec<u8> = (0..1 << 15).map(|_| next()).collect();
-        assert!(look(&noise, Distance::Byte).noise);
+        let noisy = |bytes: &[u8]| {
+            let looks = [None, Vectors::detect()].map(|v| look(bytes, Distance::Byte, v));
+            assert_eq!(looks[0], looks[1]);
+            looks[0].noise
+        };
+        assert!(noisy(&noise));
         let half: Vec<_> = noise.iter().map(|b| b / 2).collect();
-        assert!(!look(&half, Distance::Byte).noise);
+        assert!(!noisy(&half));
         let twice: Vec<u8> = noise.iter().flat_map(|&b| [b, b]).collect();
-        assert!(!look(&twice, Distance::Byte).noise);
-        assert!(!look(&noise[..1000], Distance::Byte).noise);
+        assert!(!noisy(&twice));
+        assert!(!noisy(&noise[..1000]));
     }
 }
