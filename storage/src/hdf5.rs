@@ -3,8 +3,10 @@
 mod attribute;
 mod chunk;
 mod failure;
+mod numbers;
 mod raw;
 mod read;
+mod transpose;
 mod write;
 
 pub use attribute::Attribute;

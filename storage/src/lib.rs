@@ -31,6 +31,7 @@
 //! `hdf5` (default) reads and writes HDF5 by the system's library; `static-hdf5`
 //! compiles that in. MAT files need neither. `swift` opens places in OpenStack Swift.
 
+mod checksum;
 mod cloud;
 pub mod conformance;
 mod deflate;

@@ -1,9 +1,10 @@
 //! One object while it is built: whole at the end, or never there.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use crate::checksum::Known;
 use crate::objects::Written;
 use crate::store::Store;
 use crate::temporary::Temporary;
@@ -71,8 +72,8 @@ impl Scratch {
         &self.file
     }
 
-    /// Makes the temporary's contents the object.
-    pub(crate) fn commit(self) -> Result<Written, Error> {
+    /// Makes the temporary's contents the object; of which what is `known` need not be read again.
+    pub(crate) fn commit(self, known: Known) -> Result<Written, Error> {
         let Scratch {
             temporary,
             mut file,
@@ -84,11 +85,10 @@ impl Scratch {
             let object = object.clone();
             move |error| Error::io(object, doing, error)
         };
-        file.seek(SeekFrom::Start(0))
-            .map_err(failed("reading back"))?;
         match goal {
             Goal::Rename(target) => {
-                let (bytes, crc32c) = checksum(&mut file).map_err(failed("reading back"))?;
+                let whole = known.whole(&mut file);
+                let (bytes, crc32c) = whole.map_err(failed("reading back"))?;
                 temporary
                     .rename(&file, &target)
                     .map_err(failed("putting in place"))?;
@@ -98,24 +98,11 @@ impl Scratch {
                     crc32c,
                 })
             }
-            Goal::Put(store) => store.put_file(&name, &mut file),
-        }
-    }
-}
-
-/// Length and CRC-32C of what is left to read.
-fn checksum(file: &mut File) -> io::Result<(u64, u32)> {
-    let mut buffer = vec![0; 1 << 20];
-    let (mut bytes, mut crc) = (0, 0);
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok((bytes, crc)),
-            Ok(read) => {
-                crc = crc32c::crc32c_append(crc, &buffer[..read]);
-                bytes += read as u64;
+            Goal::Put(store) => {
+                file.seek(SeekFrom::Start(0))
+                    .map_err(failed("reading back"))?;
+                store.put_file(&name, &mut file)
             }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
         }
     }
 }

@@ -119,6 +119,10 @@ impl Codes {
     }
 
     /// Those of the [`SHORT`] lengths.
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        expect(dead_code, reason = "what vectors need")
+    )]
     pub(super) fn short(&self) -> [Code; 3] {
         [3, 4, 5].map(|length| self.of_match(length))
     }

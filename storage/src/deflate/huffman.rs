@@ -14,6 +14,10 @@ pub(super) struct Code {
 
 impl Code {
     /// Its first 14 bits or fewer, and the rest.
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        expect(dead_code, reason = "what vectors need")
+    )]
     pub(super) fn split(self) -> (Code, Code) {
         let first = self.length.min(14);
         let code = |bits, length| Code { bits, length };

@@ -10,7 +10,10 @@ use std::sync::Mutex;
 use libdeflater::{CompressionLvl, Compressor, adler32};
 use ndarray::{ArrayView3, s};
 
+use super::numbers;
+use super::transpose::SIDE_BY_SIDE;
 use crate::deflate::{Deflater, Distance};
+use crate::vectors::Vectors;
 use crate::{Orientation, Precision};
 
 /// Pixels of a chunk along each image axis, and the most frames in it.
@@ -150,6 +153,7 @@ impl fmt::Debug for Encoders {
 /// Makes the stored bytes of chunks; it owns the buffers, so that each thread has its own.
 pub(super) struct Encoder {
     packer: Packer,
+    vectors: Option<Vectors>,
     /// The last chunk that had but one value, and its bytes: masked chunks are many, and all the same.
     constant: Option<(Constant, Vec<u8>)>,
     /// A row of the chunk for all its frames, frame by frame.
@@ -182,6 +186,11 @@ enum Packer {
 impl Encoder {
     /// For deflate `level` 1 to 9; 0 stores elements as they are, unshuffled.
     pub(super) fn new(level: u8) -> Self {
+        Self::with(level, Vectors::detect())
+    }
+
+    /// Of the same bytes whether there are vectors or not.
+    fn with(level: u8, vectors: Option<Vectors>) -> Self {
         let search = CompressionLvl::new(level.into()).map(Compressor::new);
         Encoder {
             packer: match (level, search) {
@@ -189,6 +198,7 @@ impl Encoder {
                 (2.., Ok(compressor)) => Packer::Search(compressor),
                 _ => Packer::Plain,
             },
+            vectors,
             constant: None,
             row: Vec::new(),
             elements: Vec::new(),
@@ -228,12 +238,9 @@ impl Encoder {
         let size = precision.bytes();
         self.plain.resize(self.elements.len() * size, 0);
         let (elements, plain) = (self.elements.as_slice(), self.plain.as_mut_slice());
-        let shuffled = !matches!(self.packer, Packer::Plain);
-        match (precision, shuffled) {
-            (Precision::F32, false) => store::<f32, 4>(elements, plain),
-            (Precision::F32, true) => shuffle::<f32, 4>(elements, plain),
-            (Precision::F64, false) => store::<f64, 8>(elements, plain),
-            (Precision::F64, true) => shuffle::<f64, 8>(elements, plain),
+        match &self.packer {
+            Packer::Plain => numbers::store(elements, precision, plain),
+            _ => numbers::shuffle(elements, precision, plain, self.vectors),
         }
         match &mut self.packer {
             Packer::Plain => out.extend_from_slice(&self.plain),
@@ -286,6 +293,24 @@ impl Encoder {
                 Orientation::Notebook => grid.height - 1 - (b + row),
                 Orientation::Camera => a + row,
             };
+            let (start, step) = match grid.orientation {
+                Orientation::Notebook => (row, chunk_b),
+                Orientation::Camera => (row * chunk_b, 1),
+            };
+            if let (Some(all), Some(vectors)) = (contiguous, self.vectors)
+                && depth == SIDE_BY_SIDE
+                && columns.is_multiple_of(SIDE_BY_SIDE)
+            {
+                let first = y * grid.width + first_column;
+                let next = match grid.orientation {
+                    Orientation::Notebook => first.saturating_sub(grid.width),
+                    Orientation::Camera => first + grid.width,
+                };
+                let frame = grid.height * grid.width;
+                let pixels = &mut self.elements;
+                vectors.across(all, first, next, frame, columns, pixels, start, step);
+                continue;
+            }
             for (t, target) in self.row.chunks_exact_mut(columns).enumerate() {
                 if let Some(all) = contiguous {
                     let start = (t * grid.height + y) * grid.width + first_column;
@@ -301,10 +326,6 @@ impl Encoder {
                         .for_each(|(to, &from)| *to = from),
                 }
             }
-            let (start, step) = match grid.orientation {
-                Orientation::Notebook => (row, chunk_b),
-                Orientation::Camera => (row * chunk_b, 1),
-            };
             let pixels = self.elements.chunks_exact_mut(chunk_t).skip(start);
             for (column, pixel) in pixels.step_by(step).take(columns).enumerate() {
                 let values = self.row[column..].iter().step_by(columns);
@@ -328,47 +349,6 @@ fn only_value(elements: &[f32]) -> Option<u32> {
             .fold(0, |any, value| any | (value.to_bits() ^ first))
     };
     (elements.chunks(LANES).all(|lanes| differs(lanes) == 0)).then_some(first)
-}
-
-/// A number as the file holds it, little-endian.
-trait Number<const N: usize>: From<f32> {
-    fn bytes(self) -> [u8; N];
-}
-
-impl Number<4> for f32 {
-    fn bytes(self) -> [u8; 4] {
-        self.to_le_bytes()
-    }
-}
-
-impl Number<8> for f64 {
-    fn bytes(self) -> [u8; 8] {
-        self.to_le_bytes()
-    }
-}
-
-/// Elements one after the other.
-fn store<T: Number<N>, const N: usize>(elements: &[f32], plain: &mut [u8]) {
-    let (numbers, _) = plain.as_chunks_mut::<N>();
-    for (number, &element) in numbers.iter_mut().zip(elements) {
-        *number = T::from(element).bytes();
-    }
-}
-
-/// The library's shuffle filter: first the first bytes of all elements, then the second ones, ...
-fn shuffle<T: Number<N>, const N: usize>(elements: &[f32], plain: &mut [u8]) {
-    // One plane at a time, which the compiler turns into vectors; few elements, which stay
-    // in the first cache.
-    const PART: usize = 2048;
-    for (part, elements) in elements.chunks(PART).enumerate() {
-        let planes = plain.len() / N;
-        for (byte, plane) in plain.chunks_exact_mut(planes).enumerate() {
-            let target = &mut plane[part * PART..][..elements.len()];
-            for (target, &element) in target.iter_mut().zip(elements) {
-                *target = T::from(element).bytes()[byte];
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -418,7 +398,14 @@ mod tests {
 
     #[test]
     fn chunks_equal_the_naive_ones() {
-        for shape in [[1, 1, 1], [3, 65, 70], [16, 64, 64], [2, 130, 3]] {
+        for shape in [
+            [1, 1, 1],
+            [3, 65, 70],
+            [16, 64, 64],
+            [16, 70, 100],
+            [16, 3, 16],
+            [2, 130, 3],
+        ] {
             let frames = movie(shape);
             for orientation in [Orientation::Notebook, Orientation::Camera] {
                 let grid = Grid::new(shape, orientation, Precision::F32);
@@ -433,8 +420,11 @@ mod tests {
                     let shuffled: Vec<u8> = (0..4)
                         .flat_map(|byte| expected.iter().map(move |v| v.to_le_bytes()[byte]))
                         .collect();
-                    for level in [1, 6] {
-                        let packed = encode(&mut Encoder::new(level), &grid, tile, frames.view());
+                    for (level, vectors) in
+                        [(1, None), (1, Vectors::detect()), (6, Vectors::detect())]
+                    {
+                        let mut encoder = Encoder::with(level, vectors);
+                        let packed = encode(&mut encoder, &grid, tile, frames.view());
                         assert_eq!(
                             unpack(&packed, shuffled.len()),
                             shuffled,

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::chunk::{Encoders, Grid};
 use super::{Attribute, failure, raw};
+use crate::checksum::Known;
 use crate::objects::Written;
 use crate::scratch::Scratch;
 use crate::{Error, Orientation, Place, Precision};
@@ -142,6 +143,8 @@ pub struct Hdf5Writer {
     /// Frames that wait for the rest of their chunks, the first `waiting` of them in use.
     buffer: Array3<f32>,
     waiting: usize,
+    /// Chunks in the file.
+    known: Known,
     failed: bool,
 }
 
@@ -189,6 +192,7 @@ impl Place {
             encoders: Encoders::new(dataset.compression),
             encoded: 0,
             waiting: 0,
+            known: Known::default(),
             failed: false,
         })
     }
@@ -260,7 +264,7 @@ impl Hdf5Writer {
             return Err(Error::usage(self.scratch.object(), reason));
         }
         self.close()?;
-        self.scratch.commit()
+        self.scratch.commit(self.known)
     }
 
     fn check(&self, block: ArrayView3<'_, f32>) -> Result<(), Error> {
@@ -334,8 +338,9 @@ impl Hdf5Writer {
                 .map(|&tile| encoders.encode(grid, tile, frames))
                 .collect();
             for (&tile, bytes) in tiles.iter().zip(encoded) {
-                raw::write_chunk(dataset, grid.offset(tile, self.encoded), &bytes)
-                    .map_err(failed)?;
+                let offset = grid.offset(tile, self.encoded);
+                let start = raw::write_chunk(dataset, offset, &bytes).map_err(failed)?;
+                self.known.add(start, &bytes);
                 encoders.done(bytes);
             }
         }

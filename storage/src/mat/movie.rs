@@ -1,12 +1,12 @@
 //! Movies as one three-dimensional variable.
 
-use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 
 use ndarray::{ArrayView2, ArrayView3};
 
 use super::deflate::ZlibStream;
 use super::element::{self, Frame};
+use crate::checksum::{Known, Summed};
 use crate::objects::Written;
 use crate::scratch::Scratch;
 use crate::{Error, Orientation, Place, Precision};
@@ -95,11 +95,11 @@ pub struct MatWriter {
     failed: bool,
 }
 
-/// Where the bytes of the array go; `File`s are clones of the scratch file's handle.
+/// Where the bytes of the array go, by clones of the scratch file's handle.
 #[derive(Debug)]
 enum Sink {
-    Plain { out: File, waiting: Vec<u8> },
-    Deflate(ZlibStream<File>),
+    Plain { out: Summed, waiting: Vec<u8> },
+    Deflate(ZlibStream<Summed>),
 }
 
 impl Place {
@@ -144,13 +144,14 @@ impl Place {
         out.write_all(&element::header()).map_err(failed)?;
         let mut sink = if movie.compression == 0 {
             Sink::Plain {
-                out,
+                out: Summed::new(out).map_err(failed)?,
                 waiting: Vec::new(),
             }
         } else {
             // The count is known at the end only.
             out.write_all(&element::tag(element::COMPRESSED, 0))
                 .map_err(failed)?;
+            let out = Summed::new(out).map_err(failed)?;
             Sink::Deflate(ZlibStream::new(out, movie.compression, movie.precision))
         };
         sink.waiting().extend(&frame.before);
@@ -227,10 +228,10 @@ impl MatWriter {
         }
         let end = sink.waiting().len() + frame.padding;
         sink.waiting().resize(end, 0);
-        if let Err(error) = sink.finish() {
-            return Err(Error::io(scratch.object(), "writing", error));
+        match sink.finish() {
+            Ok(known) => scratch.commit(known),
+            Err(error) => Err(Error::io(scratch.object(), "writing", error)),
         }
-        scratch.commit()
     }
 }
 
@@ -254,18 +255,22 @@ impl Sink {
         }
     }
 
-    /// Writes what waits, and the count of a compressed element into its tag.
-    fn finish(self) -> io::Result<()> {
+    /// Writes what waits, and the count of a compressed element into its tag. What is known of the file then.
+    fn finish(self) -> io::Result<Known> {
         match self {
-            Sink::Plain { mut out, waiting } => out.write_all(&waiting),
+            Sink::Plain { mut out, waiting } => {
+                out.write_all(&waiting)?;
+                let (.., known) = out.into_parts();
+                Ok(known)
+            }
             Sink::Deflate(stream) => {
-                let mut out = stream.finish()?;
+                let (mut file, end, known) = stream.finish()?.into_parts();
                 let start = element::header().len() as u64;
-                let bytes = out.stream_position()? - start - 8;
-                let bytes = u32::try_from(bytes)
+                let bytes = u32::try_from(end - start - 8)
                     .map_err(|_| io::Error::other("the compressed variable exceeds 4 GiB"))?;
-                out.seek(SeekFrom::Start(start))?;
-                out.write_all(&element::tag(element::COMPRESSED, bytes))
+                file.seek(SeekFrom::Start(start))?;
+                file.write_all(&element::tag(element::COMPRESSED, bytes))?;
+                Ok(known)
             }
         }
     }
@@ -288,33 +293,30 @@ fn append(bytes: &mut Vec<u8>, frame: ArrayView2<'_, f32>, movie: &MatMovie) {
     }
 }
 
-/// Appends the bytes of each value, after room was made for all.
+/// Appends the bytes of each value.
 fn fill<const N: usize>(
     bytes: &mut Vec<u8>,
     frame: ArrayView2<'_, f32>,
     movie: &MatMovie,
     number: impl Fn(f32) -> [u8; N],
 ) {
-    let start = bytes.len();
-    bytes.resize(start + frame.len() * N, 0);
-    let (mut numbers, _) = bytes[start..].as_chunks_mut::<N>();
+    bytes.reserve(frame.len() * N);
     if movie.orientation == Orientation::Notebook && frame.is_standard_layout() {
-        // Row after row, in a loop that the compiler turns into vectors.
+        // Some at a time, in a loop that the compiler turns into vectors, without filling the room for all first.
+        let mut numbers = [[0; N]; 256];
         for row in frame.rows().into_iter().rev() {
-            let (now, rest) = numbers.split_at_mut(row.len());
-            let row = row.to_slice().unwrap_or_default();
-            now.iter_mut()
-                .zip(row)
-                .for_each(|(to, &value)| *to = number(value));
-            numbers = rest;
+            for part in row.to_slice().unwrap_or_default().chunks(numbers.len()) {
+                let numbers = &mut numbers[..part.len()];
+                for (number_bytes, &value) in numbers.iter_mut().zip(part) {
+                    *number_bytes = number(value);
+                }
+                bytes.extend_from_slice(numbers.as_flattened());
+            }
         }
         return;
     }
-    let mut numbers = numbers.iter_mut();
     each(frame, movie.orientation, |value| {
-        if let Some(to) = numbers.next() {
-            *to = number(value);
-        }
+        bytes.extend_from_slice(&number(value));
     });
 }
 

@@ -1,0 +1,216 @@
+//! Elements to the bytes of a file, in order or shuffled.
+#![cfg_attr(
+    target_arch = "x86_64",
+    expect(
+        unsafe_code,
+        reason = "calling what not every processor can do is unsafe, though nothing within is"
+    )
+)]
+
+use crate::Precision;
+use crate::vectors::Vectors;
+
+/// Fills `plain` with the elements one after the other.
+pub(super) fn store(elements: &[f32], precision: Precision, plain: &mut [u8]) {
+    match precision {
+        Precision::F32 => store_as::<f32, 4>(elements, plain),
+        Precision::F64 => store_as::<f64, 8>(elements, plain),
+    }
+}
+
+/// The library's shuffle filter: first the first bytes of all elements, then the second ones, ...
+pub(super) fn shuffle(
+    elements: &[f32],
+    precision: Precision,
+    plain: &mut [u8],
+    vectors: Option<Vectors>,
+) {
+    match (precision, vectors) {
+        (Precision::F32, Some(vectors)) => vectors.shuffle_f32(elements, plain),
+        (Precision::F64, Some(vectors)) => vectors.shuffle_f64(elements, plain),
+        (Precision::F32, None) => shuffle_from::<f32, 4>(elements, 0, plain),
+        (Precision::F64, None) => shuffle_from::<f64, 8>(elements, 0, plain),
+    }
+}
+
+/// A number as the file holds it, little-endian.
+trait Number<const N: usize>: From<f32> {
+    fn bytes(self) -> [u8; N];
+}
+
+impl Number<4> for f32 {
+    fn bytes(self) -> [u8; 4] {
+        self.to_le_bytes()
+    }
+}
+
+impl Number<8> for f64 {
+    fn bytes(self) -> [u8; 8] {
+        self.to_le_bytes()
+    }
+}
+
+/// Elements one after the other.
+fn store_as<T: Number<N>, const N: usize>(elements: &[f32], plain: &mut [u8]) {
+    let (numbers, _) = plain.as_chunks_mut::<N>();
+    for (number, &element) in numbers.iter_mut().zip(elements) {
+        *number = T::from(element).bytes();
+    }
+}
+
+/// [`shuffle`] of the elements from `first` on.
+fn shuffle_from<T: Number<N>, const N: usize>(elements: &[f32], first: usize, plain: &mut [u8]) {
+    // One plane at a time, which the compiler turns into vectors; few elements, which stay
+    // in the first cache.
+    const PART: usize = 2048;
+    let plane = elements.len();
+    for (part, elements) in elements[first..].chunks(PART).enumerate() {
+        for (byte, plane) in plain.chunks_exact_mut(plane.max(1)).enumerate() {
+            let target = &mut plane[first + part * PART..][..elements.len()];
+            for (target, &element) in target.iter_mut().zip(elements) {
+                *target = T::from(element).bytes()[byte];
+            }
+        }
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+impl Vectors {
+    fn shuffle_f32(self, _: &[f32], _: &mut [u8]) {
+        match self {}
+    }
+
+    fn shuffle_f64(self, _: &[f32], _: &mut [u8]) {
+        match self {}
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::shuffle_from;
+    use crate::vectors::Vectors;
+    use std::arch::x86_64::*;
+
+    /// Elements taken at once, for 64 bytes of each plane.
+    const TAKEN: usize = 64;
+
+    impl Vectors {
+        /// As `shuffle_from::<f32, 4>`.
+        pub(super) fn shuffle_f32(self, elements: &[f32], plain: &mut [u8]) {
+            // SAFETY: `self` exists only where all features were found.
+            unsafe { shuffle_f32(elements, plain) }
+        }
+
+        /// As `shuffle_from::<f64, 8>`.
+        pub(super) fn shuffle_f64(self, elements: &[f32], plain: &mut [u8]) {
+            // SAFETY: as above.
+            unsafe { shuffle_f64(elements, plain) }
+        }
+    }
+
+    /// Places of every `step`th byte from byte `first` on, in two vectors side by side.
+    fn places(step: usize, first: usize) -> __m512i {
+        let places: [u8; 64] = std::array::from_fn(|at| {
+            let place = (at * step + first) % 128;
+            u8::try_from(place).unwrap_or_default()
+        });
+        bytemuck::must_cast(places)
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+    fn shuffle_f32(elements: &[f32], plain: &mut [u8]) {
+        let (groups, _) = elements.as_chunks::<TAKEN>();
+        let places: [__m512i; 4] = std::array::from_fn(|byte| places(4, byte));
+        for (at, group) in groups.iter().enumerate() {
+            let [a, b, c, d]: [__m512i; 4] = bytemuck::must_cast(*group);
+            let planes = plain.chunks_exact_mut(elements.len());
+            for (plane, &places) in planes.zip(&places) {
+                // 32 of a and b, then 32 of c and d.
+                let first = _mm512_permutex2var_epi8(a, places, b);
+                let second = _mm512_permutex2var_epi8(c, places, d);
+                let bytes = _mm512_mask_blend_epi32(0xff00, first, second);
+                plane[TAKEN * at..][..TAKEN].copy_from_slice(bytemuck::bytes_of(&bytes));
+            }
+        }
+        shuffle_from::<f32, 4>(elements, TAKEN * groups.len(), plain);
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vbmi")]
+    fn shuffle_f64(elements: &[f32], plain: &mut [u8]) {
+        /// Bytes of a double that was a single which are 0: of 52 bits behind the point 23 are in use.
+        const ZERO: usize = 3;
+        let (groups, _) = elements.as_chunks::<TAKEN>();
+        let places: [__m512i; 8] = std::array::from_fn(|byte| places(8, byte));
+        for (at, group) in groups.iter().enumerate() {
+            let singles: [__m512; 4] = bytemuck::must_cast(*group);
+            let doubles = singles.map(|singles| {
+                let halves = [
+                    _mm512_castps512_ps256(singles),
+                    _mm512_extractf32x8_ps::<1>(singles),
+                ];
+                halves.map(|half| _mm512_castpd_si512(_mm512_cvtps_pd(half)))
+            });
+            let planes = plain.chunks_exact_mut(elements.len()).skip(ZERO);
+            for (plane, &places) in planes.zip(&places[ZERO..]) {
+                // 16 bytes of each pair, four times over; a quarter is taken from each.
+                let [a, b, c, d] =
+                    doubles.map(|[first, second]| _mm512_permutex2var_epi8(first, places, second));
+                let bytes = _mm512_mask_blend_epi64(
+                    0xf0,
+                    _mm512_mask_blend_epi64(0x0c, a, b),
+                    _mm512_mask_blend_epi64(0xc0, c, d),
+                );
+                plane[TAKEN * at..][..TAKEN].copy_from_slice(bytemuck::bytes_of(&bytes));
+            }
+        }
+        plain[..ZERO * elements.len()].fill(0);
+        shuffle_from::<f64, 8>(elements, TAKEN * groups.len(), plain);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every sign and exponent, all special values, and mantissas of all lengths.
+    fn elements(count: u32) -> Vec<f32> {
+        let bits = |i: u32| i.wrapping_mul(0x9e37_79b9) ^ i >> 3;
+        let special = [
+            0,
+            1 << 31,
+            0x7f80_0000,
+            0xff80_0000,
+            0x7fc0_0000,
+            0xffc1_2345,
+            1,
+            0x807f_ffff,
+        ];
+        let special = special.into_iter().map(f32::from_bits);
+        special
+            .chain((0..).map(|i| f32::from_bits(bits(i))))
+            .take(count as usize)
+            .collect()
+    }
+
+    #[test]
+    fn planes_hold_the_bytes_of_the_numbers() {
+        for count in [0, 1, 63, 64, 65, 200, 5000] {
+            let elements = elements(count);
+            for precision in [Precision::F32, Precision::F64] {
+                let size = precision.bytes();
+                let mut stored = vec![0; elements.len() * size];
+                store(&elements, precision, &mut stored);
+                let planes: Vec<u8> = (0..size)
+                    .flat_map(|byte| stored.iter().skip(byte).step_by(size))
+                    .copied()
+                    .collect();
+                for vectors in [None, Vectors::detect()] {
+                    // What is there before does not matter.
+                    let mut shuffled = vec![9; stored.len()];
+                    shuffle(&elements, precision, &mut shuffled, vectors);
+                    assert!(shuffled == planes, "{count} {precision:?} {vectors:?}");
+                }
+            }
+        }
+    }
+}
