@@ -12,13 +12,15 @@ use multiversion::multiversion;
 /// row, with the weights 1, 3, 3, 1. Of these sums `begun + 3 a + b` over 64 goes to `out`, and `begun` becomes
 /// `a + 3 b`.
 ///
-/// With `AHEAD` what lies behind the rows is asked for meanwhile.
+/// What lies behind `out` is asked for meanwhile, and with `AHEAD` what lies behind the rows.
 #[inline(always)]
 pub(super) fn pair<const AHEAD: bool>(a: &[u16], b: &[u16], begun: &mut [i32], out: &mut [f32]) {
     #[cfg(target_arch = "x86_64")]
     if avx512::pair::<AHEAD>(a, b, begun, out) {
         return;
     }
+    out.chunks(ahead::LINE / size_of::<f32>())
+        .for_each(ahead::want);
     if AHEAD {
         let line = ahead::LINE / size_of::<u16>();
         a.chunks(line).chain(b.chunks(line)).for_each(ahead::want);

@@ -43,8 +43,9 @@ unsafe fn steps<const AHEAD: bool>(a: &[u16], b: &[u16], begun: &mut [i32], out:
         } else {
             !0
         };
+        // Between the sums, as the processor has room for few requests at once. What is written comes from memory first.
+        ahead::want(&out[x..]);
         if AHEAD {
-            // Between the sums, as the processor has room for few requests at once.
             [a, b].iter().for_each(|row| ahead::want(&row[2 * x..]));
         }
         // SAFETY: lane `i` of the loads, only read or written where `x + i < n`, is the pixels `2 (x + i)` and the next
