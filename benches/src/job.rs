@@ -2,7 +2,7 @@
 
 use dcimg::Movie;
 use ndarray::parallel::prelude::*;
-use ndarray::{Array3, ArrayViewMut3, Axis};
+use ndarray::{Array3, ArrayView3, ArrayViewMut3, Axis};
 use widefield::{
     Background, Baseline, Mask, MeanImage, Resize, Resizer, Segmentation, Size, Subtract, dff,
 };
@@ -52,32 +52,36 @@ pub fn raw_to_dff(
     let (subtract, mask) = rayon::scope(|_| -> Result<_, Failure> {
         let resizer = Resize::Triangle.resizer(camera, size)?;
         let mut mean = MeanImage::new((size.height, size.width));
-        let mut subtract = Subtract::NOTHING;
+        let mut background = None;
         let mut last: Option<ArrayViewMut3<'_, f32>> = None;
+        // The first block to be added gives the background before.
+        let mut add = |block: ArrayView3<'_, f32>| -> Result<Subtract, Failure> {
+            let subtract = match background {
+                Some(subtract) => subtract,
+                None => {
+                    let level = Background::GaussianFit { smoothing_sd_px }
+                        .estimate(block.index_axis(Axis(0), 0))?;
+                    *background.insert(Subtract {
+                        background: level.value,
+                        clamp_negative: true,
+                    })
+                }
+            };
+            mean.add(block, &subtract)?;
+            Ok(subtract)
+        };
         for (i, mut block) in movie.axis_chunks_iter_mut(Axis(0), BLOCK).enumerate() {
             // The last block is added to the mean image while the next one is resized.
             let (added, resized) = rayon::join(
-                || {
-                    last.as_ref()
-                        .map_or(Ok(()), |block| mean.add(block.view(), &subtract))
-                },
+                || last.as_ref().map(|block| add(block.view())).transpose(),
                 || resize_block(raw, i * BLOCK, &resizer, block.view_mut()),
             );
             added?;
             resized?;
-            if i == 0 {
-                let level = Background::GaussianFit { smoothing_sd_px }
-                    .estimate(block.index_axis(Axis(0), 0))?;
-                subtract = Subtract {
-                    background: level.value,
-                    clamp_negative: true,
-                };
-            }
             last = Some(block);
         }
-        if let Some(block) = last {
-            mean.add(block.view(), &subtract)?;
-        }
+        let last = last.ok_or(widefield::Error::Empty { what: "movie" })?;
+        let subtract = add(last.view())?;
         let mask = Segmentation::DensityCutoff(0.0002).mask(mean.finish()?.view())?;
         let f0 = Baseline::frames(9..12).f0(movie.view(), &subtract)?;
         dff::normalise_into(movie.view(), &subtract, f0.view(), &mask, out.view_mut())?;

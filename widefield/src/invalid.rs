@@ -29,6 +29,10 @@ pub fn clear(mut frame: ArrayViewMut2<'_, u16>, above: u16) -> usize {
 /// Clears one row.
 #[multiversion(targets("x86_64+avx512f+avx512bw", "x86_64+avx2"))]
 pub(crate) fn clear_row(row: &mut [u16], above: u16) -> usize {
+    // Most rows have none, which is found out without a store.
+    if row.iter().fold(0, |most, &value| most.max(value)) <= above {
+        return 0;
+    }
     let mut cleared = 0;
     // Counted in 16 bits within pieces too short to overflow, which keeps all vector lanes in use.
     for piece in row.chunks_mut(1 << 14) {

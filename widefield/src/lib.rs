@@ -74,6 +74,7 @@
 //! | `(f - f0) / f0` | `(f - f0) ./ f0` | [`DeltaF`] |
 //! | `f[9:12].mean(0)` | `mean(f(:, :, 10:12), 3)` | [`Baseline::frames`]`(9..12)` |
 
+mod ahead;
 pub mod background;
 pub mod baseline;
 pub mod dff;

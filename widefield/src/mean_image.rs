@@ -11,6 +11,9 @@ use ndarray::{Array2, ArrayView3, Axis, Slice};
 /// their sums to stay in the cache, enough to read every frame in long runs.
 const BAND_PIXELS: usize = 1 << 12;
 
+/// Frames that are added together: a sum is loaded and stored once for all of them.
+const TOGETHER: usize = 4;
+
 /// Whole rows of `width` pixels that one task goes through.
 pub(crate) fn rows_of_a_band(width: usize) -> usize {
     (BAND_PIXELS / width.max(1)).max(1)
@@ -61,11 +64,24 @@ impl MeanImage {
             .for_each(|(band, mut sums)| {
                 let first = band * rows;
                 let range = Slice::from(first..first + sums.nrows());
-                for frame in block.axis_iter(Axis(0)) {
-                    let frame = frame.slice_axis(Axis(0), range);
-                    match (sums.as_slice_mut(), frame.as_slice()) {
-                        (Some(sums), Some(frame)) => add(sums, frame, background, floor),
-                        _ => sums.zip_mut_with(&frame, |sum, &value| *sum += subtract.value(value)),
+                for frames in block.axis_chunks_iter(Axis(0), TOGETHER) {
+                    let rows = frames.slice_axis(Axis(1), range);
+                    let slices: [_; TOGETHER] = std::array::from_fn(|t| {
+                        (t < rows.len_of(Axis(0)))
+                            .then(|| rows.index_axis_move(Axis(0), t).to_slice())?
+                    });
+                    if let (Some(sums), [Some(a), Some(b), Some(c), Some(d)]) =
+                        (sums.as_slice_mut(), slices)
+                    {
+                        add_together(sums, [a, b, c, d], background, floor);
+                        continue;
+                    }
+                    for frame in rows.outer_iter() {
+                        match (sums.as_slice_mut(), frame.as_slice()) {
+                            (Some(sums), Some(frame)) => add_one(sums, frame, background, floor),
+                            _ => sums
+                                .zip_mut_with(&frame, |sum, &value| *sum += subtract.value(value)),
+                        }
                     }
                 }
             });
@@ -90,10 +106,25 @@ impl MeanImage {
 }
 
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
-fn add(sums: &mut [f64], values: &[f32], background: f64, floor: f64) {
-    for (sum, &value) in sums.iter_mut().zip(values) {
-        let value = f64::from(value) - background;
-        *sum += if value < floor { floor } else { value };
+fn add_together(sums: &mut [f64], frames: [&[f32]; TOGETHER], background: f64, floor: f64) {
+    add(sums, frames, background, floor);
+}
+
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+fn add_one(sums: &mut [f64], frame: &[f32], background: f64, floor: f64) {
+    add(sums, [frame], background, floor);
+}
+
+/// One frame after the other for every pixel, the sum in a register.
+#[inline(always)]
+fn add<const N: usize>(sums: &mut [f64], frames: [&[f32]; N], background: f64, floor: f64) {
+    let n = sums.len();
+    let frames = frames.map(|frame| &frame[..n]);
+    for (x, sum) in sums.iter_mut().enumerate() {
+        for frame in frames {
+            let value = f64::from(frame[x]) - background;
+            *sum += if value < floor { floor } else { value };
+        }
     }
 }
 

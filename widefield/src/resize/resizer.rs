@@ -4,13 +4,12 @@ use super::bins::{self, Binned, Bins};
 use super::points::{self, Points};
 use super::weighted::Weighted;
 use super::weights::Weights;
-use super::whole::Whole;
+use super::whole::{Filled, Stored, Whole};
 use super::{Resize, Size};
 use crate::Error;
 use crate::error::same_shape;
 use crate::invalid::clear_row;
 use ndarray::{ArrayView2, ArrayViewMut2};
-use std::convert::Infallible;
 use std::sync::Arc;
 
 /// Resizes one frame after the other with weights computed once.
@@ -112,11 +111,7 @@ impl Resizer {
         let (from, to) = (self.from, self.to);
         with_slice(out, |out| match &mut self.whole {
             Some(whole) => {
-                let rows = |y: usize, row: &mut [u16]| {
-                    row.copy_from_slice(&frame[y * from.width..][..from.width]);
-                    Ok(())
-                };
-                let Ok::<_, Infallible>(_) = whole.frame(u16::MAX, rows, out);
+                let Ok(_) = whole.frame(Stored(frame), out);
             }
             None => self.way.frame(frame, from.width, out, to.width),
         });
@@ -157,7 +152,13 @@ impl Resizer {
         let (from, to) = (self.from, self.to);
         same_shape("resized frame", &[to.height, to.width], out.shape())?;
         with_slice(out, |out| match &mut self.whole {
-            Some(whole) => whole.frame(invalid_above, source, out),
+            Some(whole) => {
+                let rows = Filled {
+                    fill: source,
+                    invalid_above,
+                };
+                whole.frame(rows, out)
+            }
             None => {
                 let mut cleared = 0;
                 self.frame.resize(from.width * from.height, 0);
