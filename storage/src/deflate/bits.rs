@@ -99,4 +99,18 @@ impl Bits {
         self.out[used..used + bytes.len()].copy_from_slice(bytes);
         self.at.used += bytes.len();
     }
+
+    /// Appends all bits of another stream, whatever place they come to.
+    pub(super) fn append_bits(&mut self, other: &Bits) {
+        let (sixes, rest) = other.as_slice().as_chunks::<6>();
+        self.reserve(other.as_slice().len() + SLACK);
+        for six in sixes {
+            let [a, b, c, d, e, f] = *six;
+            self.put(u64::from_le_bytes([a, b, c, d, e, f, 0, 0]), 48);
+        }
+        for &byte in rest {
+            self.put(byte.into(), 8);
+        }
+        self.put(other.at.pending, other.at.count);
+    }
 }

@@ -25,6 +25,7 @@ pub(super) struct Runs {
 pub(super) struct Matched<'a> {
     /// None at all, or all words of the block and one more, which is 0.
     words: &'a [u64],
+    bytes: usize,
 }
 
 impl Runs {
@@ -40,28 +41,55 @@ impl Runs {
         self.words.resize(bytes.len().div_ceil(WORD) + 1, 0);
         bits_of_equal(bytes, step, &mut self.words, vectors);
 
-        // From bytes that are equal to those of which enough are side by side.
-        let mut before = 0;
-        for at in 0..self.words.len() - 1 {
-            let (bits, next) = (self.words[at], self.words[at + 1]);
-            let mut starts = bits;
-            for more in 1..least {
-                starts &= bits >> more | next << (64 - more);
-            }
-            let mut matched = starts;
-            for more in 1..least {
-                matched |= starts << more | before >> (64 - more);
-            }
-            self.words[at] = matched;
-            before = starts;
+        let bytes = match least {
+            3 => keep_runs_3(&mut self.words),
+            _ => keep_runs_4(&mut self.words),
+        };
+        debug_assert!((3..=4).contains(&least));
+        Matched {
+            words: &self.words,
+            bytes,
         }
-        Matched { words: &self.words }
     }
+}
+
+#[multiversion(targets("x86_64+avx2+bmi1+bmi2+popcnt+lzcnt"))]
+fn keep_runs_3(words: &mut [u64]) -> usize {
+    keep_runs::<3>(words)
+}
+
+#[multiversion(targets("x86_64+avx2+bmi1+bmi2+popcnt+lzcnt"))]
+fn keep_runs_4(words: &mut [u64]) -> usize {
+    keep_runs::<4>(words)
+}
+
+/// Leaves the bits of which at least so many are side by side, and counts them. The last word is 0.
+#[inline(always)]
+fn keep_runs<const LEAST: u32>(words: &mut [u64]) -> usize {
+    let (mut before, mut bytes) = (0, 0);
+    for at in 0..words.len() - 1 {
+        let (bits, next) = (words[at], words[at + 1]);
+        let mut starts = bits;
+        for more in 1..LEAST {
+            starts &= bits >> more | next << (64 - more);
+        }
+        let mut matched = starts;
+        for more in 1..LEAST {
+            matched |= starts << more | before >> (64 - more);
+        }
+        words[at] = matched;
+        bytes += matched.count_ones() as usize;
+        before = starts;
+    }
+    bytes
 }
 
 impl Matched<'_> {
     /// Of a block without runs.
-    pub(super) const NOTHING: Self = Matched { words: &[] };
+    pub(super) const NOTHING: Self = Matched {
+        words: &[],
+        bytes: 0,
+    };
 
     /// The bits of 64 bytes of the block.
     #[inline(always)]
@@ -85,8 +113,7 @@ impl Matched<'_> {
 
     /// How many bytes runs cover.
     pub(super) fn bytes(self) -> usize {
-        let ones = self.words.iter().map(|word| word.count_ones() as usize);
-        ones.sum()
+        self.bytes
     }
 
     /// How many words have bits.
@@ -194,6 +221,8 @@ pub(super) struct Look {
     pub(super) noise: bool,
     /// There are matches to be found.
     pub(super) repeats: bool,
+    /// All bytes that were looked at repeat.
+    pub(super) constant: bool,
 }
 
 /// Looks at some groups of bytes of a block, a 16th of a plane's.
@@ -203,6 +232,7 @@ pub(super) fn look(block: &[u8], distance: Distance, vectors: Option<Vectors>) -
         return Look {
             noise: false,
             repeats: true,
+            constant: false,
         };
     }
     let mut samples = [0; SAMPLES];
@@ -232,6 +262,7 @@ pub(super) fn look(block: &[u8], distance: Distance, vectors: Option<Vectors>) -
         noise: noise(&found.sum()) && same < 32,
         // Of long runs few are enough; short ones hardly save more than they take to find.
         repeats: constant > 3 || starts > 12,
+        constant: constant == GROUPS,
     }
 }
 

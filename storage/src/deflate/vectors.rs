@@ -15,7 +15,7 @@
 mod never {
     use super::super::bits::Bits;
     use super::super::block::{Codes, Piece};
-    use super::super::runs::{Matched, WORD};
+    use super::super::runs::{Counts, Matched};
     use crate::vectors::Vectors;
 
     impl Vectors {
@@ -23,7 +23,7 @@ mod never {
             match self {}
         }
 
-        pub(in super::super) fn literals(self, _: &[u8; WORD], _: u64) -> [u8; WORD] {
+        pub(in super::super) fn count(self, _: usize, _: &[u8], _: Matched<'_>) -> Counts {
             match self {}
         }
 
@@ -43,9 +43,9 @@ mod never {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::super::bits::Bits;
-    use super::super::block::{Codes, Piece};
+    use super::super::block::{self, Codes, Piece};
     use super::super::huffman::Code;
-    use super::super::runs::{self, Matched, WORD};
+    use super::super::runs::{self, Counts, Matched, WORD};
     use crate::vectors::Vectors;
     use std::arch::x86_64::*;
 
@@ -56,10 +56,15 @@ mod x86 {
             unsafe { equal_bits(bytes, step, bits) }
         }
 
-        /// Moves the bytes of `group` whose bits are set to the front.
-        pub(in super::super) fn literals(self, group: &[u8; WORD], which: u64) -> [u8; WORD] {
+        /// As `block::count`.
+        pub(in super::super) fn count(
+            self,
+            every: usize,
+            bytes: &[u8],
+            matched: Matched<'_>,
+        ) -> Counts {
             // SAFETY: as above.
-            unsafe { literals(group, which) }
+            unsafe { count(every, bytes, matched) }
         }
 
         /// As `block::put`.
@@ -90,9 +95,12 @@ mod x86 {
         runs::one_by_one(bytes, whole.max(WORD)..bytes.len(), step, bits);
     }
 
-    #[target_feature(enable = "avx512f,avx512vbmi2")]
-    fn literals(group: &[u8; WORD], which: u64) -> [u8; WORD] {
-        bytemuck::must_cast(_mm512_maskz_compress_epi8(which, vector(*group)))
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt")]
+    fn count(every: usize, bytes: &[u8], matched: Matched<'_>) -> Counts {
+        block::count(every, bytes, matched, |group, which| {
+            let front = _mm512_maskz_compress_epi8(which, vector(*group));
+            Some(bytemuck::must_cast(front))
+        })
     }
 
     #[inline(always)]
