@@ -276,7 +276,10 @@ fn tally(matched: Matched<'_>, kept: &mut Vec<Piece>) -> Matches {
         extras: 0,
         count: 0,
     };
-    for at in 0..matched.words() {
+    let mut next = 0;
+    while next < matched.words() {
+        let at = next;
+        next += 1;
         let mut starts = matched.starts(at);
         if starts == 0 {
             continue;
@@ -287,6 +290,8 @@ fn tally(matched: Matched<'_>, kept: &mut Vec<Piece>) -> Matches {
         }
         for bit in runs::ones(starts) {
             let run = matched.run(WORD * at + bit);
+            // Nothing begins within it.
+            next = next.max((run.start + run.length) / WORD);
             let mut start = run.start;
             for length in pieces(run.length) {
                 let (symbol, _, count) = length_symbol(length);

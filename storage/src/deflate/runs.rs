@@ -122,18 +122,20 @@ impl Matched<'_> {
     }
 
     /// The run that begins with byte `start`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn run(self, start: usize) -> Run {
-        let mut end = start;
-        loop {
-            let left = WORD - end % WORD;
-            let ones = (self.word(end / WORD) >> (end % WORD)).trailing_ones() as usize;
-            end += ones.min(left);
-            if ones < left {
-                let length = end - start;
-                return Run { start, length };
+        let (mut at, before) = (start / WORD, start % WORD);
+        let mut end = start + (self.word(at) >> before).trailing_ones() as usize;
+        if end == WORD * (at + 1) {
+            // It may go on in later words, of which the last one is 0.
+            at += 1;
+            while self.word(at) == u64::MAX {
+                at += 1;
             }
+            end = WORD * at + self.word(at).trailing_ones() as usize;
         }
+        let length = end - start;
+        Run { start, length }
     }
 
     /// All runs in order.
