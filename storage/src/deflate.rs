@@ -127,6 +127,7 @@ impl Deflater {
         let matched = self.runs.find(block, distance, self.vectors);
         self.coder.coded(&mut bits, block, matched, distance, false);
         self.bits.append_bits(&bits);
+        bits.shrink();
         self.constants.truncate(KEPT - 1);
         self.constants.insert(
             0,

@@ -43,6 +43,10 @@ fn place(folder: &tempfile::TempDir) -> Place {
 
 /// The files of `folder` in places of other kinds: in memory, and in Swift if a server is there.
 fn copies(folder: &Path) -> Vec<Place> {
+    #[cfg_attr(
+        not(feature = "swift"),
+        expect(unused_mut, reason = "Swift is another")
+    )]
     let mut places = vec![Place::open("memory://").unwrap()];
     #[cfg(feature = "swift")]
     match direct::v1() {

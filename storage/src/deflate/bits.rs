@@ -100,6 +100,12 @@ impl Bits {
         self.at.used += bytes.len();
     }
 
+    /// Gives back what room is left.
+    pub(super) fn shrink(&mut self) {
+        self.out.truncate(self.at.used);
+        self.out.shrink_to_fit();
+    }
+
     /// Appends all bits of another stream, whatever place they come to.
     pub(super) fn append_bits(&mut self, other: &Bits) {
         let (sixes, rest) = other.as_slice().as_chunks::<6>();

@@ -24,7 +24,7 @@ const HEADER: usize = 600;
 pub(super) fn stored(bits: &mut Bits, bytes: &[u8], last: bool) {
     /// Most that one block takes; the format's limit is one less than twice that.
     const STORED: usize = 1 << 15;
-    let mut parts = bytes.chunks(STORED).peekable();
+    let mut parts = bytes.chunks(STORED);
     let mut part = parts.next().unwrap_or_default();
     loop {
         let next = parts.next();
@@ -195,8 +195,7 @@ impl Coder {
         }
     }
 
-    /// The same with the code that the literals of one of `every` groups of bytes suggest. Whether these were like the
-    /// others.
+    /// The same with the code that a `sample` of the literals, one of `every` bytes, suggests. Whether they are like the others.
     fn coded_with(
         &self,
         sample: &Counts,
