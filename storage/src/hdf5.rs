@@ -6,7 +6,6 @@ mod failure;
 mod numbers;
 mod raw;
 mod read;
-mod transpose;
 mod write;
 
 pub use attribute::Attribute;

@@ -11,7 +11,6 @@ use libdeflater::{CompressionLvl, Compressor, adler32};
 use ndarray::{ArrayView3, s};
 
 use super::numbers;
-use super::transpose::SIDE_BY_SIDE;
 use crate::deflate::{Deflater, Distance};
 use crate::vectors::Vectors;
 use crate::{Orientation, Precision};
@@ -293,24 +292,6 @@ impl Encoder {
                 Orientation::Notebook => grid.height - 1 - (b + row),
                 Orientation::Camera => a + row,
             };
-            let (start, step) = match grid.orientation {
-                Orientation::Notebook => (row, chunk_b),
-                Orientation::Camera => (row * chunk_b, 1),
-            };
-            if let (Some(all), Some(vectors)) = (contiguous, self.vectors)
-                && depth == SIDE_BY_SIDE
-                && columns.is_multiple_of(SIDE_BY_SIDE)
-            {
-                let first = y * grid.width + first_column;
-                let next = match grid.orientation {
-                    Orientation::Notebook => first.saturating_sub(grid.width),
-                    Orientation::Camera => first + grid.width,
-                };
-                let frame = grid.height * grid.width;
-                let pixels = &mut self.elements;
-                vectors.across(all, first, next, frame, columns, pixels, start, step);
-                continue;
-            }
             for (t, target) in self.row.chunks_exact_mut(columns).enumerate() {
                 if let Some(all) = contiguous {
                     let start = (t * grid.height + y) * grid.width + first_column;
@@ -326,6 +307,10 @@ impl Encoder {
                         .for_each(|(to, &from)| *to = from),
                 }
             }
+            let (start, step) = match grid.orientation {
+                Orientation::Notebook => (row, chunk_b),
+                Orientation::Camera => (row * chunk_b, 1),
+            };
             let pixels = self.elements.chunks_exact_mut(chunk_t).skip(start);
             for (column, pixel) in pixels.step_by(step).take(columns).enumerate() {
                 let values = self.row[column..].iter().step_by(columns);
