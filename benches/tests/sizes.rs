@@ -93,7 +93,9 @@ fn number(value: f32, precision: Precision) -> Vec<u8> {
 /// The bytes of all chunks, shuffled, from the axes (x, reversed y, t), t fastest.
 fn chunks(movie: ArrayView3<'_, f32>, precision: Precision) -> Vec<Vec<u8>> {
     let turned = movie.slice(ndarray::s![.., ..;-1, ..]);
+    // In order, since `exact_chunks` overflows on reversed axes in builds that check for that.
     let turned = turned.permuted_axes([2, 1, 0]);
+    let turned = turned.as_standard_layout();
     let size = number(0.0, precision).len();
     turned
         .exact_chunks(CHUNK)
