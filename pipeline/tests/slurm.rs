@@ -159,10 +159,10 @@ fn an_interrupt_cancels_the_jobs_and_credentials_travel_in_a_file() {
     // The tasks have it by the file, and nothing else of our environment.
     let tasks = processes_with("environ", &format!("OS_PASSWORD={marker}"));
     assert!(tasks.len() >= 3, "{tasks:?}");
-    assert_eq!(
-        processes_with("environ", &format!("OTHER={marker}")),
-        [child.id()]
-    );
+    // What asks Slurm for the state of its jobs has it, too, and is gone at once; the tasks stay.
+    until(10.0, "the rest stays with the command", || {
+        processes_with("environ", &format!("OTHER={marker}")) == [child.id()]
+    });
     assert!(processes_with("cmdline", &marker).is_empty());
     use std::os::unix::fs::PermissionsExt;
     for name in files(site.dir.path()) {
