@@ -187,7 +187,7 @@ impl Distance {
     }
 
     /// Bytes of a block, for each of which a code is made anew. A plane changes with the light on its pixels: of 64 KiB
-    /// it takes 3 % more, and 10 % less time.
+    /// it takes 3 % more.
     fn block(self) -> usize {
         match self {
             Distance::Byte => 1 << 15,

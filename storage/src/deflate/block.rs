@@ -43,18 +43,12 @@ pub(super) fn stored(bits: &mut Bits, bytes: &[u8], last: bool) {
     }
 }
 
-/// A match of a run too long to be [`SHORT`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Piece {
-    pub(super) start: usize,
-    pub(super) length: usize,
-}
-
 /// What a block is coded with; its buffers are kept.
 #[derive(Debug, Default)]
 pub(super) struct Coder {
     vectors: Option<Vectors>,
-    pieces: Vec<Piece>,
+    /// Matches of runs too long to be [`SHORT`].
+    pieces: Vec<Run>,
 }
 
 /// All codes of a block.
@@ -269,7 +263,7 @@ impl Coder {
 
 /// Counts the matches, and keeps the pieces.
 #[multiversion(targets("x86_64+avx2+bmi1+bmi2+popcnt+lzcnt"))]
-fn tally(matched: Matched<'_>, kept: &mut Vec<Piece>) -> Matches {
+fn tally(matched: Matched<'_>, kept: &mut Vec<Run>) -> Matches {
     let mut matches = Matches {
         frequencies: [0; SYMBOLS],
         extras: 0,
@@ -296,7 +290,7 @@ fn tally(matched: Matched<'_>, kept: &mut Vec<Piece>) -> Matches {
                 let (symbol, _, count) = length_symbol(length);
                 matches.frequencies[symbol] += 1;
                 matches.extras += count as usize;
-                kept.push(Piece { start, length });
+                kept.push(Run { start, length });
                 start += length;
             }
         }

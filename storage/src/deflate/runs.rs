@@ -45,7 +45,6 @@ impl Runs {
             3 => keep_runs_3(&mut self.words),
             _ => keep_runs_4(&mut self.words),
         };
-        debug_assert!((3..=4).contains(&least));
         Matched {
             words: &self.words,
             bytes,

@@ -14,8 +14,8 @@
 #[cfg(not(target_arch = "x86_64"))]
 mod never {
     use super::super::bits::Bits;
-    use super::super::block::{Codes, Piece};
-    use super::super::runs::{Counts, Matched};
+    use super::super::block::Codes;
+    use super::super::runs::{Counts, Matched, Run};
     use crate::vectors::Vectors;
 
     impl Vectors {
@@ -32,7 +32,7 @@ mod never {
             _: &mut Bits,
             _: &[u8],
             _: Matched<'_>,
-            _: &[Piece],
+            _: &[Run],
             _: &Codes,
         ) {
             match self {}
@@ -43,9 +43,9 @@ mod never {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::super::bits::Bits;
-    use super::super::block::{self, Codes, Piece};
+    use super::super::block::{self, Codes};
     use super::super::huffman::Code;
-    use super::super::runs::{self, Counts, Matched, WORD};
+    use super::super::runs::{self, Counts, Matched, Run, WORD};
     use crate::vectors::Vectors;
     use std::arch::x86_64::*;
 
@@ -73,7 +73,7 @@ mod x86 {
             bits: &mut Bits,
             bytes: &[u8],
             matched: Matched<'_>,
-            pieces: &[Piece],
+            pieces: &[Run],
             codes: &Codes,
         ) {
             // SAFETY: as above.
@@ -126,13 +126,7 @@ mod x86 {
     #[target_feature(
         enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt"
     )]
-    fn put(
-        bits: &mut Bits,
-        bytes: &[u8],
-        matched: Matched<'_>,
-        mut pieces: &[Piece],
-        codes: &Codes,
-    ) {
+    fn put(bits: &mut Bits, bytes: &[u8], matched: Matched<'_>, mut pieces: &[Run], codes: &Codes) {
         let table = Table::new(&codes.literals);
         let short = codes.short().map(|code| code.split());
         let mut words = Words::default();
@@ -146,7 +140,7 @@ mod x86 {
             let literal = all & !matched.word(at);
             let starts = matched.starts(at);
             let end = WORD * (at + 1);
-            let any = |pieces: &[Piece]| pieces.first().is_some_and(|piece| piece.start < end);
+            let any = |pieces: &[Run]| pieces.first().is_some_and(|piece| piece.start < end);
             if literal | starts == 0 && carried.length == 0 && !any(pieces) {
                 continue;
             }
@@ -282,7 +276,7 @@ mod x86 {
 
         /// Puts the pieces of these 64 bytes, the `at`th ones, where they begin; one by one, in memory.
         #[target_feature(enable = "avx512f,avx512bw")]
-        fn with(self, pieces: &mut &[Piece], at: usize, codes: &Codes, carried: &mut Code) -> Self {
+        fn with(self, pieces: &mut &[Run], at: usize, codes: &Codes, carried: &mut Code) -> Self {
             let [mut lengths, mut low, mut high]: [[u8; WORD]; 3] =
                 bytemuck::must_cast([self.lengths, self.low, self.high]);
             while let [piece, later @ ..] = *pieces
