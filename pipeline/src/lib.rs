@@ -35,13 +35,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod behaviour_log;
 mod checks;
 mod concurrent;
 pub mod config;
 mod engine;
 mod error;
 pub mod inspect;
-mod label;
 mod manifest;
 mod movie;
 mod plan;
@@ -55,12 +55,12 @@ mod trial;
 pub mod view;
 pub mod worker;
 
+pub use behaviour_log::Label;
 pub use engine::Engine;
 pub use engine::cluster::ClusterError;
 pub use engine::slurm::Slurm;
 pub use engine::spark::Spark;
 pub use error::{Error, MaskError};
-pub use label::Label;
 pub use plan::{Experiment, Outputs, Plan, TrialPlan, Work};
 pub use run::{Event, run_all};
 

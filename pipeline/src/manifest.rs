@@ -4,8 +4,8 @@
 //! therefore leaves nothing that looks finished and is not. Where an earlier run had finished the trial, its manifest
 //! is first marked as unfinished, since new and old outputs may then stand side by side for a while.
 
+use crate::behaviour_log::Label;
 use crate::config::{Config, Existing};
-use crate::label::Label;
 use crate::plan::TrialPlan;
 use crate::record::{Input, TrialRecord};
 use crate::trial::described;

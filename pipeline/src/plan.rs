@@ -4,9 +4,9 @@ mod earlier;
 mod given;
 mod movies;
 
+use crate::behaviour_log::{Label, SessionLog};
 use crate::config::{Config, Override};
 use crate::error::Error;
-use crate::label::{Label, SessionLog};
 use crate::manifest::Identity;
 use crate::record::{Check, Input, Level, Output, TrialRecord};
 use crate::trial::Reference;

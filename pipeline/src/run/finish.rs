@@ -47,7 +47,10 @@ impl Plan {
             .iter()
             .map(|p| p.as_ref().and_then(Pictures::kept))
             .collect();
-        let behaviour = self.log.as_ref().map(crate::label::SessionLog::record);
+        let behaviour = self
+            .log
+            .as_ref()
+            .map(crate::behaviour_log::SessionLog::record);
         let session = checks::Session {
             masks: masks.iter().map(Option::as_ref).collect(),
             log_starts: self.log.as_ref().map(|l| l.starts()).unwrap_or_default(),
