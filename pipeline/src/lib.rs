@@ -4,7 +4,7 @@
 //! crate composes the libraries [`dcimg`], [`widefield`], [`widefield_behaviour`] and [`widefield_storage`] into the
 //! job a lab runs on a session: read, repair and resize each movie, estimate the background, mask the dark
 //! surround, compute dF/F, write HDF5 and MAT files, score the task, and report. It holds the order of steps, the
-//! configuration and the command line; every formula is in a library.
+//! configuration and the engines; every formula is in a library.
 //!
 //! # Run a session
 //!

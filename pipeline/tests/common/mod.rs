@@ -1,43 +1,21 @@
-//! What the tests of the command share.
+//! What the tests of the job and of the command share.
 #![allow(dead_code, reason = "each test file uses its part")]
 
-#[cfg(target_os = "linux")]
-pub(crate) mod clusters;
-#[cfg(unix)]
-pub(crate) mod killing;
-
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 use std::time::{Duration, Instant};
+
+/// The folder `pipeline/tests`, also from a package inside `pipeline`.
+pub(crate) fn tests() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders = package.ancestors().map(|folder| folder.join("tests"));
+    folders
+        .find(|tests| tests.join("data/session").is_dir())
+        .expect("pipeline/tests")
+}
 
 /// Three simulated trials with values computed by numpy, scipy and Pillow; see the README there.
 pub(crate) fn golden_session() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/session")
-}
-
-/// The command under test.
-pub(crate) fn widefield() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_widefield"))
-}
-
-/// Runs it and returns status, stdout and stderr.
-pub(crate) fn run(command: &mut Command) -> (i32, String, String) {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command.output().expect("the command starts");
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
-    (
-        status.code().expect("no signal"),
-        text(stdout),
-        text(stderr),
-    )
-}
-
-/// Runs `widefield run` on an experiment with more arguments.
-pub(crate) fn run_experiment(experiment: &Path, more: &[&str]) -> (i32, String, String) {
-    run(widefield().arg("run").arg(experiment).args(more))
+    tests().join("data/session")
 }
 
 /// `run.json` of an output place.

@@ -33,7 +33,7 @@ fn recompute(dir: &Path) {
         eprintln!("SKIPPED: WIDEFIELD_PYTHON names no Python");
         return;
     };
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/recompute.py");
+    let script = common::tests().join("python/recompute.py");
     let mut command = std::process::Command::new(python);
     let (status, stdout, stderr) = common::run(
         command

@@ -1,13 +1,13 @@
-//! What was typed, and what the shell is told.
+//! The command `widefield`: what was typed, and what the shell is told.
 
 mod behaviour;
 mod cluster;
 mod completions;
 mod demo;
+mod dry_run;
 mod init;
 mod inspect;
 mod output;
-mod plan;
 mod progress;
 mod run;
 mod simulate;
@@ -74,7 +74,7 @@ impl Outcome {
     }
 }
 
-pub(crate) fn run() -> ExitCode {
+fn main() -> ExitCode {
     let cli = Cli::parse();
     #[cfg(feature = "swift")]
     widefield_storage::swift::set_prompt(password);

@@ -8,7 +8,7 @@ use widefield_pipeline::config::TEMPLATE;
 /// A page; `None`, said aloud, in a package that is without them.
 fn page(name: &str) -> Option<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../docs")
+        .join("../../docs")
         .join(name);
     let text = std::fs::read_to_string(&path).ok();
     if text.is_none() {
@@ -68,7 +68,7 @@ fn every_event_of_the_progress_is_explained() {
     let Some(progress) = page("progress.md") else {
         return;
     };
-    let source = include_str!("../src/cli/progress.rs");
+    let source = include_str!("../src/progress.rs");
     let events: Vec<&str> = source
         .split("\"event\": \"")
         .skip(1)

@@ -133,7 +133,7 @@ pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
     }
     if args.dry_run {
         for plan in &plans {
-            super::plan::show(plan, args.json)?;
+            super::dry_run::show(plan, args.json)?;
         }
         return Ok(worst);
     }

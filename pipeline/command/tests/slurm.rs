@@ -1,5 +1,5 @@
 //! `--engine slurm`, against stand-ins for Slurm's commands that run job arrays on this machine: see
-//! `tests/services`. No Slurm itself has been run.
+//! `pipeline/tests/services`. No Slurm itself has been run.
 #![cfg(target_os = "linux")]
 
 mod common;
@@ -9,7 +9,7 @@ use common::clusters::{
     run_into, session, signal, start, until,
 };
 use common::{files, record, run};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 /// A folder with a session and a stand-in for Slurm.
@@ -39,7 +39,7 @@ impl Site {
             &["--engine", "slurm", "--slurm-folder"],
         );
         command.arg(self.dir.path()).args(more);
-        let stand_ins = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/services/slurm");
+        let stand_ins = common::tests().join("services/slurm");
         let path = std::env::var("PATH").expect("PATH");
         command.env("PATH", format!("{}:{path}", stand_ins.display()));
         command.env("SLURM_STAND_IN", self.path("slurm"));

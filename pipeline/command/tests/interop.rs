@@ -20,7 +20,7 @@ fn recomputed(session: &Path, output: &Path) {
     let Some(mut python) = python("WIDEFIELD_PYTHON") else {
         return;
     };
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/recompute.py");
+    let script = common::tests().join("python/recompute.py");
     let (status, stdout, stderr) = run(python
         .arg(script)
         .arg(session)
@@ -107,8 +107,7 @@ fn movies_that_the_package_dcimg_reads() {
         ];
         let (status, _, stderr) = run(widefield().arg("simulate").arg(&session).args(more));
         assert_eq!(status, 0, "{stderr}");
-        let script =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/read_dcimg_package.py");
+        let script = common::tests().join("python/read_dcimg_package.py");
         let mut command = Command::new(python.get_program());
         let (status, stdout, stderr) = run(command.arg(script).arg(&session));
         assert_eq!(status, 0, "{stdout}\n{stderr}");

@@ -1,6 +1,6 @@
 //! `--engine spark` on a real standalone cluster.
 //!
-//! These tests need the cluster that `tests/services/spark-up` starts; without the variables that it prints they
+//! These tests need the cluster that `pipeline/tests/services/spark-up` starts; without the variables that it prints they
 //! skip, and say so. One at a time, since an application takes all cores.
 #![cfg(target_os = "linux")]
 

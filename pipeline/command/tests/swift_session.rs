@@ -5,7 +5,7 @@
 #![cfg(all(unix, feature = "swift", feature = "cloud"))]
 
 mod common;
-#[path = "../../storage/tests/services/direct.rs"]
+#[path = "../../../storage/tests/services/direct.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod direct;
 
@@ -343,7 +343,7 @@ fn wait_for(rule: &Fault) {
 /// Starts what does not run of the servers, or stops one of them.
 fn servers(script: &str, argument: &[&str]) {
     let path = format!(
-        "{}/../storage/tests/services/{script}",
+        "{}/../../storage/tests/services/{script}",
         env!("CARGO_MANIFEST_DIR")
     );
     let output = Command::new(path).args(argument).output().expect("script");

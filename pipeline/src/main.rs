@@ -1,9 +1,0 @@
-//! The command `widefield`.
-
-mod cli;
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    cli::run()
-}
