@@ -1,24 +1,19 @@
 //! Why a request cannot be carried out at all. What concerns one trial is in its record instead.
 
 use crate::config::ConfigError;
-use miette::Diagnostic;
 
 /// Why a run did not start, or could not be finished.
-#[derive(Debug, thiserror::Error, Diagnostic)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The experiment description is unusable.
     #[error(transparent)]
-    #[diagnostic(transparent)]
     Config(#[from] ConfigError),
     /// A place does not answer or does not let us in.
     #[error(transparent)]
     Storage(#[from] widefield_storage::Error),
     /// The named log is not there, or no text.
     #[error("behaviour log {place}/{name}: {cause}")]
-    #[diagnostic(help(
-        "data.behaviour_log is the name of a file in data.url; without that key trials are not labelled"
-    ))]
     Log {
         /// Where it should be.
         place: String,
@@ -29,9 +24,6 @@ pub enum Error {
     },
     /// The mask that the description names cannot be used.
     #[error("analysis.segmentation.file {path}: {source}")]
-    #[diagnostic(help(
-        "a grey PNG of 1 to 8 bits, of the size of the resized image, top row first; kept where it is not black"
-    ))]
     Mask {
         /// Which file.
         path: String,
@@ -40,7 +32,6 @@ pub enum Error {
     },
     /// No movie has that prefix.
     #[error("nothing to process: {place} has no DCIMG movie whose name starts with `{prefix}`")]
-    #[diagnostic(help("{seen}"))]
     NothingToDo {
         /// Where was looked.
         place: String,
@@ -51,18 +42,12 @@ pub enum Error {
     },
     /// Two movies claim one trial.
     #[error("{} trial number(s) belong to more than one movie: {}", clashes.len(), clashes.join("; "))]
-    #[diagnostic(help(
-        "the number after the last _ of a name is the trial; a longer data.prefix keeps sessions apart"
-    ))]
     SameTrial {
         /// `number: file, file`.
         clashes: Vec<String>,
     },
     /// The output place holds the results of another session.
     #[error("{place} belongs to another session ({theirs})")]
-    #[diagnostic(help(
-        "choose another output.url, or set output.existing = \"clean\" to give the place to this session"
-    ))]
     ForeignPlace {
         /// The output place.
         place: String,
@@ -81,9 +66,6 @@ pub enum Error {
     },
     /// The trials ended, but what closes a run could not be written.
     #[error("the trials ended, but the run could not be recorded")]
-    #[diagnostic(help(
-        "finished trials are whole and in place; run again with existing = \"resume\" when there is room"
-    ))]
     Finish {
         /// What went wrong.
         source: widefield_storage::Error,
@@ -104,9 +86,6 @@ pub enum Error {
     },
     /// A worker was given what is no request.
     #[error("this is no request for a worker: {cause}")]
-    #[diagnostic(help(
-        "requests are made by `widefield run`; both sides must be the same version"
-    ))]
     Request {
         /// What is wrong with it.
         cause: String,
@@ -121,16 +100,9 @@ pub enum Error {
     },
     /// The trials were submitted and not waited for.
     #[error("the trials go on as job {jobs}")]
-    #[diagnostic(help("the same run with existing = \"resume\" collects what they have done"))]
     Detached {
         /// Numbers of the cluster's jobs.
         jobs: String,
-    },
-    /// Something that this version does not do.
-    #[error("{what}: not yet available")]
-    NotAvailable {
-        /// What was asked for.
-        what: String,
     },
     /// Files of a simulated session could not be written.
     #[error("{}: {cause}", path.display())]
@@ -143,6 +115,38 @@ pub enum Error {
     /// Numbers that cannot be simulated.
     #[error("simulation: {0}")]
     Simulate(String),
+}
+
+impl Error {
+    /// What can be done about it, where that is known. That of [`Error::Config`] stands in the error inside.
+    #[must_use]
+    pub fn help(&self) -> Option<&str> {
+        Some(match self {
+            Self::Log { .. } => {
+                "data.behaviour_log is the name of a file in data.url; without that key trials are not labelled"
+            }
+            Self::Mask { .. } => {
+                "a grey PNG of 1 to 8 bits, of the size of the resized image, top row first; kept where it is not black"
+            }
+            Self::NothingToDo { seen, .. } => seen,
+            Self::SameTrial { .. } => {
+                "the number after the last _ of a name is the trial; a longer data.prefix keeps sessions apart"
+            }
+            Self::ForeignPlace { .. } => {
+                "choose another output.url, or set output.existing = \"clean\" to give the place to this session"
+            }
+            Self::Finish { .. } => {
+                "finished trials are whole and in place; run again with existing = \"resume\" when there is room"
+            }
+            Self::Request { .. } => {
+                "requests are made by `widefield run`; both sides must be the same version"
+            }
+            Self::Detached { .. } => {
+                "the same run with existing = \"resume\" collects what they have done"
+            }
+            _ => return None,
+        })
+    }
 }
 
 /// Why a given mask cannot be used.

@@ -52,7 +52,6 @@ mod report;
 mod run;
 pub mod simulate;
 mod trial;
-pub mod view;
 pub mod worker;
 
 pub use behaviour_log::Label;

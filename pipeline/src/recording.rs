@@ -6,8 +6,8 @@ pub(crate) use blocks::Block;
 
 use crate::positioned;
 use bytes::Bytes;
-use dcimg::{Layout, Options, Pieces, Step};
-use ndarray::Array2;
+use dcimg::{Clock, Layout, Options, Pieces, Step};
+use ndarray::{Array2, Array3};
 use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
@@ -91,6 +91,9 @@ struct Object {
     version: Entry,
 }
 
+/// Most ranges that are fetched from a store for a clock.
+const CLOCK_RANGES: usize = 8;
+
 /// Ranges that were read, and where they start.
 pub(crate) type Parts = Vec<(u64, Bytes)>;
 
@@ -155,6 +158,38 @@ impl Recording {
         let pieces = self.pieces(&parts);
         let frame = self.layout.movie(&pieces).frame(index).map_err(wrong)?;
         frame.to_array().map_err(wrong)
+    }
+
+    /// Frames `(t, y, x)` with the pixels of [`Recording::frame`], as f32. All at once: a caller bounds their number.
+    ///
+    /// # Errors
+    /// [`RecordingError`] beyond the last frame, or if the bytes cannot be read.
+    pub fn frames(&self, frames: Range<usize>) -> Result<Array3<f32>, RecordingError> {
+        let wrong = |error| self.source.format(error);
+        let parts = self.read(self.layout.frame_ranges(frames.clone()).map_err(wrong)?)?;
+        let pieces = self.pieces(&parts);
+        let movie = self.layout.movie(&pieces);
+        let mut block = Array3::zeros((frames.len(), self.layout.height(), self.layout.width()));
+        for (frame, out) in frames.zip(block.outer_iter_mut()) {
+            let read = movie.frame(frame).and_then(|f| f.read_into(out));
+            read.map_err(wrong)?;
+        }
+        Ok(block)
+    }
+
+    /// Framestamps and times of all frames. `None` where a store would have to be asked once for nearly every
+    /// frame, since they lie between the frames.
+    ///
+    /// # Errors
+    /// [`RecordingError`] if they cannot be read.
+    pub fn clock(&self) -> Result<Option<Clock>, RecordingError> {
+        let ranges = self.layout.clock_ranges();
+        if ranges.len() > CLOCK_RANGES && !self.is_local() {
+            return Ok(None);
+        }
+        let parts = self.read(ranges)?;
+        let clock = self.layout.movie(&self.pieces(&parts)).clock();
+        clock.map(Some).map_err(|error| self.source.format(error))
     }
 
     /// Reads these ranges.

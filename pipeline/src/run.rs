@@ -70,11 +70,7 @@ impl Plan {
     pub fn run(self, engine: Engine, mut tell: impl FnMut(Event<'_>)) -> Result<RunRecord, Error> {
         let mut ended = run_all(&[self], &engine, |_, event| tell(event))?;
         // One plan has one result.
-        ended.pop().unwrap_or_else(|| {
-            Err(Error::NotAvailable {
-                what: "a run of nothing".into(),
-            })
-        })
+        ended.swap_remove(0)
     }
 
     /// Makes sure that results can be written, before any work.

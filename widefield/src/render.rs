@@ -18,7 +18,7 @@
 mod peak;
 mod tables;
 
-pub use peak::PeakMap;
+pub use peak::{PEAK_WINDOW_S, PeakMap};
 
 use crate::number::{count, index, narrow};
 use crate::order;

@@ -1,5 +1,6 @@
 //! `widefield inspect`
 
+use super::failure::Failure;
 use super::{Outcome, output};
 use std::path::Path;
 use widefield_pipeline::inspect;
@@ -36,7 +37,7 @@ pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
 /// Shows one file and says whether it is whole.
 fn one(args: &Args, name: &str) -> miette::Result<bool> {
     let found = if name.contains("://") {
-        inspect::url(name)?
+        inspect::url(name).map_err(Failure::from)?
     } else {
         inspect::file(Path::new(name)).map_err(|e| miette::miette!("{e}"))?
     };

@@ -5,6 +5,7 @@ mod cluster;
 mod completions;
 mod demo;
 mod dry_run;
+mod failure;
 mod init;
 mod inspect;
 mod output;
@@ -15,7 +16,9 @@ mod view;
 mod worker;
 
 use clap::{Parser, Subcommand};
+use failure::Failure;
 use std::process::ExitCode;
+use widefield_pipeline::Error;
 
 /// Preprocess widefield calcium imaging: DCIMG movies and a behaviour log to dF/F.
 #[derive(Debug, Parser)]
@@ -113,8 +116,8 @@ fn password(user: &str) -> Option<String> {
 /// A run whose trials ended but which could not be recorded is partly done; every other error means that the
 /// request could not be carried out.
 fn unusable_or_partly(report: &miette::Report) -> Outcome {
-    match report.downcast_ref::<widefield_pipeline::Error>() {
-        Some(widefield_pipeline::Error::Finish { .. }) => Outcome::Partly,
+    match report.downcast_ref::<Failure>() {
+        Some(Failure::Job(Error::Finish { .. })) => Outcome::Partly,
         _ => Outcome::Unusable,
     }
 }

@@ -1,5 +1,6 @@
 //! `widefield run`
 
+use super::failure::Failure;
 use super::progress::{Mode, Progress, ProgressArgs};
 use super::{Outcome, output};
 use miette::IntoDiagnostic;
@@ -97,16 +98,17 @@ fn existing(text: &str) -> Result<Existing, String> {
 
 pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
     let engine = args.cluster.engine(&args.engine)?;
+    let failed = |error| Failure::from(Error::from(error));
     let mut overrides = Vec::new();
     for given in &args.set {
-        overrides.push(given.parse::<Override>().map_err(Error::from)?);
+        overrides.push(given.parse::<Override>().map_err(failed)?);
     }
     if let Some(existing) = args.existing {
         let value = serde_json::to_string(&existing).into_diagnostic()?;
         overrides.push(
             format!("output.existing={value}")
                 .parse::<Override>()
-                .map_err(Error::from)?,
+                .map_err(failed)?,
         );
     }
     let mode = args.progress.mode();
@@ -119,7 +121,7 @@ pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
                 Ok(plan) => plans.push(plan),
                 // One unusable session must not stop the others.
                 Err(error) => {
-                    mode.complain(&error.into());
+                    mode.complain(&Failure::from(error).into());
                     worst = worst.max(Outcome::Unusable);
                 }
             }
@@ -199,7 +201,7 @@ fn all(
             ));
             return Ok(Outcome::Done);
         }
-        results => results?,
+        results => results.map_err(Failure::from)?,
     };
     let mut worst = Outcome::Done;
     for (plan, result) in plans.iter().zip(results) {
@@ -212,7 +214,7 @@ fn all(
                 worst = worst.max(outcome(&record));
             }
             Err(error) => {
-                let report = error.into();
+                let report = Failure::from(error).into();
                 mode.complain(&report);
                 worst = worst.max(super::unusable_or_partly(&report));
             }

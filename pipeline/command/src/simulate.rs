@@ -1,5 +1,6 @@
 //! `widefield simulate`
 
+use super::failure::Failure;
 use super::{Outcome, output};
 use clap::ValueEnum;
 use std::path::{Path, PathBuf};
@@ -102,5 +103,6 @@ pub(super) fn write(session: &Session, dir: &Path) -> miette::Result<PathBuf> {
         session.frames,
         dir.display()
     ));
-    Ok(session.write(dir, |file| output::message(format_args!("  {file}")))?)
+    let experiment = session.write(dir, |file| output::message(format_args!("  {file}")));
+    Ok(experiment.map_err(Failure::from)?)
 }

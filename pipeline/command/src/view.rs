@@ -1,11 +1,12 @@
 //! `widefield view`
 
+use super::failure::Failure;
 use super::{Outcome, output};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use widefield::render::ColourMap;
 use widefield_pipeline::config::Axes;
-use widefield_pipeline::view::{Movie, Quantity, Show, Source, View};
+use widefield_report::view::{Movie, OpenOptions, Quantity, Show, View};
 
 /// Without a choice among frame, mean, max, peak and movie: the mean of counts, the peak map of dF/F.
 #[derive(Debug, clap::Args)]
@@ -110,10 +111,10 @@ fn axes(text: &str) -> Result<Axes, String> {
 }
 
 pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
-    let mut source = Source::default();
-    source.dataset.clone_from(&args.dataset);
-    source.axes = args.axes;
-    let movie = Movie::open(&args.file, &source)?;
+    let mut options = OpenOptions::default();
+    options.dataset.clone_from(&args.dataset);
+    options.axes = args.axes;
+    let movie = Movie::open(&args.file, &options).map_err(Failure::from)?;
     let show = if let Some(frame) = args.frame {
         Show::Frame(frame)
     } else if args.max {
@@ -140,7 +141,7 @@ pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
         Some(path) => path.clone(),
         None => beside(&args.file, show, args.ffmpeg.is_some()),
     };
-    view.save(&movie, &path)?;
+    view.save(&movie, &path).map_err(Failure::from)?;
     output::result(path.display())?;
     Ok(Outcome::Done)
 }

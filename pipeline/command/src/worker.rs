@@ -1,5 +1,6 @@
 //! `widefield worker`
 
+use super::failure::Failure;
 use super::{Outcome, output};
 use miette::IntoDiagnostic;
 use std::io::{BufRead, BufReader, Read};
@@ -73,7 +74,7 @@ fn read(from: impl Read, range: Range<usize>) -> miette::Result<Vec<Request>> {
             miette::bail!("there is no line {number}: the input has {number}");
         }
         if range.contains(&number) {
-            requests.push(Request::parse(&line)?);
+            requests.push(Request::parse(&line).map_err(Failure::from)?);
         }
     }
     Ok(requests)

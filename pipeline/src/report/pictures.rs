@@ -15,9 +15,6 @@ use widefield::{BackgroundLevel, Mask, TimeAxis};
 /// Longest side of a kept image, pixels.
 pub(crate) const LONGEST: usize = 192;
 
-/// Seconds that frames are averaged over before the peak of dF/F is taken.
-pub(crate) const PEAK_WINDOW_S: f64 = 0.25;
-
 /// Curves and images of one trial.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -142,20 +139,6 @@ impl Pictures {
     }
 }
 
-/// Collects peaks of dF/F over windows of [`PEAK_WINDOW_S`] in a movie of that many frames.
-pub(crate) fn peak_map(dim: (usize, usize), frames: usize, axis: &TimeAxis) -> PeakMap {
-    // Peaks are looked for from the stimulus on; in a movie that ends before it, everywhere.
-    let before = axis.frames_before(0.0, frames);
-    let from = if before < frames { before } else { 0 };
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "saturates, and is used as a count of frames"
-    )]
-    let window = (PEAK_WINDOW_S * axis.sample_rate_hz).round() as usize;
-    PeakMap::new(dim, from, window)
-}
-
 /// Collects what one pass over a movie and its dF/F gives for report and checks.
 pub(crate) struct Gather {
     summary: MovieSummary,
@@ -166,7 +149,7 @@ pub(crate) struct Gather {
 impl Gather {
     pub(crate) fn new(dim: (usize, usize), frames: usize, axis: &TimeAxis) -> Self {
         Self {
-            summary: MovieSummary::new(peak_map(dim, frames, axis), frames, 0.999),
+            summary: MovieSummary::new(PeakMap::since_time_0(dim, frames, axis), frames, 0.999),
             spent: Duration::ZERO,
         }
     }

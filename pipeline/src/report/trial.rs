@@ -2,7 +2,7 @@
 
 use super::findings::{every, worst};
 use super::html::{self, Column, badge, escape, number, or_dash};
-use super::pictures::{LONGEST, PEAK_WINDOW_S, Picture, Pictures};
+use super::pictures::{LONGEST, Picture, Pictures};
 use super::plot::{Line, Look, Plot};
 use super::png;
 use super::session::trace_plot;
@@ -10,7 +10,7 @@ use crate::record::{Level, RunRecord, Status, TrialRecord};
 use ndarray::Array2;
 use rayon::prelude::*;
 use std::fmt::Write as _;
-use widefield::render::{self, ColourMap, Scale};
+use widefield::render::{self, ColourMap, PEAK_WINDOW_S, Scale};
 
 /// Colours of a picture; more are not told apart, and fewer make smaller files.
 const LEVELS: u8 = 48;

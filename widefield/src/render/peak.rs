@@ -1,11 +1,14 @@
 //! The largest response of every pixel.
 
-use crate::Error;
 use crate::error::same_shape;
 use crate::mean_image::rows_of_a_band;
+use crate::{Error, TimeAxis};
 use multiversion::multiversion;
 use ndarray::parallel::prelude::*;
 use ndarray::{Array2, ArrayView3, ArrayViewMut2, Axis, Slice};
+
+/// Seconds that frames are averaged over by [`PeakMap::since_time_0`].
+pub const PEAK_WINDOW_S: f64 = 0.25;
 
 /// Collects the peak of every pixel's dF/F from blocks of frames `(t, y, x)` in order.
 ///
@@ -45,6 +48,35 @@ impl PeakMap {
             sum: Array2::zeros(dim),
             largest: Array2::from_elem(dim, f32::NAN),
         }
+    }
+
+    /// Nothing collected yet, for means over [`PEAK_WINDOW_S`] from time 0 on, in a movie of `frames` frames with the
+    /// times of `axis`. A movie that ends before time 0 is looked at from its first frame on, and where no rate is
+    /// known a window is one frame.
+    ///
+    /// ```
+    /// use widefield::{TimeAxis, render::PeakMap};
+    ///
+    /// let axis = TimeAxis { sample_rate_hz: 8.0, first_frame_s: -0.5 };
+    /// let mut peak = PeakMap::since_time_0((1, 1), 8, &axis);
+    /// // Frames 0 to 3 are before; windows: frames 4 and 5, frames 6 and 7.
+    /// for value in [9.0, 9.0, 9.0, 9.0, 1.0, 3.0, 4.0, 5.0] {
+    ///     peak.add(ndarray::Array3::from_elem((1, 1, 1), value).view())?;
+    /// }
+    /// assert_eq!(peak.finish()[(0, 0)], 4.5);
+    /// # Ok::<(), widefield::Error>(())
+    /// ```
+    #[must_use]
+    pub fn since_time_0(dim: (usize, usize), frames: usize, axis: &TimeAxis) -> Self {
+        let before = axis.frames_before(0.0, frames);
+        let from = if before < frames { before } else { 0 };
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "saturates, and is used as a count of frames"
+        )]
+        let window = (PEAK_WINDOW_S * axis.sample_rate_hz).round() as usize;
+        Self::new(dim, from, window)
     }
 
     /// Adds a block of frames of dF/F.

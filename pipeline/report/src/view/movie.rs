@@ -1,12 +1,12 @@
 //! Movies of files and stores, HDF5 or DCIMG, by blocks of frames.
 
 use super::ViewError;
-use crate::config::Axes;
-use crate::recording::{Recording, RecordingError};
 use dcimg::Options;
 use ndarray::{Array2, Array3, ArrayD, Axis};
 use std::ops::Range;
 use widefield::TimeAxis;
+use widefield_pipeline::config::Axes;
+use widefield_pipeline::recording::Recording;
 use widefield_storage::{Attribute, Hdf5Dataset, Hdf5File, Place};
 
 /// Bytes that a block of frames may take, with what is needed to read it.
@@ -69,7 +69,7 @@ impl Quantity {
 /// Which dataset of an HDF5 file, and how its axes lie; both are found out if not given.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
-pub struct Source {
+pub struct OpenOptions {
     /// Name of the dataset; by default the only one, or `dff`, or `mov`.
     pub dataset: Option<String>,
     /// Order of the axes; by default what the attribute `axes` says, else that of the lab's notebook.
@@ -81,7 +81,7 @@ impl Movie {
     ///
     /// # Errors
     /// [`ViewError`] if it cannot be read, is of neither format, or holds no movie.
-    pub fn open(name: &str, source: &Source) -> Result<Self, ViewError> {
+    pub fn open(name: &str, options: &OpenOptions) -> Result<Self, ViewError> {
         let (folder, object) = match name.rsplit_once(['/', std::path::MAIN_SEPARATOR]) {
             Some(("", object)) => ("/", object),
             Some((folder, object)) => (folder, object),
@@ -99,7 +99,7 @@ impl Movie {
         if !is_hdf5(&start) {
             return Err(ViewError::Format { name: name.into() });
         }
-        Self::hdf5(name, place.open_hdf5(object)?, source)
+        Self::hdf5(name, place.open_hdf5(object)?, options)
     }
 
     fn dcimg(name: &str, place: &Place, object: &str) -> Result<Self, ViewError> {
@@ -114,9 +114,9 @@ impl Movie {
         Self::new(name, kind, dim, Quantity::Counts, axis)
     }
 
-    fn hdf5(name: &str, file: Hdf5File, source: &Source) -> Result<Self, ViewError> {
+    fn hdf5(name: &str, file: Hdf5File, options: &OpenOptions) -> Result<Self, ViewError> {
         let there = file.dataset_names()?;
-        let wanted = match (&source.dataset, there.as_slice()) {
+        let wanted = match (&options.dataset, there.as_slice()) {
             (Some(wanted), _) => Some(wanted.clone()),
             (None, [only]) => Some(only.clone()),
             (None, several) => {
@@ -140,7 +140,7 @@ impl Movie {
             });
         }
         let dataset = file.dataset(&wanted)?;
-        let axes = source.axes.unwrap_or_else(|| axes(&dataset));
+        let axes = options.axes.unwrap_or_else(|| axes(&dataset));
         let [a, b, frames] = match *dataset.shape() {
             [a, b, t] if a * b * t > 0 => [a, b, t],
             _ => {
@@ -278,25 +278,8 @@ impl Movie {
                 let values = file.dataset(dataset)?.read(&part)?;
                 Ok(camera(values, *axes))
             }
-            Kind::Dcimg(file) => self.decode(file, frames),
+            Kind::Dcimg(file) => Ok(file.frames(frames)?),
         }
-    }
-
-    fn decode(&self, file: &Recording, frames: Range<usize>) -> Result<Array3<f32>, ViewError> {
-        let wrong = |source| RecordingError::Format {
-            name: self.name.clone(),
-            source,
-        };
-        let ranges = file.layout().frame_ranges(frames.clone()).map_err(wrong)?;
-        let parts = file.read(ranges)?;
-        let pieces = file.pieces(&parts);
-        let movie = file.layout().movie(&pieces);
-        let mut block = Array3::zeros((frames.len(), self.height, self.width));
-        for (frame, out) in frames.zip(block.outer_iter_mut()) {
-            let read = movie.frame(frame).and_then(|f| f.read_into(out));
-            read.map_err(wrong)?;
-        }
-        Ok(block)
     }
 }
 
@@ -353,17 +336,8 @@ fn is_ratio(dataset: &Hdf5Dataset<'_>) -> bool {
     matches!(dataset.attribute("scale"), Some(Attribute::Text(text)) if text.starts_with("F / F0"))
 }
 
-/// Most ranges that are fetched from a store for a clock: in framed files it lies between the frames.
-const CLOCK_RANGES: usize = 8;
-
 fn clock(file: &Recording) -> Option<TimeAxis> {
-    let ranges = file.layout().clock_ranges();
-    if ranges.len() > CLOCK_RANGES && !file.is_local() {
-        return None;
-    }
-    let parts = file.read(ranges).ok()?;
-    let movie = file.layout().movie(&file.pieces(&parts)).clock().ok()?;
-    let rate = movie.camera_rate_hz();
+    let rate = file.clock().ok()??.camera_rate_hz();
     (rate.is_finite() && rate > 0.0).then_some(TimeAxis {
         sample_rate_hz: rate,
         first_frame_s: 0.0,
@@ -394,7 +368,7 @@ mod tests {
             file.push(movie.view()).expect("frames");
             file.finish().expect("file");
             let name = format!("{folder}/m.h5");
-            let found = Movie::open(&name, &Source::default()).expect("movie");
+            let found = Movie::open(&name, &OpenOptions::default()).expect("movie");
             assert_eq!((found.frames(), found.dim()), (40, (5, 7)));
             assert_eq!(found.quantity(), &Quantity::Counts);
             assert_eq!(found.axis().expect("times").time_s(20), -2.0);
@@ -425,17 +399,17 @@ mod tests {
         let mut file = place.create_hdf5("o.h5", dataset).expect("file");
         file.push(Array3::zeros((1, 2, 3)).view()).expect("frame");
         file.finish().expect("file");
-        let error = |name: &str, source: &Source| {
+        let error = |name: &str, options: &OpenOptions| {
             let name = format!("{folder}/{name}");
-            Movie::open(&name, source).expect_err("no movie")
+            Movie::open(&name, options).expect_err("no movie")
         };
-        let default = Source::default();
+        let default = OpenOptions::default();
         assert!(matches!(
             error("notes.txt", &default),
             ViewError::Format { .. }
         ));
         assert!(error("none.h5", &default).to_string().contains("not found"));
-        let named = Source {
+        let named = OpenOptions {
             dataset: Some("dff".into()),
             axes: None,
         };

@@ -1,10 +1,9 @@
 //! Why there is no picture.
 
-use miette::Diagnostic;
 use std::path::PathBuf;
 
 /// Why a file cannot be shown, or the picture not be written.
-#[derive(Debug, thiserror::Error, Diagnostic)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ViewError {
     /// The place or the file cannot be read.
@@ -12,17 +11,15 @@ pub enum ViewError {
     Storage(#[from] widefield_storage::Error),
     /// The recording cannot be opened or read.
     #[error(transparent)]
-    Recording(#[from] crate::recording::RecordingError),
+    Recording(#[from] widefield_pipeline::recording::RecordingError),
     /// Neither of the formats.
     #[error("{name}: neither an HDF5 file nor a DCIMG recording")]
-    #[diagnostic(help("movies that widefield writes end in .h5 and stand in mov_out and dff_out"))]
     Format {
         /// Path or URL.
         name: String,
     },
     /// It is not clear which dataset is meant.
     #[error("{name}: {wanted}; it has {}", if there.is_empty() { "none".into() } else { there.join(", ") })]
-    #[diagnostic(help("name one with --dataset"))]
     Dataset {
         /// Path or URL.
         name: String,
@@ -74,7 +71,6 @@ pub enum ViewError {
     Request(String),
     /// The file to be written is there already.
     #[error("{} is there already", path.display())]
-    #[diagnostic(help("name another with --output, or add --overwrite"))]
     Exists {
         /// Its path.
         path: PathBuf,
@@ -89,9 +85,6 @@ pub enum ViewError {
     },
     /// The external program failed.
     #[error("{program}: {cause}")]
-    #[diagnostic(help(
-        "mp4 needs the program ffmpeg on the PATH, or --ffmpeg=PATH; .png and .gif need no program"
-    ))]
     Ffmpeg {
         /// What was started.
         program: String,

@@ -1,25 +1,4 @@
 //! Pictures and films of a movie, for a quick look and for slides.
-//!
-//! ```
-//! use widefield_pipeline::view::{Movie, Show, Source, View};
-//! # use ndarray::Array3;
-//! # use widefield_storage::{Dataset, Place};
-//! # let dir = tempfile::tempdir()?;
-//! # let movie = Array3::from_shape_fn((20, 32, 48), |(t, y, x)| (t + y + x) as f32);
-//! # let place = Place::open(dir.path().to_str().ok_or("no UTF-8")?)?;
-//! # let mut file = place.create_hdf5("trial_1.h5", Dataset::new("mov", [20, 32, 48]))?;
-//! # file.push(movie.view())?;
-//! # file.finish()?;
-//! # let (input, output) = (dir.path().join("trial_1.h5"), dir.path().join("mean.png"));
-//! # let input = input.to_str().ok_or("no UTF-8")?;
-//!
-//! let movie = Movie::open(input, &Source::default())?;
-//! let mut view = View::default();
-//! view.show = Show::Mean;
-//! view.save(&movie, &output)?;
-//! assert!(output.exists());
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
 
 mod canvas;
 mod encode;
@@ -28,15 +7,14 @@ mod font;
 mod movie;
 
 pub use error::ViewError;
-pub use movie::{Movie, Quantity, Source};
+pub use movie::{Movie, OpenOptions, Quantity};
 
-use crate::report::pictures::peak_map;
 use canvas::Layout;
 use encode::{Sheet, Sink};
 use ndarray::{Array2, ArrayView2, Axis};
 use std::ops::Range;
 use std::path::Path;
-use widefield::render::{self, ColourMap, Scale};
+use widefield::render::{self, ColourMap, PeakMap, Scale};
 use widefield::{MeanImage, Subtract, TimeAxis};
 
 /// What of a movie is shown.
@@ -254,7 +232,7 @@ impl View {
                     first_frame_s: axis.time_s(first),
                     ..axis
                 };
-                let mut peak = peak_map(dim, n, &shifted);
+                let mut peak = PeakMap::since_time_0(dim, n, &shifted);
                 movie.blocks(frames, |_, block| Ok(peak.add(block.view())?))?;
                 (peak.finish(), ["peak".into(), of])
             }

@@ -1,0 +1,30 @@
+//! Pictures and films of the movies of widefield calcium imaging: HDF5 files that a run has written, and DCIMG
+//! recordings.
+//!
+//! ```
+//! use widefield_report::view::{Movie, OpenOptions, Show, View};
+//! # use ndarray::Array3;
+//! # use widefield_storage::{Dataset, Place};
+//! # let dir = tempfile::tempdir()?;
+//! # let movie = Array3::from_shape_fn((20, 32, 48), |(t, y, x)| (t + y + x) as f32);
+//! # let place = Place::open(dir.path().to_str().ok_or("no UTF-8")?)?;
+//! # let mut file = place.create_hdf5("trial_1.h5", Dataset::new("mov", [20, 32, 48]))?;
+//! # file.push(movie.view())?;
+//! # file.finish()?;
+//! # let (input, output) = (dir.path().join("trial_1.h5"), dir.path().join("mean.png"));
+//! # let input = input.to_str().ok_or("no UTF-8")?;
+//!
+//! let movie = Movie::open(input, &OpenOptions::default())?;
+//! let mut view = View::default();
+//! view.show = Show::Mean;
+//! view.save(&movie, &output)?;
+//! assert!(output.exists());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod view;
+
+/// The example of the README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
