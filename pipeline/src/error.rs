@@ -78,6 +78,9 @@ pub enum Error {
         /// Why.
         source: dcimg::Error,
     },
+    /// The bytes of a recording could not be read.
+    #[error(transparent)]
+    Recording(#[from] crate::recording::RecordingError),
     /// A description of several sessions was to be planned as one.
     #[error("the experiment has {sessions} sessions (data.folders), each to be planned by itself")]
     Folders {

@@ -153,8 +153,7 @@ impl Recording {
     /// [`RecordingError`] beyond the last frame, or if the bytes cannot be read.
     pub fn frame(&self, index: usize) -> Result<Array2<u16>, RecordingError> {
         let wrong = |error| self.source.format(error);
-        let after = index.saturating_add(1);
-        let parts = self.read(self.layout.frame_ranges(index..after).map_err(wrong)?)?;
+        let parts = self.read(self.frame_ranges(index..index.saturating_add(1))?)?;
         let pieces = self.pieces(&parts);
         let frame = self.layout.movie(&pieces).frame(index).map_err(wrong)?;
         frame.to_array().map_err(wrong)
@@ -166,7 +165,7 @@ impl Recording {
     /// [`RecordingError`] beyond the last frame, or if the bytes cannot be read.
     pub fn frames(&self, frames: Range<usize>) -> Result<Array3<f32>, RecordingError> {
         let wrong = |error| self.source.format(error);
-        let parts = self.read(self.layout.frame_ranges(frames.clone()).map_err(wrong)?)?;
+        let parts = self.read(self.frame_ranges(frames.clone())?)?;
         let pieces = self.pieces(&parts);
         let movie = self.layout.movie(&pieces);
         let mut block = Array3::zeros((frames.len(), self.layout.height(), self.layout.width()));
@@ -183,13 +182,26 @@ impl Recording {
     /// # Errors
     /// [`RecordingError`] if they cannot be read.
     pub fn clock(&self) -> Result<Option<Clock>, RecordingError> {
-        let ranges = self.layout.clock_ranges();
-        if ranges.len() > CLOCK_RANGES && !self.is_local() {
+        if !self.has_clock_at_hand() {
             return Ok(None);
         }
-        let parts = self.read(ranges)?;
+        let parts = self.read(self.layout.clock_ranges())?;
         let clock = self.layout.movie(&self.pieces(&parts)).clock();
         clock.map(Some).map_err(|error| self.source.format(error))
+    }
+
+    /// Whether all times are read at a few places.
+    pub(crate) fn has_clock_at_hand(&self) -> bool {
+        self.is_local() || self.layout.clock_ranges().len() <= CLOCK_RANGES
+    }
+
+    /// Where frames lie, and what the tables say of them.
+    pub(crate) fn frame_ranges(
+        &self,
+        frames: Range<usize>,
+    ) -> Result<Vec<Range<u64>>, RecordingError> {
+        let ranges = self.layout.frame_ranges(frames);
+        ranges.map_err(|error| self.source.format(error))
     }
 
     /// Reads these ranges.

@@ -73,16 +73,14 @@ impl Recording {
     }
 
     fn table_ranges(&self) -> Result<Vec<Range<u64>>, RecordingError> {
-        let ranges = self.layout.frame_ranges(0..self.layout.frames());
-        let mut ranges = ranges.map_err(|error| self.source.format(error))?;
+        let mut ranges = self.frame_ranges(0..self.layout.frames())?;
         ranges.drain(..ranges.len().min(1));
         Ok(ranges)
     }
 
     /// Where frames (at least one) lie, without what the tables say of them.
     fn range(&self, frames: Range<usize>) -> Result<Range<u64>, RecordingError> {
-        let ranges = self.layout.frame_ranges(frames);
-        let ranges = ranges.map_err(|error| self.source.format(error))?;
+        let ranges = self.frame_ranges(frames)?;
         Ok(ranges.into_iter().next().unwrap_or(0..0))
     }
 }
