@@ -1,19 +1,23 @@
 //! Where trials run.
 
+#[cfg(any(feature = "slurm", feature = "spark"))]
 pub(crate) mod cluster;
 pub(crate) mod local;
 mod memory;
+#[cfg(feature = "slurm")]
 pub(crate) mod slurm;
+#[cfg(feature = "spark")]
 pub(crate) mod spark;
 
-use crate::error::{Error, with_causes};
+use crate::error::Error;
 use crate::plan::{Plan, TrialPlan};
-use crate::worker::{Decided, Reply, Request, Round};
-use cluster::{ClusterError, Rounds};
+use crate::worker::{Decided, Reply, Round};
+#[cfg(feature = "slurm")]
 use slurm::Slurm;
+#[cfg(feature = "spark")]
 use spark::Spark;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use widefield::BackgroundLevel;
 
 /// Where trials run, and with how much.
@@ -23,11 +27,10 @@ pub struct Engine {
     jobs: Option<usize>,
     memory: Option<u64>,
     cancelled: Arc<AtomicBool>,
-    /// The cluster from the first round on. It ends with the last clone of the engine.
-    cluster: Cluster,
+    /// From the first round on.
+    #[cfg(any(feature = "slurm", feature = "spark"))]
+    cluster: cluster::Held,
 }
-
-type Cluster = Arc<Mutex<Option<Box<dyn Rounds>>>>;
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -41,7 +44,9 @@ impl std::fmt::Debug for Engine {
 #[derive(Clone, Debug)]
 enum Kind {
     Local,
+    #[cfg(feature = "spark")]
     Spark(Spark),
+    #[cfg(feature = "slurm")]
     Slurm(Slurm),
 }
 
@@ -60,18 +65,6 @@ pub(crate) struct Task<'a> {
 impl Task<'_> {
     pub(crate) fn trial(&self) -> &TrialPlan {
         &self.plan.trials[self.number]
-    }
-
-    /// The task for a worker elsewhere, that may hold `memory` bytes and compute on `threads` threads.
-    pub(crate) fn request(&self, memory: u64, threads: usize) -> Option<Request> {
-        let request = self.plan.request(self.number, memory, threads)?;
-        Some(Request {
-            id: self.id.clone(),
-            round: self.round,
-            session: self.session.clone(),
-            level: self.level.copied(),
-            ..request
-        })
     }
 }
 
@@ -93,12 +86,14 @@ impl Engine {
     }
 
     /// Jobs of a Spark cluster. Both places must be within reach of its machines by the same URL.
+    #[cfg(feature = "spark")]
     #[must_use]
     pub fn spark(spark: Spark) -> Self {
         Self::of(Kind::Spark(spark))
     }
 
     /// Tasks of a Slurm job array. Both places must be within reach of its nodes by the same URL.
+    #[cfg(feature = "slurm")]
     #[must_use]
     pub fn slurm(slurm: Slurm) -> Self {
         Self::of(Kind::Slurm(slurm))
@@ -110,7 +105,8 @@ impl Engine {
             jobs: None,
             memory: None,
             cancelled: Arc::default(),
-            cluster: Arc::default(),
+            #[cfg(any(feature = "slurm", feature = "spark"))]
+            cluster: cluster::Held::default(),
         }
     }
 
@@ -156,31 +152,15 @@ impl Engine {
                 local::run(self, tasks, tell);
                 Ok(())
             }
-            Kind::Spark(spark) => self.run_on("spark", tasks, tell, || {
+            #[cfg(feature = "spark")]
+            Kind::Spark(spark) => self.cluster.run("spark", self, tasks, tell, || {
                 Ok(Box::new(spark::Application::start(spark, self.jobs)?))
             }),
-            Kind::Slurm(slurm) => self.run_on("slurm", tasks, tell, || {
+            #[cfg(feature = "slurm")]
+            Kind::Slurm(slurm) => self.cluster.run("slurm", self, tasks, tell, || {
                 Ok(Box::new(slurm::Jobs::new(slurm, self.jobs)?))
             }),
         }
-    }
-
-    fn run_on(
-        &self,
-        name: &'static str,
-        tasks: &[Task<'_>],
-        tell: &mut dyn FnMut(Told),
-        start: impl FnOnce() -> Result<Box<dyn Rounds>, ClusterError>,
-    ) -> Result<(), Error> {
-        let mut held = self.cluster.lock().unwrap_or_else(PoisonError::into_inner);
-        let cluster = match &mut *held {
-            Some(cluster) => cluster,
-            none => none.insert(start().map_err(|error| Error::Engine {
-                engine: name,
-                cause: with_causes(&error),
-            })?),
-        };
-        cluster::run(name, &mut **cluster, self, tasks, tell)
     }
 
     /// Trials at a time, and the bytes each may hold, if each needs `needed` bytes.

@@ -50,14 +50,18 @@ pub mod record;
 pub mod recording;
 mod report;
 mod run;
+#[cfg(feature = "simulate")]
 pub mod simulate;
 mod trial;
 pub mod worker;
 
 pub use behaviour_log::Label;
 pub use engine::Engine;
+#[cfg(any(feature = "slurm", feature = "spark"))]
 pub use engine::cluster::ClusterError;
+#[cfg(feature = "slurm")]
 pub use engine::slurm::Slurm;
+#[cfg(feature = "spark")]
 pub use engine::spark::Spark;
 pub use error::{Error, MaskError};
 pub use plan::{Experiment, Outputs, Plan, TrialPlan, Work};

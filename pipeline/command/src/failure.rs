@@ -20,6 +20,9 @@ impl Diagnostic for Failure {
     fn help(&self) -> Option<Box<dyn Display + '_>> {
         match self {
             Self::Job(Error::Config(error)) => error.help(),
+            Self::Job(Error::Storage(error)) | Self::View(ViewError::Storage(error)) => {
+                not_built_in(error).map(|help| Box::new(help) as _)
+            }
             Self::Job(error) => error.help().map(|help| Box::new(help) as _),
             Self::View(error) => option(error).map(|help| Box::new(help) as _),
         }
@@ -38,6 +41,13 @@ impl Diagnostic for Failure {
             _ => None,
         }
     }
+}
+
+/// How a command is had that knows this kind of place.
+fn not_built_in(error: &widefield_storage::Error) -> Option<&'static str> {
+    matches!(error, widefield_storage::Error::NotAvailable { .. }).then_some(
+        "stores are a choice when widefield is installed: cargo install --path pipeline/command --features swift,cloud",
+    )
 }
 
 /// The option that helps.

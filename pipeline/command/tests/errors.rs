@@ -79,6 +79,23 @@ fn a_wrong_prefix_lists_what_is_there() {
     }
 }
 
+/// A program without stores says how one with them is had, wherever a place is named.
+#[cfg(not(feature = "swift"))]
+#[test]
+fn a_store_that_is_not_built_in_is_a_feature_away() {
+    let wanted = ["swift://raw/day", "--features swift,cloud"];
+    says(&["--set", "data.url=\"swift://raw/day\""], &wanted);
+    for command in ["inspect", "view"] {
+        let (status, _, stderr) =
+            common::run(common::widefield().args([command, "swift://raw/day/movie"]));
+        assert_ne!(status, 0);
+        for part in wanted {
+            assert!(flat(&stderr).contains(part), "{part}: {stderr}");
+        }
+    }
+}
+
+#[cfg(feature = "swift")]
 #[test]
 fn missing_credentials_name_the_variables() {
     // Whatever the environment of the test holds is taken away.

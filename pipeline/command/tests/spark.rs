@@ -372,6 +372,7 @@ fn a_cluster_that_is_not_there_is_told() {
 }
 
 /// From a container of Swift to another with Spark between, as from a folder to another without.
+#[cfg(feature = "swift")]
 #[test]
 fn a_session_in_swift_on_both_sides() {
     let Some(cluster) = Cluster::new() else {

@@ -2,7 +2,7 @@
 //!
 //! These tests need the servers that `storage/tests/services/swift-up` starts; without the variables that it prints
 //! they skip, and say so.
-#![cfg(all(unix, feature = "swift", feature = "cloud"))]
+#![cfg(unix)]
 
 mod common;
 #[path = "../../../storage/tests/services/direct.rs"]

@@ -2,11 +2,12 @@
 
 use super::{Engine, Task, Told};
 use crate::error::{Error, with_causes};
-use crate::worker::{CONTRACT, Outcome, Reply, failed};
+use crate::worker::{CONTRACT, Outcome, Reply, Request, failed};
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 /// Why a cluster could not be used.
@@ -93,14 +94,43 @@ pub(crate) trait Rounds: Send {
 /// What a trial may hold where the user does not say: longer movies then go through a scratch file.
 const MEMORY: u64 = 1 << 30;
 
+/// A cluster from the first round on. It ends with the last clone.
+#[derive(Clone, Default)]
+pub(super) struct Held(Arc<Mutex<Option<Box<dyn Rounds>>>>);
+
+impl Held {
+    /// Runs tasks as one round on the cluster, which `start` starts if it is not there yet.
+    pub(super) fn run(
+        &self,
+        name: &'static str,
+        engine: &Engine,
+        tasks: &[Task<'_>],
+        tell: &mut dyn FnMut(Told),
+        start: impl FnOnce() -> Result<Box<dyn Rounds>, ClusterError>,
+    ) -> Result<(), Error> {
+        let failed = |error: ClusterError| Error::Engine {
+            engine: name,
+            cause: with_causes(&error),
+        };
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let cluster = match &mut *held {
+            Some(cluster) => cluster,
+            none => none.insert(start().map_err(failed)?),
+        };
+        match round(&mut **cluster, engine, tasks, tell).map_err(failed)? {
+            Ended::Here => Ok(()),
+            Ended::Detached(jobs) => Err(Error::Detached { jobs }),
+        }
+    }
+}
+
 /// Runs tasks on a cluster as one round.
-pub(super) fn run(
-    name: &'static str,
+fn round(
     cluster: &mut dyn Rounds,
     engine: &Engine,
     tasks: &[Task<'_>],
     tell: &mut dyn FnMut(Told),
-) -> Result<(), Error> {
+) -> Result<Ended, ClusterError> {
     let memory = engine.memory.unwrap_or(MEMORY);
     let lines: Vec<Line> = tasks.iter().filter_map(|task| line(task, memory)).collect();
     let began = Instant::now();
@@ -112,7 +142,7 @@ pub(super) fn run(
         };
         Reply::new(tasks[index].id.clone(), 0, began, outcome)
     };
-    let ended = cluster.round(&lines, engine.flag(), &mut |heard| match heard {
+    cluster.round(&lines, engine.flag(), &mut |heard| match heard {
         Heard::Note(message) => tell(Told::Note(message)),
         Heard::Failed { index, error } => tell(Told::Ended(index, Box::new(lost(index, error)))),
         Heard::Reply { index, line } => {
@@ -122,20 +152,18 @@ pub(super) fn run(
                 tell(Told::Ended(index, Box::new(reply)));
             }
         }
-    });
-    match ended {
-        Ok(Ended::Here) => Ok(()),
-        Ok(Ended::Detached(jobs)) => Err(Error::Detached { jobs }),
-        Err(error) => Err(Error::Engine {
-            engine: name,
-            cause: with_causes(&error),
-        }),
-    }
+    })
 }
 
 /// Threads are for the cluster to give: it knows the cores of a task.
 fn line(task: &Task<'_>, memory: u64) -> Option<Line> {
-    let request = task.request(memory, 0)?;
+    let request = Request {
+        id: task.id.clone(),
+        round: task.round,
+        session: task.session.clone(),
+        level: task.level.copied(),
+        ..task.plan.request(task.number, memory, 0)?
+    };
     Some(Line {
         json: serde_json::to_string(&request).ok()?,
         id: request.id,
