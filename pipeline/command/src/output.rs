@@ -4,9 +4,11 @@ use miette::{Diagnostic, IntoDiagnostic};
 use std::io::{self, Write};
 
 /// Whoever read stdout has had enough.
-#[derive(Debug, thiserror::Error, Diagnostic)]
+#[derive(Debug, thiserror::Error)]
 #[error("stdout was closed")]
 struct ClosedPipe;
+
+impl Diagnostic for ClosedPipe {}
 
 /// Writes one result and a line end to stdout.
 pub(super) fn result(text: impl std::fmt::Display) -> miette::Result<()> {
