@@ -9,5 +9,6 @@ mod read;
 mod write;
 
 pub use attribute::Attribute;
+pub use chunk::CHUNK_FRAMES;
 pub use read::{Hdf5Array, Hdf5Dataset, Hdf5File};
 pub use write::{Dataset, Hdf5Writer};

@@ -60,7 +60,7 @@ mod watch;
 pub use error::{Cause, Error, ErrorKind};
 pub use fetch::{Ahead, Fetch};
 #[cfg(feature = "hdf5")]
-pub use hdf5::{Attribute, Dataset, Hdf5Array, Hdf5Dataset, Hdf5File, Hdf5Writer};
+pub use hdf5::{Attribute, CHUNK_FRAMES, Dataset, Hdf5Array, Hdf5Dataset, Hdf5File, Hdf5Writer};
 pub use limits::ReadLimits;
 pub use mat::{MatFile, MatMovie, MatWriter};
 pub use objects::{Entry, Written};

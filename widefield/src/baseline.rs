@@ -2,11 +2,13 @@
 
 mod bleaching;
 mod f0;
+mod held;
 pub(crate) mod local;
 mod ranks;
 
 pub use f0::F0;
 pub(crate) use f0::{Buffers, Course, PIECE};
+pub use held::Held;
 
 use crate::number::count;
 use crate::source::{each_block, image_of};

@@ -97,6 +97,11 @@ impl DeltaF {
         self
     }
 
+    /// Where F0 comes from.
+    pub fn baseline(&self) -> &Baseline {
+        &self.baseline
+    }
+
     /// Estimates F0, and what else is needed before the first block of frames.
     ///
     /// Pixels that `mask` does not keep become NaN.

@@ -77,7 +77,7 @@ fn part_into(
 }
 
 /// Bytes of movie read at a time.
-const PART_BYTES: usize = 8 << 20;
+pub(crate) const PART_BYTES: usize = 8 << 20;
 
 /// Calls `work` with blocks of the given frames in order, each with the number of its first frame.
 pub(crate) fn each_block(

@@ -15,9 +15,10 @@ use crate::deflate::{Deflater, Distance};
 use crate::vectors::Vectors;
 use crate::{Orientation, Precision};
 
-/// Pixels of a chunk along each image axis, and the most frames in it.
+/// Pixels of a chunk along each image axis.
 const SIDE: usize = 64;
-const DEPTH: usize = 16;
+/// Most frames in a chunk of an HDF5 file: writers take blocks of as many, or of multiples, from where they lie.
+pub const CHUNK_FRAMES: usize = 16;
 /// Elements of all chunks that start at one frame, above which they get fewer frames.
 const SLAB: usize = 1 << 24;
 
@@ -46,7 +47,7 @@ impl Grid {
         precision: Precision,
     ) -> Self {
         let [a, b] = orientation.axes(height, width);
-        let mut depth = DEPTH;
+        let mut depth = CHUNK_FRAMES;
         while depth > 1 && depth.saturating_mul(a.saturating_mul(b)) > SLAB {
             depth /= 2;
         }

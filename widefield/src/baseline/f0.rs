@@ -1,6 +1,7 @@
 //! F0 of every pixel, constant or changing over time.
 
 use super::Baseline;
+use super::held::FOLLOWED;
 use super::local::{Local, Scratch, Traces};
 use crate::number::count;
 use crate::source::with_frames;
@@ -81,12 +82,10 @@ impl F0 {
         movie: &(impl MovieSource + ?Sized),
         subtract: &Subtract,
     ) -> Result<Self, Error> {
-        /// Frames at a time.
-        const BLOCK: usize = 32;
         let (n_frames, height, width) = movie.dim();
         let mut seen = Array2::from_elem((height, width), Seen::default());
-        for start in (0..n_frames).step_by(BLOCK) {
-            let frames = start..(start + BLOCK).min(n_frames);
+        for start in (0..n_frames).step_by(FOLLOWED) {
+            let frames = start..(start + FOLLOWED).min(n_frames);
             let needed = local.needs(&frames);
             with_frames(movie, needed.clone(), |read| {
                 let rows = seen.axis_iter_mut(Axis(0)).into_par_iter().enumerate();
