@@ -70,9 +70,13 @@ const JUDGED: &[&str] = &[
     "dff_range",
 ];
 
+/// The check that compares the masks of a session.
+const MASK_STABILITY: &str = "mask_stability";
+
 /// Judges a trial by its own measures, and replaces earlier verdicts.
 pub(crate) fn judge(config: &Config, record: &mut TrialRecord) {
-    let judged = |c: &Check| JUDGED.contains(&c.name.as_str());
+    // Of a trial whose mask is not known any more the verdict on it stands, until all trials are looked at.
+    let judged = |c: &Check| JUDGED.contains(&c.name.as_str()) && c.name != MASK_STABILITY;
     record.checks.retain(|c| !judged(c));
     let checks = of_trial(config, record);
     record.checks.extend(checks);

@@ -9,9 +9,9 @@ pub(crate) mod slurm;
 #[cfg(feature = "spark")]
 pub(crate) mod spark;
 
+use crate::contract::{Decided, Reply, Round};
 use crate::error::Error;
 use crate::plan::{Plan, TrialPlan};
-use crate::worker::{Decided, Reply, Round};
 #[cfg(feature = "slurm")]
 use slurm::Slurm;
 #[cfg(feature = "spark")]
@@ -75,6 +75,10 @@ pub(crate) enum Told {
     /// A task ended. Told once for each task, unless the run is cancelled or the engine lost it.
     Ended(usize, Box<Reply>),
     /// For people.
+    #[cfg_attr(
+        not(any(feature = "slurm", feature = "spark")),
+        expect(dead_code, reason = "clusters alone have something to say")
+    )]
     Note(String),
 }
 

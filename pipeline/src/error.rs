@@ -93,6 +93,28 @@ pub enum Error {
         /// What is wrong with it.
         cause: String,
     },
+    /// The reply of a worker could not be given.
+    #[error("the reply cannot be given")]
+    Reply {
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A trial could not be computed.
+    #[error("{file}")]
+    Trial {
+        /// The movie.
+        file: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A step is asked for that this program does not have.
+    #[error("step `{name}`: {why}")]
+    UnknownStep {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// Trials could not be run where they were to be run.
     #[error("engine {engine}: {cause}")]
     Engine {

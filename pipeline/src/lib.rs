@@ -39,19 +39,24 @@ mod behaviour_log;
 mod checks;
 mod concurrent;
 pub mod config;
+pub mod consumer;
+pub mod contract;
 mod engine;
 mod error;
 pub mod inspect;
 mod manifest;
 mod movie;
+mod observer;
+pub mod order_of_steps;
 mod plan;
 mod positioned;
 pub mod record;
 pub mod recording;
-mod report;
+pub mod report;
 mod run;
 #[cfg(feature = "simulate")]
 pub mod simulate;
+pub mod step;
 mod trial;
 pub mod worker;
 
@@ -64,8 +69,12 @@ pub use engine::slurm::Slurm;
 #[cfg(feature = "spark")]
 pub use engine::spark::Spark;
 pub use error::{Error, MaskError};
+pub use movie::MovieStore;
+pub use observer::Observer;
+pub use order_of_steps::{Analysis, Steps};
 pub use plan::{Experiment, Outputs, Plan, TrialPlan, Work};
 pub use run::{Event, run_all};
+pub use step::{Own, StepError};
 
 /// Version of the software, as it stands in every output.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -6,13 +6,14 @@
 
 use crate::behaviour_log::Label;
 use crate::config::{Config, Existing};
+use crate::contract::Decided;
 use crate::plan::TrialPlan;
 use crate::record::{Input, TrialRecord};
+use crate::step::Placed;
 use crate::trial::described;
-use crate::worker::Decided;
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
-use widefield::BackgroundLevel;
+use widefield::{BackgroundLevel, Mask};
 use widefield_storage::{Error, Place};
 
 /// Folder of these objects in the output place.
@@ -27,6 +28,9 @@ pub(crate) struct Manifest {
     pub(crate) finished: bool,
     /// The experiment.
     pub(crate) config: Config,
+    /// The steps that are not among the configured ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) steps: Vec<Placed>,
     /// What the log said of the trial.
     pub(crate) label: Option<Label>,
     /// What the session had decided.
@@ -34,6 +38,9 @@ pub(crate) struct Manifest {
     pub(crate) decided: Option<Identity>,
     /// The trial; of an unfinished one the outputs that may be there.
     pub(crate) record: TrialRecord,
+    /// Its mask; `None` also where a version that did not keep it has written this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) mask: Option<Mask>,
     #[serde(skip)]
     stem: String,
 }
@@ -75,17 +82,24 @@ impl Decided {
 
 impl Manifest {
     /// Of a trial that is about to be processed.
-    pub(crate) fn new(config: &Config, trial: &TrialPlan, decided: &Decided) -> Self {
+    pub(crate) fn new(
+        config: &Config,
+        steps: &[Placed],
+        trial: &TrialPlan,
+        decided: &Decided,
+    ) -> Self {
         Self {
             version: crate::VERSION.into(),
             finished: false,
             config: config.clone(),
+            steps: steps.to_vec(),
             label: trial.label.clone(),
             decided: decided.identity(),
             record: TrialRecord {
                 outputs: trial.earlier.clone(),
                 ..described(trial)
             },
+            mask: None,
             stem: trial.stem.clone(),
         }
     }
@@ -104,9 +118,10 @@ impl Manifest {
         }
     }
 
-    pub(crate) fn finished(mut self, record: &TrialRecord) -> Self {
+    pub(crate) fn finished(mut self, record: &TrialRecord, mask: Option<&Mask>) -> Self {
         self.finished = true;
         self.record = record.clone();
+        self.mask = mask.cloned();
         self
     }
 
@@ -138,6 +153,8 @@ pub(crate) fn comparable(config: &Config) -> Config {
 pub(crate) struct Measurement {
     version: String,
     config: Config,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    steps: Vec<Placed>,
     input: Input,
     pub(crate) level: BackgroundLevel,
     /// Height and width of the mean image.
@@ -149,10 +166,16 @@ pub(crate) struct Measurement {
 }
 
 impl Measurement {
-    pub(crate) fn new(config: &Config, trial: &TrialPlan, level: BackgroundLevel) -> Self {
+    pub(crate) fn new(
+        config: &Config,
+        steps: &[Placed],
+        trial: &TrialPlan,
+        level: BackgroundLevel,
+    ) -> Self {
         Self {
             version: crate::VERSION.into(),
             config: config.clone(),
+            steps: steps.to_vec(),
             input: trial.input.clone(),
             level,
             shape: [0, 0],
@@ -183,6 +206,7 @@ impl Measurement {
     pub(crate) fn read(
         output: &Place,
         config: &Config,
+        steps: &[Placed],
         trial: &TrialPlan,
     ) -> Result<Option<(BackgroundLevel, Array2<f64>)>, Error> {
         let bytes = match output.read(&Self::name(config, &trial.stem)) {
@@ -199,6 +223,7 @@ impl Measurement {
         };
         let same = found.version == crate::VERSION
             && found.input == trial.input
+            && found.steps == steps
             && comparable(&found.config) == comparable(config);
         if !same || crc32c::crc32c(pixels) != found.crc32c {
             return Ok(None);

@@ -1,16 +1,17 @@
 //! The resized movie of a trial, which is read several times: in memory, or in a scratch file beyond the budget.
 
 use crate::positioned;
+use crate::step::{Apply, Cause, Clip, Context};
 use ndarray::parallel::prelude::*;
-use ndarray::{Array2, Array3, ArrayView3, ArrayViewMut3, Axis, CowArray, Ix3, s};
+use ndarray::{Array2, Array3, ArrayView3, ArrayViewMut3, Axis, s};
 use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use widefield::{MeanImage, MovieSource, Subtract};
+use widefield::MovieSource;
 
-/// Frames `(t, y, x)` of f32 counts, filled front to back.
+/// Frames `(t, y, x)` of f32 counts.
 #[derive(Debug)]
 pub(crate) enum Movie {
     Memory(Array3<f32>),
@@ -57,7 +58,7 @@ impl Spare {
 
     /// Keeps the memory of a movie; a scratch file goes.
     pub(crate) fn keep(&self, movie: Movie) {
-        if let Movie::Memory(movie) = movie {
+        if let Some(movie) = movie.into_memory() {
             self.0
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
@@ -87,6 +88,14 @@ impl Movie {
         }))
     }
 
+    /// The frames, if they are in memory.
+    pub(crate) fn into_memory(self) -> Option<Array3<f32>> {
+        match self {
+            Self::Memory(movie) => Some(movie),
+            Self::Scratch(_) => None,
+        }
+    }
+
     /// Lets `make` fill the frames `frames`, and keeps them.
     pub(crate) fn fill<E: From<ScratchError>>(
         &mut self,
@@ -113,72 +122,12 @@ impl Movie {
                 });
                 written.map_err(|source| scratch.failed(source))?;
                 if last {
+                    // Not needed any more, unless the movie is rewritten.
                     scratch.block = Array3::zeros((0, height, width));
                 }
                 Ok(())
             }
         }
-    }
-
-    /// Some of the frames, which must exist: where they lie, or read.
-    pub(crate) fn frames(
-        &self,
-        frames: Range<usize>,
-    ) -> Result<CowArray<'_, f32, Ix3>, ScratchError> {
-        match self {
-            Self::Memory(movie) => Ok(movie.slice(s![frames, .., ..]).into()),
-            Self::Scratch(scratch) => {
-                let (_, height, width) = scratch.dim;
-                let mut out = Array3::zeros((frames.len(), height, width));
-                scratch.read(frames, 0..height, out.view_mut())?;
-                Ok(out.into())
-            }
-        }
-    }
-
-    /// Calls `see` with all of `frames`, which must exist, in order, at most `length` at a time, and with the number
-    /// of the first.
-    pub(crate) fn each<E: From<ScratchError>>(
-        &self,
-        frames: Range<usize>,
-        length: usize,
-        mut see: impl FnMut(usize, ArrayView3<'_, f32>) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let length = length.max(1);
-        match self {
-            Self::Memory(movie) => {
-                let part = movie.slice(s![frames.clone(), .., ..]);
-                let blocks = part.axis_chunks_iter(Axis(0), length);
-                let firsts = frames.step_by(length);
-                blocks
-                    .zip(firsts)
-                    .try_for_each(|(block, first)| see(first, block))
-            }
-            Self::Scratch(scratch) => {
-                let (_, height, width) = scratch.dim;
-                let mut buffer = Array3::zeros((length.min(frames.len()), height, width));
-                for start in frames.clone().step_by(length) {
-                    let part = start..frames.end.min(start + length);
-                    let mut block = buffer.slice_mut(s![..part.len(), .., ..]);
-                    scratch.read(part, 0..height, block.view_mut())?;
-                    see(start, block.view())?;
-                }
-                Ok(())
-            }
-        }
-    }
-
-    /// Mean fluorescence over `frames`, read at most `length` at a time: the numbers of [`Subtract::mean`].
-    pub(crate) fn mean(
-        &self,
-        frames: Range<usize>,
-        length: usize,
-        subtract: &Subtract,
-    ) -> Result<Array2<f64>, widefield::Error> {
-        let (_, height, width) = self.dim();
-        let mut mean = MeanImage::new((height, width));
-        self.each(frames, length, |_, block| mean.add(block, subtract))?;
-        mean.finish()
     }
 }
 
@@ -218,6 +167,96 @@ impl MovieSource for Movie {
             Self::Scratch(_) => None,
         }
     }
+}
+
+/// A movie whose frames can be written again.
+pub trait MovieStore: MovieSource {
+    /// Writes frames `(t, y, x)` in place of those from `first` on.
+    ///
+    /// # Errors
+    /// [`widefield::Error::Shape`] if they do not lie within the movie, [`widefield::Error::Source`] if they cannot be
+    /// written.
+    fn write(&mut self, first: usize, frames: ArrayView3<'_, f32>) -> Result<(), widefield::Error>;
+}
+
+impl MovieStore for Movie {
+    fn write(&mut self, first: usize, frames: ArrayView3<'_, f32>) -> Result<(), widefield::Error> {
+        let (length, height, width) = self.dim();
+        let end = first.saturating_add(frames.len_of(Axis(0)));
+        let expected = [end.min(length).saturating_sub(first), height, width];
+        if frames.shape() != expected {
+            return Err(widefield::Error::Shape {
+                what: "frames to be written",
+                expected: expected.to_vec(),
+                found: frames.shape().to_vec(),
+            });
+        }
+        self.fill(first..end, |mut out| {
+            out.assign(&frames);
+            Ok::<(), ScratchError>(())
+        })?;
+        Ok(())
+    }
+}
+
+/// Calls `see` with all of `frames`, which must exist, in order, at most `length` at a time, and with the number of the
+/// first; `unread` says what it means that frames cannot be read.
+pub(crate) fn each_block<E>(
+    movie: &dyn MovieSource,
+    frames: Range<usize>,
+    length: usize,
+    unread: impl Fn(widefield::Error) -> E,
+    mut see: impl FnMut(usize, ArrayView3<'_, f32>) -> Result<(), E>,
+) -> Result<(), E> {
+    let length = length.max(1);
+    if let Some(movie) = movie.in_memory() {
+        let part = movie.slice(s![frames.clone(), .., ..]);
+        let blocks = part.axis_chunks_iter(Axis(0), length);
+        return frames
+            .step_by(length)
+            .zip(blocks)
+            .try_for_each(|(first, block)| see(first, block));
+    }
+    let (_, height, width) = movie.dim();
+    let mut buffer = Array3::zeros((length.min(frames.len()), height, width));
+    for start in frames.clone().step_by(length) {
+        let part = start..frames.end.min(start + length);
+        let mut block = buffer.slice_mut(s![..part.len(), .., ..]);
+        movie.frames_into(part, block.view_mut()).map_err(&unread)?;
+        see(start, block.view())?;
+    }
+    Ok(())
+}
+
+/// Lets a transform rewrite a movie block by block. It sees the frames around a block as they were before.
+pub(crate) fn rewrite(
+    movie: &mut dyn MovieStore,
+    clip: &Clip,
+    context: Context,
+    apply: &dyn Apply,
+) -> Result<(), Cause> {
+    let (frames, height, width) = movie.dim();
+    let block = clip.block.min(frames);
+    let mut out = Array3::zeros((block, height, width));
+    // Frames before the block, which have been rewritten by then.
+    let mut before = Array3::zeros((0, height, width));
+    for start in (0..frames).step_by(block.max(1)) {
+        let end = frames.min(start + block);
+        let at = before.len_of(Axis(0));
+        let read = start..frames.min(end.saturating_add(context.after));
+        let mut around = Array3::zeros((at + read.len(), height, width));
+        around.slice_mut(s![..at, .., ..]).assign(&before);
+        movie.frames_into(read, around.slice_mut(s![at.., .., ..]))?;
+        let mut out = out.slice_mut(s![..end - start, .., ..]);
+        apply.apply(start, around.view(), at, out.view_mut())?;
+        movie.write(start, out.view())?;
+        let keep = context.before.min(end);
+        let behind = at + end - start;
+        before = around
+            .slice(s![behind - keep.min(behind)..behind, .., ..])
+            .to_owned();
+    }
+    Ok(())
 }
 
 impl Scratch {
@@ -345,8 +384,9 @@ mod tests {
         let whole = memory.in_memory().expect("in memory");
         assert!(disk.in_memory().is_none());
 
-        assert_eq!(disk.frames(0..11).expect("read"), whole);
-        assert_eq!(disk.frames(4..4).expect("read").len(), 0);
+        let mut all = Array3::zeros(dim);
+        disk.frames_into(0..11, all.view_mut()).expect("read");
+        assert_eq!(all, whole);
         let mut rows = Array3::zeros((11, 2, 7));
         disk.rows_into(3..5, rows.view_mut()).expect("read");
         assert_eq!(rows, whole.slice(s![.., 3..5, ..]));
@@ -356,16 +396,82 @@ mod tests {
         disk.frames_into(8..10, columns).expect("read");
         assert_eq!(wide.slice(s![.., .., ..;2]), whole.slice(s![8..10, .., ..]));
 
-        let subtract = Subtract {
-            background: 30.0,
-            clamp_negative: true,
-        };
-        let mean = subtract.mean(whole.slice(s![2..9, .., ..])).expect("mean");
         for length in [1, 3, 50] {
             for movie in [&memory, &disk] {
-                assert_eq!(movie.mean(2..9, length, &subtract).expect("mean"), mean);
+                let mut next = 2;
+                each_block(
+                    movie,
+                    2..9,
+                    length,
+                    |error| error,
+                    |first, block| {
+                        let end = first + block.len_of(Axis(0));
+                        assert_eq!(first, next);
+                        assert_eq!(block, whole.slice(s![first..end, .., ..]));
+                        next = end;
+                        Ok(())
+                    },
+                )
+                .expect("read");
+                assert_eq!(next, 9);
             }
         }
+    }
+
+    /// The sum of each frame, the two before and the one behind it.
+    struct Around;
+
+    impl Apply for Around {
+        fn apply(
+            &self,
+            first: usize,
+            around: ArrayView3<'_, f32>,
+            at: usize,
+            mut out: ArrayViewMut3<'_, f32>,
+        ) -> Result<(), Cause> {
+            assert_eq!(at, first.min(2));
+            for (t, mut out) in out.outer_iter_mut().enumerate() {
+                let from = (at + t).saturating_sub(2);
+                let to = (at + t + 2).min(around.len_of(Axis(0)));
+                out.assign(&around.slice(s![from..to, .., ..]).sum_axis(Axis(0)));
+            }
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_movie_is_rewritten_from_what_it_was() {
+        let dim = (11, 2, 3);
+        let mut memory = Movie::in_memory(dim, None);
+        filled(&mut memory, 4);
+        let was = memory.in_memory().expect("in memory").to_owned();
+        let context = Context {
+            before: 2,
+            after: 1,
+            bytes: 0,
+        };
+        let axis = widefield::TimeAxis {
+            sample_rate_hz: 20.0,
+            first_frame_s: 0.0,
+        };
+        for block in [1, 2, 5, 16] {
+            let mut disk = Movie::on_disk(dim, &std::env::temp_dir()).expect("scratch");
+            filled(&mut disk, 3);
+            let mut memory = Movie::Memory(was.clone());
+            for movie in [&mut memory, &mut disk] {
+                let clip = Clip::of(movie, axis).block(block);
+                rewrite(movie, &clip, context, &Around).expect("rewrite");
+                let mut now = Array3::zeros(dim);
+                movie.frames_into(0..11, now.view_mut()).expect("read");
+                for t in 0..11_usize {
+                    let sum = was
+                        .slice(s![t.saturating_sub(2)..(t + 2).min(11), .., ..])
+                        .sum_axis(Axis(0));
+                    assert_eq!(now.index_axis(Axis(0), t), sum, "{block} {t}");
+                }
+            }
+        }
+        assert!(memory.write(10, was.slice(s![..2, .., ..])).is_err());
     }
 
     #[test]

@@ -1,16 +1,18 @@
 //! What a run will do, decided before anything is written.
 
+mod compute;
 mod earlier;
 mod given;
 mod movies;
 
 use crate::behaviour_log::{Label, SessionLog};
 use crate::config::{Config, Override};
+use crate::contract::{CONTRACT, Decided, Request, Round};
 use crate::error::Error;
 use crate::manifest::Identity;
 use crate::record::{Check, Input, Level, Output, TrialRecord};
-use crate::trial::Reference;
-use crate::worker::{CONTRACT, Decided, Request, Round};
+use crate::step::Own;
+use crate::trial::ReferenceImage;
 use earlier::Earlier;
 pub(crate) use movies::stem;
 use serde::{Deserialize, Serialize};
@@ -23,6 +25,7 @@ use widefield_storage::{Entry, Place};
 #[derive(Clone, Debug)]
 pub struct Experiment {
     config: Config,
+    own: Own,
 }
 
 impl Experiment {
@@ -45,7 +48,8 @@ impl Experiment {
         } else {
             Config::load(path, overrides)?
         };
-        Ok(Self { config })
+        let own = Own::default();
+        Ok(Self { config, own })
     }
 
     /// The description, all defaults filled in.
@@ -54,11 +58,30 @@ impl Experiment {
         &self.config
     }
 
+    /// Puts steps of one's own in their places, and adds consumers. To be called before [`Experiment::plan`], since
+    /// what is done already depends on them.
+    ///
+    /// ```no_run
+    /// # use widefield_pipeline::Experiment;
+    /// let plan = Experiment::load("experiment.toml")?.with(|own| own.mask(widefield::Segmentation::Otsu)).plan()?;
+    /// # Ok::<(), widefield_pipeline::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(Own) -> Own) -> Self {
+        self.own = change(self.own);
+        self
+    }
+
     /// The sessions it describes: one for each of `data.folders`, itself where there are none.
     #[must_use]
     pub fn sessions(self) -> Vec<Experiment> {
         let sessions = self.config.sessions().into_iter();
-        sessions.map(|config| Experiment { config }).collect()
+        let own = &self.own;
+        let experiment = |config| Experiment {
+            config,
+            own: own.clone(),
+        };
+        sessions.map(experiment).collect()
     }
 
     /// Looks at both places and the log and decides what each trial needs. Writes nothing.
@@ -68,7 +91,7 @@ impl Experiment {
     /// are to be planned instead.
     pub fn plan(self) -> Result<Plan, Error> {
         match self.config.data.folders.len() {
-            0 => Plan::new(self.config),
+            0 => Plan::new(self.config, self.own),
             sessions => Err(Error::Folders { sessions }),
         }
     }
@@ -78,13 +101,14 @@ impl Experiment {
 #[derive(Debug)]
 pub struct Plan {
     pub(crate) config: Config,
+    pub(crate) own: Own,
     pub(crate) data: Place,
     pub(crate) output: Place,
     pub(crate) trials: Vec<TrialPlan>,
     pub(crate) ignored: Vec<String>,
     pub(crate) log: Option<SessionLog>,
     pub(crate) checks: Vec<Check>,
-    pub(crate) reference: Reference,
+    pub(crate) reference_image: ReferenceImage,
     /// The mask that the description names, for all trials.
     pub(crate) mask: Option<Mask>,
     /// Names of objects that the first round of an earlier run left.
@@ -111,6 +135,9 @@ pub struct TrialPlan {
     /// What the session had decided when an earlier run finished it.
     #[serde(skip)]
     pub(crate) decided: Option<Identity>,
+    /// The mask that an earlier run finished it with.
+    #[serde(skip)]
+    pub(crate) mask: Option<Mask>,
     /// What an earlier run made of this trial and this one will replace.
     #[serde(default)]
     pub earlier: Vec<Output>,
@@ -162,13 +189,13 @@ impl Default for Work {
 }
 
 impl Plan {
-    fn new(config: Config) -> Result<Self, Error> {
+    fn new(config: Config, own: Own) -> Result<Self, Error> {
         let mask = given::mask(&config)?;
         let data = Place::open(&config.data.url)?;
         let output = Place::open(config.output_url())?;
         let log = SessionLog::load(&config, &data)?;
         // Another session's place is refused only after a wrong prefix, which makes it look like one, would have been told.
-        let earlier = Earlier::find(&config, &output);
+        let earlier = Earlier::find(&config, &own.placed(), &output);
 
         let listing = data.list("")?;
         let finished = |entry: &Entry| Some(earlier.as_ref().ok()?.finished(entry).is_some());
@@ -192,7 +219,13 @@ impl Plan {
             .into_iter()
             .map(|entry| trial_plan(&config, log.as_ref(), entry))
             .collect();
-        earlier.decide(&config, &output, given.identity(), &mut trials)?;
+        earlier.decide(
+            &config,
+            &own.placed(),
+            &output,
+            given.identity(),
+            &mut trials,
+        )?;
         let mut checks = Vec::new();
         if let Some(log) = &log {
             checks.extend(log.checks());
@@ -200,13 +233,14 @@ impl Plan {
         }
         Ok(Self {
             config,
+            own,
             data,
             output,
             trials,
             ignored,
             log,
             checks,
-            reference: Reference::default(),
+            reference_image: ReferenceImage::default(),
             mask: given.mask,
             measured: earlier.measured,
         })
@@ -242,14 +276,15 @@ impl Plan {
     ///
     /// ```
     /// use std::sync::atomic::AtomicBool;
-    /// use widefield_pipeline::worker::{Outcome, Request};
+    /// use widefield_pipeline::contract::{Outcome, Request};
+    /// use widefield_pipeline::step::Known;
     /// use widefield_pipeline::{Experiment, simulate};
     ///
     /// let dir = tempfile::tempdir()?;
     /// let session = simulate::Session { trials: 1, size: 64, frames: 20, ..Default::default() };
     /// let plan = Experiment::load(session.write(dir.path(), |_file| {})?)?.plan()?;
     /// let line = serde_json::to_string(&plan.request(0, 1 << 28, 1).expect("one trial"))?;
-    /// let reply = Request::parse(&line)?.serve(&AtomicBool::new(false));
+    /// let reply = Request::parse(&line)?.serve(&Known::default(), &AtomicBool::new(false))?;
     /// assert!(matches!(reply.outcome, Outcome::Done { .. }));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -264,6 +299,8 @@ impl Plan {
             id: trial.file.clone(),
             round: Round::Process,
             config,
+            steps: self.own.placed(),
+            consumers: self.own.consumer_names(),
             trial: trial.clone(),
             session: self.given(),
             level: None,
@@ -349,6 +386,7 @@ fn trial_plan(config: &Config, log: Option<&SessionLog>, entry: Entry) -> TrialP
         outputs,
         checks,
         decided: None,
+        mask: None,
         earlier: Vec::new(),
         stale: Vec::new(),
         work: Work::Do("new".into()),

@@ -136,6 +136,20 @@ pub struct Fit {
     pub offset: f64,
 }
 
+impl From<&widefield::GaussianFit> for Fit {
+    fn from(fit: &widefield::GaussianFit) -> Self {
+        Self {
+            amplitude: fit.amplitude,
+            x0: fit.x0,
+            y0: fit.y0,
+            sigma_x: fit.sigma_x,
+            sigma_y: fit.sigma_y,
+            theta: fit.theta,
+            offset: fit.offset,
+        }
+    }
+}
+
 /// Verdict of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

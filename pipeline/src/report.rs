@@ -2,19 +2,51 @@
 
 mod findings;
 mod html;
-pub(crate) mod pictures;
+mod pictures;
 mod plot;
 pub(crate) mod png;
 mod session;
 mod trial;
 
+use crate::consumer::{Consumer, Watch, Watched};
 use crate::record::RunRecord;
+use crate::step::Cause;
 use html::escape;
-use pictures::Pictures;
+use pictures::{Gather, Pictures};
 use std::fmt::Write as _;
 
+/// Makes `report.html` of a session, from a few pictures of each trial in `report/`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Report;
+
+impl Consumer for Report {
+    fn name(&self) -> &'static str {
+        "report"
+    }
+
+    fn extension(&self) -> &'static str {
+        "json"
+    }
+
+    fn watch(&self, trial: &Watched<'_>) -> Result<Box<dyn Watch>, Cause> {
+        Ok(Box::new(Gather::new(trial)?))
+    }
+
+    fn session(
+        &self,
+        record: &RunRecord,
+        parts: &[Option<Vec<u8>>],
+    ) -> Result<Vec<(String, Vec<u8>)>, Cause> {
+        // A part that cannot be read is one that is not there.
+        let read = |part: &Option<Vec<u8>>| serde_json::from_slice(part.as_ref()?).ok();
+        let pictures: Vec<Option<Pictures>> = parts.iter().map(read).collect();
+        let page = html(record, &pictures);
+        Ok(vec![("report.html".into(), page.into_bytes())])
+    }
+}
+
 /// The whole page, with the pictures of each trial that has some.
-pub(crate) fn html(record: &RunRecord, pictures: &[Option<Pictures>]) -> String {
+fn html(record: &RunRecord, pictures: &[Option<Pictures>]) -> String {
     let mut page = String::new();
     let data = &record.config.data;
     let session = data.prefix.trim_end_matches(['_', '-', '.', ' ']);

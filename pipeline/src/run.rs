@@ -6,6 +6,7 @@ mod finish;
 use crate::checks;
 use crate::concurrent;
 use crate::config::Config;
+use crate::contract::{Decided, Outcome, Round, failed};
 use crate::engine::{Engine, Task, Told};
 use crate::error::Error;
 use crate::manifest;
@@ -13,10 +14,9 @@ use crate::movie::Spare;
 use crate::plan::{Plan, TrialPlan, Work};
 use crate::record::{Check, RunRecord, Status, TrialRecord};
 use crate::trial::{Worker, needs};
-use crate::worker::{Decided, Outcome, Round, failed};
 use std::collections::BTreeSet;
 use std::time::Instant;
-use widefield::BackgroundLevel;
+use widefield::{BackgroundLevel, Mask};
 use widefield_storage::Place;
 
 /// What happens while a plan runs.
@@ -76,7 +76,9 @@ impl Plan {
     /// Makes sure that results can be written, before any work.
     fn prepare(&self) -> Result<(), Error> {
         let out = &self.config.output;
-        let own = ["", "report", manifest::FOLDER].map(|name| out.beside(name));
+        let consumers = self.own.consumers.iter().map(|consumer| consumer.name());
+        let own = ["", manifest::FOLDER].into_iter().chain(consumers);
+        let own: Vec<String> = own.map(|name| out.beside(name)).collect();
         let folders: Vec<&str> = own
             .iter()
             .chain([&out.movie, &out.dff, &out.mat])
@@ -106,8 +108,8 @@ impl Plan {
 /// A session while it runs.
 struct Session {
     began: Instant,
-    /// One for each trial of the plan that has ended.
-    records: Vec<Option<TrialRecord>>,
+    /// One for each trial of the plan that has ended, with its mask where that is known.
+    records: Vec<Option<(TrialRecord, Option<Mask>)>>,
     /// Trials that have not.
     left: usize,
     result: Option<Result<RunRecord, Error>>,
@@ -160,7 +162,7 @@ struct Run<'a> {
 impl Session {
     fn new(plan: &Plan) -> Self {
         let kept = |trial: &TrialPlan| match &trial.work {
-            Work::Keep(record) => Some(kept(&plan.config, record)),
+            Work::Keep(record) => Some((kept(&plan.config, record), trial.mask.clone())),
             Work::Undecided(_) | Work::Do(_) => None,
         };
         let records: Vec<_> = plan.trials.iter().map(kept).collect();
@@ -240,8 +242,8 @@ impl Run<'_> {
                         let file = &plans[session].trials[i].file;
                         (self.tell)(session, Event::Measured { file });
                     }
-                    Outcome::Failed { record, .. } | Outcome::Done { record } => {
-                        self.ended(session, i, *record);
+                    Outcome::Failed { record, .. } | Outcome::Done { record, .. } => {
+                        self.ended(session, i, *record, None);
                     }
                     Outcome::Interrupted => {}
                 }
@@ -281,14 +283,15 @@ impl Run<'_> {
                         && plan.trials[i].decided == same
                     {
                         known.to_do.retain(|&other| other != i);
-                        self.ended(session, i, kept(&plan.config, record));
+                        let mask = plan.trials[i].mask.clone();
+                        self.ended(session, i, kept(&plan.config, record), mask);
                     }
                 }
             }
             Err(message) => {
                 for i in std::mem::take(&mut known.to_do) {
                     let record = failed(&plan.trials[i], format!("the session's {message}"));
-                    self.ended(session, i, record);
+                    self.ended(session, i, record, None);
                 }
             }
         }
@@ -326,9 +329,8 @@ impl Run<'_> {
             Told::Ended(task, reply) => {
                 let (session, i) = whose[task];
                 match reply.outcome {
-                    Outcome::Done { record } | Outcome::Failed { record, .. } => {
-                        self.ended(session, i, *record);
-                    }
+                    Outcome::Done { record, mask } => self.ended(session, i, *record, mask),
+                    Outcome::Failed { record, .. } => self.ended(session, i, *record, None),
                     Outcome::Measured { .. } | Outcome::Interrupted => {}
                 }
             }
@@ -340,13 +342,13 @@ impl Run<'_> {
     }
 
     /// Takes note of a trial that ended, and closes the session after its last one.
-    fn ended(&mut self, session: usize, trial: usize, record: TrialRecord) {
+    fn ended(&mut self, session: usize, trial: usize, record: TrialRecord, mask: Option<Mask>) {
         let state = &mut self.sessions[session];
         if state.has(trial) {
             return;
         }
         (self.tell)(session, Event::Ended { record: &record });
-        state.records[trial] = Some(record);
+        state.records[trial] = Some((record, mask));
         state.left -= 1;
         if state.left == 0 && !self.engine.cancelled() {
             self.close(session);
@@ -358,7 +360,7 @@ impl Run<'_> {
         if !heard && !self.engine.cancelled() && !self.sessions[session].has(trial) {
             let plan = &self.plans[session].trials[trial];
             let message = "no result came back of it".to_owned();
-            self.ended(session, trial, failed(plan, message));
+            self.ended(session, trial, failed(plan, message), None);
         }
     }
 
@@ -371,11 +373,12 @@ impl Run<'_> {
         let largest = plan.trials.iter().map(|t| t.input.bytes).max().unwrap_or(0);
         let worker = Worker {
             config: &plan.config,
+            own: &plan.own,
             data: &plan.data,
             output: &plan.output,
             memory: self.engine.width(needs(largest)).1,
             cancelled: self.engine.flag(),
-            reference: &plan.reference,
+            reference_image: &plan.reference_image,
             spare: &Spare::default(),
         };
         let trials = std::mem::take(&mut state.records);

@@ -1,168 +1,43 @@
-//! One trial as a request and a reply, the same on threads of this machine and on computers of a cluster.
-//!
-//! `widefield worker` reads one [`Request`] as a line of JSON and answers with exactly one [`Reply`], so whatever can
-//! start a program somewhere and pass it a line can run a session. Results travel through the output place; a reply
-//! has only numbers. Any request may be carried out twice, at once even: the outputs of both are the same, and each
-//! appears whole.
+//! Carries out requests: within a run on this machine, and as the worker that a cluster starts.
 
-use crate::config::{Config, SegmentationMethod};
+mod program;
+
+pub use program::{Served, end_with_parent, lines, serve, serve_if_asked};
+
+use crate::config::SegmentationMethod;
+use crate::contract::{Decided, Outcome, Reply, Request, Round, failed};
 use crate::error::{Error, with_causes};
 use crate::manifest::{Manifest, Measurement};
 use crate::movie::Spare;
 use crate::plan::TrialPlan;
-use crate::record::{Status, TrialRecord};
-use crate::trial::{self, described};
-use serde::{Deserialize, Serialize};
+use crate::step::Known;
+use crate::trial::{ReferenceImage, Worker};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
-use widefield::{BackgroundLevel, Mask};
+use widefield::BackgroundLevel;
 use widefield_storage::{ErrorKind, Place};
 
-/// Version of [`Request`] and [`Reply`]; both sides must have the same.
-pub const CONTRACT: u32 = 1;
-
-/// What is to be done with a trial.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Round {
-    /// Estimate the background and take the mean image, for what is decided for the session.
-    Measure,
-    /// The whole trial.
-    Process,
-}
-
-/// What is decided once for a session instead of by each trial.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Decided {
-    /// Background of every trial, counts.
-    pub background: Option<f64>,
-    /// Mask of every trial, decided or given, as run lengths.
-    pub mask: Option<Mask>,
-    /// Tells from which movies this was decided.
-    #[serde(default)]
-    pub of: u32,
-}
-
-/// A trial to be carried out.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Request {
-    /// [`CONTRACT`] of who asks.
-    pub version: u32,
-    /// Name of this request among those of a run; the reply bears it.
-    pub id: String,
-    /// Which of the two rounds.
-    pub round: Round,
-    /// The experiment, its places by absolute URL.
-    pub config: Config,
-    /// The trial.
-    pub trial: TrialPlan,
-    /// What the session decided.
-    #[serde(default)]
-    pub session: Decided,
-    /// The background that the first round measured in this trial.
-    #[serde(default)]
-    pub level: Option<BackgroundLevel>,
-    /// Bytes the trial may hold.
-    pub memory: u64,
-    /// Threads to compute with; 0 for as many as there are cores.
-    pub threads: usize,
-    /// How often this was asked before.
-    #[serde(default)]
-    pub attempt: u32,
-    /// Nobody will try again: the worker then ends well whatever comes of it, so that its reply is heard.
-    #[serde(default)]
-    pub last: bool,
-}
-
-/// What came of a request.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Reply {
-    /// [`CONTRACT`] of who answers.
-    pub version: u32,
-    /// That of the request.
-    pub id: String,
-    /// Where and how long it ran.
-    pub ran: Attempt,
-    /// What came of it.
-    pub outcome: Outcome,
-}
-
-/// Where and how long a request ran.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Attempt {
-    /// As in the request.
-    pub attempt: u32,
-    /// Name of the computer, empty where the system does not tell.
-    pub host: String,
-    /// Number of the process.
-    pub pid: u32,
-    /// Wall-clock time.
-    pub seconds: f64,
-}
-
-/// What came of a request.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    /// Processed: outputs and manifest are in place.
-    Done {
-        /// What `run.json` will say of it.
-        record: Box<TrialRecord>,
-    },
-    /// Measured: its mean image is in the output place.
-    Measured {
-        /// Its background.
-        level: BackgroundLevel,
-    },
-    /// Failed, with the reason; nothing of it is in place.
-    Failed {
-        /// What `run.json` will say of it.
-        record: Box<TrialRecord>,
-        /// Whether trying again may help: a place that does not answer, a full disk.
-        retry: bool,
-    },
-    /// Abandoned on request; nothing of it is in place.
-    Interrupted,
-}
-
 impl Request {
-    /// Reads a request from its line.
-    ///
-    /// # Errors
-    /// [`Error::Request`] if it is none, or one of another version of the contract.
-    pub fn parse(line: &str) -> Result<Self, Error> {
-        #[derive(Deserialize)]
-        struct Version {
-            version: u32,
-        }
-        let wrong = |cause: serde_json::Error| Error::Request {
-            cause: cause.to_string(),
-        };
-        let Version { version } = serde_json::from_str(line).map_err(wrong)?;
-        if version != CONTRACT {
-            let cause =
-                format!("it follows version {version} of the contract, this program {CONTRACT}");
-            return Err(Error::Request { cause });
-        }
-        serde_json::from_str(line).map_err(wrong)
-    }
-
     /// Carries it out, on `threads` threads. What goes wrong, a panic included, is in the reply.
     ///
-    /// `cancelled` ends it early, without outputs.
-    #[must_use]
-    pub fn serve(&self, cancelled: &AtomicBool) -> Reply {
+    /// `known` are the steps and consumers that may be asked for; `cancelled` ends it early, without outputs.
+    ///
+    /// # Errors
+    /// [`Error::UnknownStep`] if the request has a step or a consumer that is not known: nothing is done then.
+    pub fn serve(&self, known: &Known, cancelled: &AtomicBool) -> Result<Reply, Error> {
+        let own = known.with_consumers(&self.steps, &self.consumers)?;
         let began = Instant::now();
         let outcome = self.places().map_or_else(
             |error| Outcome::failed(&self.trial, &error),
             |(data, output)| {
-                let worker = trial::Worker {
+                let worker = Worker {
                     config: &self.config,
+                    own: &own,
                     data: &data,
                     output: &output,
                     memory: self.memory,
                     cancelled,
-                    reference: &trial::Reference::default(),
+                    reference_image: &ReferenceImage::default(),
                     spare: &Spare::default(),
                 };
                 let perform = || {
@@ -183,35 +58,12 @@ impl Request {
                 }
             },
         );
-        Reply::new(self.id.clone(), self.attempt, began, outcome)
+        Ok(Reply::new(self.id.clone(), self.attempt, began, outcome))
     }
 
     fn places(&self) -> Result<(Place, Place), widefield_storage::Error> {
         let data = Place::open(&self.config.data.url)?;
         Ok((data, Place::open(self.config.output_url())?))
-    }
-}
-
-impl Reply {
-    pub(crate) fn new(id: String, attempt: u32, began: Instant, outcome: Outcome) -> Self {
-        let ran = Attempt {
-            attempt,
-            host: host(),
-            pid: std::process::id(),
-            seconds: began.elapsed().as_secs_f64(),
-        };
-        Self {
-            version: CONTRACT,
-            id,
-            ran,
-            outcome,
-        }
-    }
-
-    /// Whether the request failed in a way that trying again may cure.
-    #[must_use]
-    pub fn retry(&self) -> bool {
-        matches!(self.outcome, Outcome::Failed { retry: true, .. })
     }
 }
 
@@ -227,7 +79,7 @@ impl Outcome {
 
 /// Carries out one round of one trial.
 pub(crate) fn perform(
-    worker: &trial::Worker<'_>,
+    worker: &Worker<'_>,
     round: Round,
     trial: &TrialPlan,
     session: &Decided,
@@ -252,13 +104,14 @@ fn guarded(trial: &TrialPlan, work: impl FnOnce() -> Outcome) -> Outcome {
     })
 }
 
-fn measure(worker: &trial::Worker<'_>, trial: &TrialPlan) -> Outcome {
+fn measure(worker: &Worker<'_>, trial: &TrialPlan) -> Outcome {
     match worker.measure(trial) {
         _ if interrupted(worker) => Outcome::Interrupted,
         Ok(measured) => {
-            let level = measured.background;
-            let measurement = Measurement::new(worker.config, trial, level);
-            match measurement.put(worker.output, measured.mean.view()) {
+            let level = measured.level;
+            let mean = measured.mean.unwrap_or_default();
+            let measurement = Measurement::new(worker.config, &worker.own.placed(), trial, level);
+            match measurement.put(worker.output, mean.view()) {
                 Ok(()) => Outcome::Measured { level },
                 Err(error) => Outcome::failed(trial, &error),
             }
@@ -271,7 +124,7 @@ fn measure(worker: &trial::Worker<'_>, trial: &TrialPlan) -> Outcome {
 }
 
 fn process(
-    worker: &trial::Worker<'_>,
+    worker: &Worker<'_>,
     trial: &TrialPlan,
     session: &Decided,
     level: Option<&BackgroundLevel>,
@@ -285,7 +138,7 @@ fn process(
             retry: false,
         };
     }
-    let manifest = Manifest::new(worker.config, trial, session);
+    let manifest = Manifest::new(worker.config, &worker.own.placed(), trial, session);
     // From now on old outputs may be replaced one by one: should this be killed, nobody may trust them together.
     if !trial.earlier.is_empty()
         && let Err(error) = manifest.put(worker.output)
@@ -308,32 +161,16 @@ fn process(
             return Outcome::failed(trial, &error);
         }
     }
-    match manifest.finished(&done.record).put(worker.output) {
+    let finished = manifest.finished(&done.record, done.mask.as_ref());
+    match finished.put(worker.output) {
         Ok(()) => Outcome::Done {
             record: Box::new(done.record),
+            mask: done.mask,
         },
         Err(error) => Outcome::failed(trial, &error),
     }
 }
 
-fn interrupted(worker: &trial::Worker<'_>) -> bool {
+fn interrupted(worker: &Worker<'_>) -> bool {
     worker.cancelled.load(Ordering::Relaxed)
-}
-
-/// A record that says only why there is nothing else to say.
-pub(crate) fn failed(trial: &TrialPlan, message: String) -> TrialRecord {
-    TrialRecord {
-        status: Status::Failed,
-        error: Some(message),
-        ..described(trial)
-    }
-}
-
-/// Name of this computer, as far as it is known without asking the network.
-fn host() -> String {
-    let told = std::env::var("HOSTNAME")
-        .ok()
-        .filter(|name| !name.is_empty());
-    let of_system = || std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    told.unwrap_or_else(|| of_system().trim().to_owned())
 }

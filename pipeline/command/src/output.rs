@@ -9,11 +9,15 @@ use std::io::{self, Write};
 struct ClosedPipe;
 
 impl Diagnostic for ClosedPipe {}
+/// Writes a line to stdout.
+pub(super) fn line(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{text}").and_then(|()| stdout.flush())
+}
 
 /// Writes one result and a line end to stdout.
 pub(super) fn result(text: impl std::fmt::Display) -> miette::Result<()> {
-    let mut stdout = io::stdout().lock();
-    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+    match line(&text.to_string()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(ClosedPipe.into()),
         other => other.into_diagnostic(),
     }
@@ -31,5 +35,11 @@ pub(super) fn complain(report: &miette::Report) {
 
 /// No error of the command: it ends without a word.
 pub(super) fn is_closed_pipe(report: &miette::Report) -> bool {
-    report.downcast_ref::<ClosedPipe>().is_some()
+    use super::failure::Failure;
+    use widefield_pipeline::Error::Reply;
+    let broken = |e: &io::Error| e.kind() == io::ErrorKind::BrokenPipe;
+    match report.downcast_ref() {
+        Some(Failure::Job(Reply { source })) => broken(source),
+        _ => report.downcast_ref::<ClosedPipe>().is_some(),
+    }
 }

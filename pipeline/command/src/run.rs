@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use widefield_pipeline::config::{Existing, Override};
 use widefield_pipeline::record::RunRecord;
+use widefield_pipeline::report::Report;
 use widefield_pipeline::{Engine, Error, Experiment, Plan, run_all};
 
 #[derive(Debug, clap::Args)]
@@ -146,6 +147,7 @@ pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
 fn plan(path: &Path, overrides: &[Override]) -> Vec<Result<Plan, Error>> {
     match Experiment::load_with(path, overrides) {
         Ok(experiment) => experiment
+            .with(|own| own.consumer(Report))
             .sessions()
             .into_iter()
             .map(Experiment::plan)

@@ -6,7 +6,8 @@ use common::{files, golden_experiment, record, run_experiment};
 use ndarray::{ArrayD, Axis};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use widefield_pipeline::worker::{Outcome, Request};
+use widefield_pipeline::contract::{Outcome, Request};
+use widefield_pipeline::step::Known;
 use widefield_pipeline::{Error, Experiment, MaskError};
 use widefield_storage::Place;
 
@@ -184,13 +185,16 @@ fn a_worker_gets_the_mask_with_its_trial() {
     std::fs::remove_file(dir.path().join("mask.png")).expect("remove");
     let reply = Request::parse(&line)
         .expect("request")
-        .serve(&AtomicBool::new(false));
+        .serve(&Known::default(), &AtomicBool::new(false))
+        .expect("no steps of its own");
     assert!(matches!(reply.outcome, Outcome::Done { .. }));
     assert_nan_outside(&dff(dir.path()), inside);
 
     let mut without = request;
     without.session.mask = None;
-    let reply = without.serve(&AtomicBool::new(false));
+    let reply = without
+        .serve(&Known::default(), &AtomicBool::new(false))
+        .expect("no steps of its own");
     let Outcome::Failed { record, retry } = reply.outcome else {
         panic!("{:?}", reply.outcome)
     };

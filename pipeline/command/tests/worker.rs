@@ -8,13 +8,14 @@ use common::{
 use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Output, Stdio};
-use widefield_pipeline::worker::{Outcome, Reply, Request};
+use widefield_pipeline::contract::{Outcome, Reply, Request};
+use widefield_pipeline::report::Report;
 use widefield_pipeline::{Experiment, Plan};
 
 fn plan(experiment: &Path) -> Plan {
-    Experiment::load(experiment)
-        .and_then(Experiment::plan)
-        .expect("plan")
+    let experiment = Experiment::load(experiment).expect("experiment");
+    let plan = experiment.with(|own| own.consumer(Report)).plan();
+    plan.expect("plan")
 }
 
 fn line(request: &Request) -> String {
@@ -82,7 +83,7 @@ fn what_workers_did_a_run_finds_done_and_equal() {
         let found: Vec<Reply> = stdout.lines().map(|l| reply(&format!("{l}\n"))).collect();
         assert_eq!(found.len(), replies);
         for reply in found {
-            let Outcome::Done { record } = reply.outcome else {
+            let Outcome::Done { record, .. } = reply.outcome else {
                 panic!("{:?}", reply.outcome)
             };
             assert_eq!(record.file, reply.id);

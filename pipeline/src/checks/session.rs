@@ -1,16 +1,16 @@
 //! Checks that need all trials: what changes from one to the next, and how they fit the log.
 
-use super::{Measure, above, below, counts, percent, plain, settle};
+use super::{MASK_STABILITY, Measure, above, below, counts, percent, plain, settle};
 use crate::config::Config;
 use crate::record::{BehaviourRecord, Check, Level, TrialRecord};
-use ndarray::Array2;
+use ndarray::ArrayView2;
 use widefield::quality;
 
 /// What the session's checks are made from, beside the records of the trials.
 #[derive(Debug, Default)]
 pub(crate) struct Session<'a> {
     /// Kept pixels of each trial, in the order of the records.
-    pub(crate) masks: Vec<Option<&'a Array2<bool>>>,
+    pub(crate) masks: Vec<Option<ArrayView2<'a, bool>>>,
     /// Running number and start of each trial of the log, seconds.
     pub(crate) log_starts: Vec<(u32, f64)>,
     pub(crate) behaviour: Option<&'a BehaviourRecord>,
@@ -67,12 +67,16 @@ fn background_step(config: &Config, trials: &mut [TrialRecord]) {
     }
 }
 
-fn mask_stability(config: &Config, trials: &mut [TrialRecord], masks: &[Option<&Array2<bool>>]) {
+fn mask_stability(
+    config: &Config,
+    trials: &mut [TrialRecord],
+    masks: &[Option<ArrayView2<'_, bool>>],
+) {
     let known: Vec<_> = trials
         .iter()
         .zip(masks)
         .filter(|(t, _)| counts(t))
-        .filter_map(|(_, mask)| mask.map(|m| m.view()))
+        .filter_map(|(_, mask)| *mask)
         .collect();
     let Some(shape) = known.first().map(|m| m.dim()) else {
         return;
@@ -82,11 +86,11 @@ fn mask_stability(config: &Config, trials: &mut [TrialRecord], masks: &[Option<&
         return;
     };
     for (trial, mask) in trials.iter_mut().zip(masks) {
-        let Some(value) = mask.and_then(|m| quality::overlap(m.view(), usual.view()).ok()) else {
+        let Some(value) = mask.and_then(|m| quality::overlap(m, usual.view()).ok()) else {
             continue;
         };
         let measure = Measure {
-            name: "mask_stability",
+            name: MASK_STABILITY,
             value,
             limits: config.checks.mask_stability,
             beyond: below,
@@ -94,6 +98,7 @@ fn mask_stability(config: &Config, trials: &mut [TrialRecord], masks: &[Option<&
             show: plain,
             advice: "the head, the light or the focus moved; compare the means, and do not average over the move",
         };
+        trial.checks.retain(|check| check.name != MASK_STABILITY);
         trial.checks.push(measure.check());
     }
 }

@@ -1,8 +1,8 @@
 //! What engines share that have their workers elsewhere.
 
 use super::{Engine, Task, Told};
+use crate::contract::{CONTRACT, Outcome, Reply, Request, failed};
 use crate::error::{Error, with_causes};
-use crate::worker::{CONTRACT, Outcome, Reply, Request, failed};
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -2,9 +2,12 @@
 
 use super::{Engine, Task, Told};
 use crate::concurrent;
+use crate::contract::{Outcome, Reply};
 use crate::movie::Spare;
+use crate::order_of_steps::Steps;
+use crate::plan::Plan;
 use crate::trial::{self, Worker};
-use crate::worker::{Outcome, Reply, perform};
+use crate::worker::perform;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Instant;
@@ -20,11 +23,12 @@ pub(super) fn run(engine: &Engine, tasks: &[Task<'_>], tell: &mut dyn FnMut(Told
         let task = &tasks[index];
         let worker = Worker {
             config: &task.plan.config,
+            own: &task.plan.own,
             data: &task.plan.data,
             output: &task.plan.output,
             memory,
             cancelled: engine.flag(),
-            reference: &task.plan.reference,
+            reference_image: &task.plan.reference_image,
             spare: &spare,
         };
         let began = Instant::now();
@@ -57,7 +61,11 @@ fn width(engine: &Engine, tasks: &[Task<'_>]) -> (usize, u64) {
         .filter_map(|session| session.iter().max_by_key(|task| task.trial().input.bytes))
         .collect();
     let needed = concurrent::map(&sessions, |task| {
-        trial::needed(&task.plan.config, &task.plan.data, task.trial())
+        let Plan {
+            config, own, data, ..
+        } = task.plan;
+        let steps = Steps::configured(&config.analysis, &config.experiment, own);
+        trial::needed(config, &steps, data, task.trial())
     });
     engine.width(needed.into_iter().max().unwrap_or(0))
 }
@@ -106,9 +114,9 @@ fn each<T: Send>(
 mod tests {
     use super::*;
     use crate::config::Override;
+    use crate::contract::{Decided, Round};
     use crate::plan::Experiment;
     use crate::simulate::Session;
-    use crate::worker::{Decided, Round};
 
     #[test]
     fn headers_tell_how_many_trials_fit() {
@@ -136,7 +144,9 @@ mod tests {
             })
             .collect();
         let trial = &plan.trials[0];
-        let needed = trial::needed(&plan.config, &plan.data, trial);
+        let analysis = &plan.config.analysis;
+        let steps = Steps::configured(analysis, &plan.config.experiment, &plan.own);
+        let needed = trial::needed(&plan.config, &steps, &plan.data, trial);
         // By the sizes of the files alone only one would fit.
         assert!(trial::needs(trial.input.bytes) > needed + 2);
         let engine = Engine::local().jobs(4);

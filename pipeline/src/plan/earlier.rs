@@ -5,6 +5,7 @@ use crate::config::{Config, Existing};
 use crate::error::Error;
 use crate::manifest::{self, Identity, Manifest, Measurement, comparable, set_of};
 use crate::record::{Output, RunRecord, TrialRecord};
+use crate::step::Placed;
 use std::collections::{BTreeMap, BTreeSet};
 use widefield_storage::{Entry, Place};
 
@@ -21,7 +22,8 @@ pub(super) struct Earlier {
 
 impl Earlier {
     /// Looks what is there, and refuses the place of another session.
-    pub(super) fn find(config: &Config, output: &Place) -> Result<Self, Error> {
+    pub(super) fn find(config: &Config, steps: &[Placed], output: &Place) -> Result<Self, Error> {
+        let resume = config.output.existing == Existing::Resume;
         let clean = config.output.existing == Existing::Clean;
         let mut earlier = Self::default();
         if let Some(run) = last_run(config, output)? {
@@ -53,6 +55,19 @@ impl Earlier {
             {
                 return Err(foreign(output, &manifest.config));
             }
+            // Another program made this with a step of its own: without it, this one would silently make something else.
+            let strange = manifest.iter().flat_map(|manifest| &manifest.steps);
+            let mut strange =
+                strange.filter(|placed| steps.iter().all(|s| s.step.name != placed.step.name));
+            if resume && let Some(placed) = strange.next() {
+                return Err(Error::UnknownStep {
+                    name: placed.step.name.clone(),
+                    why: format!(
+                        "{} was made with it; run the program that has it, or set output.existing = \"replace\"",
+                        Manifest::name(config, &stem)
+                    ),
+                });
+            }
             earlier.manifests.insert(stem, manifest);
         }
         Ok(earlier)
@@ -71,6 +86,7 @@ impl Earlier {
     pub(super) fn decide(
         &self,
         config: &Config,
+        steps: &[Placed],
         output: &Place,
         given: Option<Identity>,
         trials: &mut [TrialPlan],
@@ -90,7 +106,7 @@ impl Earlier {
                 let standing = there(!self.manifests.is_empty())?;
                 let parameters = comparable(config);
                 for trial in trials.iter_mut() {
-                    trial.work = self.work(&parameters, &standing, given.as_ref(), trial);
+                    trial.work = self.work(&parameters, steps, &standing, given.as_ref(), trial);
                 }
                 self.undecided(config, trials);
             }
@@ -110,6 +126,7 @@ impl Earlier {
         for trial in trials.iter_mut() {
             if let Some(Some(manifest)) = self.manifests.get(&trial.stem) {
                 trial.decided.clone_from(&manifest.decided);
+                trial.mask.clone_from(&manifest.mask);
                 trial.earlier.clone_from(&manifest.record.outputs);
                 if config.output.existing != Existing::Clean {
                     let names = trial.earlier.iter().map(|o| o.path.clone());
@@ -123,6 +140,7 @@ impl Earlier {
     fn work(
         &self,
         parameters: &Config,
+        steps: &[Placed],
         standing: &Standing,
         given: Option<&Identity>,
         trial: &TrialPlan,
@@ -146,6 +164,8 @@ impl Earlier {
                 "parameters changed: {}",
                 changed(&manifest.config, parameters).join(", ")
             )
+        } else if manifest.steps != steps {
+            format!("steps changed: {}", changed_steps(&manifest.steps, steps))
         } else if given.is_some_and(|given| {
             let before = manifest.decided.as_ref();
             before.and_then(|before| before.mask) != given.mask
@@ -287,6 +307,20 @@ fn foreign(output: &Place, theirs: &Config) -> Error {
     Error::ForeignPlace {
         place: output.url().to_owned(),
         theirs: format!("{}, prefix `{}`, {log}", data.url, data.prefix),
+    }
+}
+
+/// Names of the steps of one's own that are not the same in both.
+fn changed_steps(before: &[Placed], now: &[Placed]) -> String {
+    let gone = before.iter().filter(|step| !now.contains(step));
+    let new = now.iter().filter(|step| !before.contains(step));
+    let names: BTreeSet<&str> = gone
+        .chain(new)
+        .map(|placed| placed.step.name.as_str())
+        .collect();
+    match names.len() {
+        0 => "their order".to_owned(),
+        _ => names.into_iter().collect::<Vec<_>>().join(", "),
     }
 }
 

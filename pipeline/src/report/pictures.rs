@@ -4,13 +4,14 @@
 //! `report/<file>.json` of the output place: a few curves, and images of at most [`LONGEST`] pixels as 8-bit PNG.
 
 use super::png;
-use crate::record::Quality;
-use ndarray::{Array2, ArrayView2, ArrayView3};
+use crate::consumer::{Seen, Watch, Watched};
+use crate::observer::Observer;
+use crate::step::{Cause, StepError};
+use ndarray::{Array2, Array3, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
-use std::time::{Duration, Instant};
-use widefield::quality::{self, MovieSummary};
-use widefield::render::{self, PeakMap, Scale};
-use widefield::{BackgroundLevel, Mask, TimeAxis};
+use widefield::quality;
+use widefield::render::{self, Scale};
+use widefield::{BackgroundLevel, Mask, Subtract};
 
 /// Longest side of a kept image, pixels.
 pub(crate) const LONGEST: usize = 192;
@@ -90,25 +91,10 @@ impl Picture {
 }
 
 impl Pictures {
-    /// Name of the object they are kept in.
-    pub(crate) fn name(stem: &str) -> String {
-        format!("report/{stem}.json")
-    }
-
     /// Kept pixels at full size.
     pub(crate) fn kept(&self) -> Option<Array2<bool>> {
         let shades = png::read(&png::from_base64(self.mask.as_ref()?)?)?;
         Some(shades.mapv(|shade| shade > 0))
-    }
-
-    pub(crate) fn first_frame(&mut self, frame: ArrayView2<'_, f32>) {
-        let (height, width) = frame.dim();
-        self.size = [width, height];
-        self.first = Picture::of(frame);
-    }
-
-    pub(crate) fn intervals(&mut self, intervals_s: &[f64]) {
-        self.intervals_ms = intervals_s.iter().map(|s| narrow(1e3 * s)).collect();
     }
 
     /// The smoothed image that was fitted, along the row through the middle of the fit.
@@ -139,52 +125,60 @@ impl Pictures {
     }
 }
 
-/// Collects what one pass over a movie and its dF/F gives for report and checks.
-pub(crate) struct Gather {
-    summary: MovieSummary,
-    /// Time spent here.
-    pub(crate) spent: Duration,
+/// Gathers the pictures of one trial.
+pub(super) struct Gather {
+    pictures: Pictures,
+    smoothing_sd_px: f64,
 }
 
 impl Gather {
-    pub(crate) fn new(dim: (usize, usize), frames: usize, axis: &TimeAxis) -> Self {
-        Self {
-            summary: MovieSummary::new(PeakMap::since_time_0(dim, frames, axis), frames, 0.999),
-            spent: Duration::ZERO,
-        }
+    /// With the first frame of a movie.
+    pub(super) fn new(trial: &Watched<'_>) -> Result<Self, Cause> {
+        let (_, height, width) = trial.movie.dim();
+        let mut first = Array3::zeros((1, height, width));
+        trial.movie.frames_into(0..1, first.view_mut())?;
+        Ok(Self {
+            pictures: Pictures {
+                size: [width, height],
+                first: Picture::of(first.index_axis(Axis(0), 0)),
+                ..Pictures::default()
+            },
+            smoothing_sd_px: trial.config.analysis.background.smoothing_sd_px,
+        })
     }
+}
 
-    pub(crate) fn add(
+impl Observer for Gather {
+    type Error = StepError;
+
+    fn background(
         &mut self,
-        counts: ArrayView3<'_, f32>,
-        dff: ArrayView3<'_, f32>,
-    ) -> Result<(), widefield::Error> {
-        let began = Instant::now();
-        self.summary.add(counts, dff)?;
-        self.spent += began.elapsed();
+        image: ArrayView2<'_, f64>,
+        level: &BackgroundLevel,
+        _: &Subtract,
+    ) -> Result<(), StepError> {
+        self.pictures.fit(image, self.smoothing_sd_px, level);
         Ok(())
     }
 
-    /// Fills in what the pass gave; the mean over frames, counts.
-    pub(crate) fn finish(
-        self,
-        quality: &mut Quality,
-        pictures: &mut Pictures,
-    ) -> Result<Array2<f64>, widefield::Error> {
-        let summary = self.summary.finish()?;
-        let finite = |value: f64| value.is_finite().then_some(value);
-        let trace = &summary.trace;
-        quality.first_frame = finite(quality::first_frame(trace));
-        quality.bleaching = finite(quality::bleaching(trace));
-        quality.dff_p999 = finite(summary.size);
-        let [start, end] = quality.baseline_frames.unwrap_or([0, 0]);
-        let baseline = trace.get(start..end).unwrap_or_default();
-        quality.baseline_dff = finite(baseline.iter().sum::<f64>() / baseline.len() as f64);
-        pictures.trace = trace.iter().map(|v| finite(*v).map(narrow)).collect();
-        pictures.mean = Picture::of(summary.mean.mapv(narrow).view());
-        pictures.max = Picture::of(summary.max.view());
-        pictures.peak = Picture::of(summary.peak.view());
-        Ok(summary.mean)
+    fn mask(&mut self, mask: &Mask, _: bool) -> Result<(), StepError> {
+        self.pictures.mask(mask);
+        Ok(())
+    }
+}
+
+impl Watch for Gather {
+    fn finish(self: Box<Self>, seen: &Seen<'_>) -> Result<Vec<u8>, Cause> {
+        let mut pictures = self.pictures;
+        pictures.intervals_ms = seen.intervals_s.iter().map(|s| narrow(1e3 * s)).collect();
+        if let Some(summary) = seen.summary {
+            let value = |v: &f64| v.is_finite().then_some(narrow(*v));
+            pictures.trace = summary.trace.iter().map(value).collect();
+            pictures.mean = Picture::of(summary.mean.mapv(narrow).view());
+            pictures.max = Picture::of(summary.max.view());
+            pictures.peak = Picture::of(summary.peak.view());
+        }
+        Ok(serde_json::to_vec(&pictures)?)
     }
 }
 

@@ -1,10 +1,11 @@
 //! What is decided once for a session, from the measurements of its trials.
 
 use crate::config::Scope;
+use crate::contract::Decided;
 use crate::error::with_causes;
 use crate::manifest::{Measurement, set_of};
+use crate::order_of_steps::Steps;
 use crate::plan::Plan;
-use crate::worker::Decided;
 use widefield::BackgroundLevel;
 use widefield::session::MeanOf;
 
@@ -19,7 +20,7 @@ impl Plan {
             return None;
         }
         // One that cannot be read is measured again.
-        let read = Measurement::read(&self.output, &self.config, trial);
+        let read = Measurement::read(&self.output, &self.config, &self.own.placed(), trial);
         read.ok().flatten().map(|(level, _)| level)
     }
 
@@ -44,7 +45,7 @@ impl Plan {
             for &i in of {
                 let trial = &self.trials[i];
                 let wrong = |cause: &str| format!("mean image: that of {}: {cause}", trial.file);
-                let read = Measurement::read(&self.output, &self.config, trial);
+                let read = Measurement::read(&self.output, &self.config, &self.own.placed(), trial);
                 let (_, image) = read
                     .map_err(|e| wrong(&with_causes(&e)))?
                     .ok_or_else(|| wrong("is missing"))?;
@@ -54,7 +55,8 @@ impl Plan {
                 }
             }
             let mean = mean.finish().map_err(|e| format!("mean image: {e}"))?;
-            let mask = analysis.segmentation.mask(mean.view());
+            let steps = Steps::configured(analysis, &self.config.experiment, &self.own);
+            let mask = steps.mask.mask(mean.view());
             decided.mask = Some(mask.map_err(|e| format!("mask: {e}"))?);
         }
         Ok(decided)

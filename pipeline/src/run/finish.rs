@@ -4,14 +4,15 @@ use super::Event;
 use crate::checks;
 use crate::concurrent;
 use crate::config::Existing;
+use crate::consumer::{Consumer, part_name};
 use crate::error::{Error, with_causes};
 use crate::manifest::{self, Manifest, Measurement};
 use crate::plan::{Plan, RUN_JSON, TrialPlan};
 use crate::record::{Check, Level, Output, RunRecord, Status, Totals, TrialRecord};
-use crate::report::{self, pictures::Pictures};
 use crate::trial::Worker;
 use std::collections::BTreeSet;
 use std::time::Instant;
+use widefield::Mask;
 use widefield_storage::mat;
 
 impl Plan {
@@ -19,11 +20,12 @@ impl Plan {
     pub(super) fn finish(
         &self,
         worker: &Worker<'_>,
-        mut trials: Vec<TrialRecord>,
+        trials: Vec<(TrialRecord, Option<Mask>)>,
         began: Instant,
         interrupted: bool,
         tell: &mut dyn FnMut(Event<'_>),
     ) -> Result<RunRecord, Error> {
+        let (mut trials, masks): (Vec<TrialRecord>, Vec<Option<Mask>>) = trials.into_iter().unzip();
         let mut checks = self.checks.clone();
         let mut outputs = Vec::new();
         if !interrupted {
@@ -31,28 +33,20 @@ impl Plan {
                 Ok(written) => outputs = written,
                 Err(message) => {
                     tell(Event::Note { message: &message });
-                    checks.push(Check::new(
-                        "session_files",
-                        Level::Fail,
-                        f64::NAN,
-                        f64::NAN,
-                        message,
-                    ));
+                    checks.push(session_files(message));
                 }
             }
         }
         let reporting = Instant::now();
-        let pictures = self.pictures(&trials);
-        let masks: Vec<_> = pictures
-            .iter()
-            .map(|p| p.as_ref().and_then(Pictures::kept))
-            .collect();
         let behaviour = self
             .log
             .as_ref()
             .map(crate::behaviour_log::SessionLog::record);
         let session = checks::Session {
-            masks: masks.iter().map(Option::as_ref).collect(),
+            masks: masks
+                .iter()
+                .map(|mask| mask.as_ref().map(Mask::kept))
+                .collect(),
             log_starts: self.log.as_ref().map(|l| l.starts()).unwrap_or_default(),
             behaviour: behaviour.as_ref(),
         };
@@ -69,13 +63,24 @@ impl Plan {
             self.remove_old(&mut record, tell);
         }
         record.totals.seconds = began.elapsed().as_secs_f64();
-        let page = report::html(&record, &pictures);
-        record.totals.report_seconds = reporting.elapsed().as_secs_f64();
         let finish = |source| Error::Finish { source };
         let own = &self.config.output;
-        self.output
-            .put(&own.beside("report.html"), page.into_bytes())
-            .map_err(finish)?;
+        for consumer in &self.own.consumers {
+            let parts = self.parts(&**consumer, &record.trials);
+            match consumer.session(&record, &parts) {
+                Ok(made) => {
+                    for (name, bytes) in made {
+                        self.output.put(&own.beside(&name), bytes).map_err(finish)?;
+                    }
+                }
+                Err(error) => {
+                    let message = format!("{}: {}", consumer.name(), with_causes(&*error));
+                    tell(Event::Note { message: &message });
+                    record.checks.push(session_files(message));
+                }
+            }
+        }
+        record.totals.report_seconds = reporting.elapsed().as_secs_f64();
         let json = serde_json::to_vec_pretty(&record).unwrap_or_default();
         self.output
             .put(&own.beside(RUN_JSON), json)
@@ -83,15 +88,14 @@ impl Plan {
         Ok(record)
     }
 
-    /// What was kept for the report, for each record; `None` where nothing was, or nothing readable.
-    fn pictures(&self, trials: &[TrialRecord]) -> Vec<Option<Pictures>> {
+    /// What a consumer kept of each trial; `None` where that is nothing, or cannot be read.
+    fn parts(&self, consumer: &dyn Consumer, trials: &[TrialRecord]) -> Vec<Option<Vec<u8>>> {
         concurrent::map(trials, |record| {
-            // A failed trial may have left pictures in an earlier run; those of this one came with measures.
+            // A failed trial may have left its part in an earlier run; that of this one came with measures.
             record.quality.as_ref()?;
-            let stem = crate::plan::stem(&record.file);
-            let name = self.config.output.beside(&Pictures::name(stem));
-            let bytes = self.output.read(&name).ok()?;
-            serde_json::from_slice(&bytes).ok()
+            let name = part_name(consumer, crate::plan::stem(&record.file));
+            let part = self.output.read(&self.config.output.beside(&name)).ok()?;
+            Some(Vec::from(part))
         })
     }
 
@@ -180,9 +184,13 @@ impl Plan {
         let out = &self.config.output;
         for trial in &self.trials {
             ours.insert(Manifest::name(&self.config, &trial.stem));
-            ours.insert(out.beside(&Pictures::name(&trial.stem)));
+            for consumer in &self.own.consumers {
+                ours.insert(out.beside(&part_name(&**consumer, &trial.stem)));
+            }
         }
-        let own = [manifest::FOLDER, "report"].map(|name| out.beside(name));
+        let consumers = self.own.consumers.iter().map(|consumer| consumer.name());
+        let own = [manifest::FOLDER].into_iter().chain(consumers);
+        let own: Vec<String> = own.map(|name| out.beside(name)).collect();
         let kinds = [&out.movie, &out.dff, &out.mat].into_iter();
         let mut others = Vec::new();
         for folder in kinds.filter(|f| !f.is_empty()).chain(&own) {
@@ -192,6 +200,11 @@ impl Plan {
         }
         others
     }
+}
+
+/// That something of the session could not be made.
+fn session_files(message: String) -> Check {
+    Check::new("session_files", Level::Fail, f64::NAN, f64::NAN, message)
 }
 
 fn totals(

@@ -7,11 +7,11 @@ use std::sync::{Mutex, PoisonError};
 ///
 /// One image, however many trials there are.
 #[derive(Debug, Default)]
-pub(crate) struct Reference {
+pub(crate) struct ReferenceImage {
     kept: Mutex<Option<(String, Array2<f64>)>>,
 }
 
-impl Reference {
+impl ReferenceImage {
     /// Keeps the mean of `file`, unless that of an earlier name is kept.
     pub(super) fn offer(&self, file: &str, mean: Array2<f64>) {
         // A panic elsewhere leaves a whole value behind.
@@ -38,7 +38,7 @@ mod tests {
 
     #[test]
     fn the_first_name_stays_in_whatever_order_trials_end() {
-        let reference = Reference::default();
+        let reference = ReferenceImage::default();
         for (file, value) in [("b_2", 2.0), ("b_1", 1.0), ("b_3", 3.0)] {
             reference.offer(file, Array2::from_elem((1, 1), value));
         }

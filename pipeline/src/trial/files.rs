@@ -1,23 +1,21 @@
 //! The files of one trial.
 
-use super::error::analysis;
 use super::{TrialError, Worker};
 use crate::config::{Axes, Scale};
-use crate::movie::Movie;
 use crate::plan::TrialPlan;
-use crate::record::{Check, Level, Output, TrialRecord};
-use crate::report::pictures::Gather;
-use ndarray::{Array3, ArrayView3, Axis, s};
-use widefield::{DeltaF, MovieSource, Normaliser};
+use crate::record::{Check, Level, Output};
+use crate::step::Normal;
+use ndarray::{ArrayView3, Axis};
+use widefield::Size;
 use widefield_storage::{Dataset, Error, ErrorKind, Hdf5Writer, MatMovie, MatWriter};
 
-/// What the dF/F of a trial is made of, and what the files say of it.
-pub(super) struct Normal<'a> {
-    pub(super) movie: &'a Movie,
-    pub(super) how: &'a DeltaF,
-    pub(super) normaliser: &'a Normaliser,
+/// What the files say of a trial.
+pub(super) struct Told<'a> {
+    pub(super) frames: usize,
+    pub(super) size: Size,
     pub(super) background: f64,
     pub(super) threshold: f64,
+    pub(super) normal: &'a dyn Normal,
 }
 
 /// The files of a trial while they grow; dropped, they leave nothing.
@@ -38,50 +36,23 @@ fn at_rest(scale: Scale) -> f32 {
 }
 
 impl Worker<'_> {
-    /// Opens all outputs, and feeds them and the report block by block. They appear only when they are finished, which
-    /// is to be done when all are complete.
-    pub(super) fn write(
+    /// Creates all outputs. They appear only when they are finished, which is to be done when all are complete.
+    pub(super) fn create(
         &self,
         trial: &TrialPlan,
-        normal: &Normal<'_>,
-        block: usize,
-        record: &mut TrialRecord,
-        gather: &mut Gather,
-    ) -> Result<Files, TrialError> {
-        let movie = normal.movie;
-        let (frames, height, width) = movie.dim();
-        let mut files = self.open(trial, normal, &mut record.checks)?;
-        let mut normalised = Array3::<f32>::zeros((block.min(frames), height, width));
-        movie.each(0..frames, block, |first, counts| {
-            self.alive()?;
-            let mut dff = normalised.slice_mut(s![..counts.len_of(Axis(0)), .., ..]);
-            normal
-                .normaliser
-                .block_into(movie, first, counts, dff.view_mut())
-                .map_err(analysis("dF/F"))?;
-            gather.add(counts, dff.view()).map_err(analysis("report"))?;
-            files.push(counts, dff.view())
-        })?;
-        Ok(files)
-    }
-
-    fn open(
-        &self,
-        trial: &TrialPlan,
-        normal: &Normal<'_>,
+        told: &Told<'_>,
         checks: &mut Vec<Check>,
     ) -> Result<Files, TrialError> {
-        let (frames, height, width) = normal.movie.dim();
-        let shape = [frames, height, width];
+        let shape = [told.frames, told.size.height, told.size.width];
         let hdf5 = |path: &Option<String>, dataset: Dataset| {
             let create = |path: &String| self.output.create_hdf5(path, dataset);
             path.as_ref().map(create).transpose()
         };
         Ok(Files {
             movie: hdf5(&trial.outputs.movie, self.movie_dataset(trial, shape))?,
-            dff: hdf5(&trial.outputs.dff, self.dff_dataset(trial, shape, normal))?,
+            dff: hdf5(&trial.outputs.dff, self.dff_dataset(trial, shape, told))?,
             mat: match &trial.outputs.mat {
-                Some(path) => self.open_mat(path, shape, checks)?,
+                Some(path) => self.create_mat(path, shape, checks)?,
                 None => None,
             },
             add: at_rest(self.config.output.dff_scale),
@@ -89,7 +60,7 @@ impl Worker<'_> {
     }
 
     /// Nothing, and a warning, for a movie that the format cannot hold.
-    fn open_mat(
+    fn create_mat(
         &self,
         path: &str,
         shape: [usize; 3],
@@ -149,21 +120,21 @@ impl Worker<'_> {
             )
     }
 
-    fn dff_dataset(&self, trial: &TrialPlan, shape: [usize; 3], normal: &Normal<'_>) -> Dataset {
-        let how = normal.how.clone();
-        let (scale, how) = match self.config.output.dff_scale {
-            Scale::Dff => ("(F - F0) / F0; NaN outside the mask", how),
-            Scale::FOverF0 => (
-                "F / F0; NaN outside the mask",
-                how.output(widefield::Output::Ratio),
-            ),
-        };
+    fn dff_dataset(&self, trial: &TrialPlan, shape: [usize; 3], told: &Told<'_>) -> Dataset {
+        let scale = self.config.output.dff_scale;
+        let how = told.normal.describe(scale == Scale::FOverF0);
         self.dataset("dff", trial, shape)
             .attribute("units", "1")
-            .attribute("scale", scale)
-            .attribute("background", normal.background)
-            .attribute("threshold", normal.threshold)
-            .attribute("how", how.to_string().as_str())
+            .attribute(
+                "scale",
+                match scale {
+                    Scale::Dff => "(F - F0) / F0; NaN outside the mask",
+                    Scale::FOverF0 => "F / F0; NaN outside the mask",
+                },
+            )
+            .attribute("background", told.background)
+            .attribute("threshold", told.threshold)
+            .attribute("how", how.as_str())
     }
 }
 
@@ -177,7 +148,7 @@ fn push_plus(file: &mut Hdf5Writer, dff: ArrayView3<'_, f32>, add: f32) -> Resul
 }
 
 impl Files {
-    fn push(
+    pub(super) fn push(
         &mut self,
         counts: ArrayView3<'_, f32>,
         dff: ArrayView3<'_, f32>,

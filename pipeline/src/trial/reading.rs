@@ -1,13 +1,14 @@
 //! From the bytes of a recording to its resized movie, in one pass.
 
-use super::error::analysis;
-use super::memory::{Room, Sizes, needs};
+use super::budget::{Room, Sizes, needs};
 use super::{TrialError, Worker};
 use crate::config::Config;
 use crate::movie::Movie;
+use crate::order_of_steps::{self, Steps};
 use crate::plan::TrialPlan;
 use crate::record::{Check, Level, Quality};
 use crate::recording::{Block, Recording};
+use crate::step::{Clip, failed};
 use dcimg::{Clock, Stamp};
 use ndarray::parallel::prelude::*;
 use ndarray::{Array2, Array3, ArrayViewMut3, Axis, s};
@@ -16,11 +17,10 @@ use std::sync::{Mutex, PoisonError};
 use widefield::{MeanImage, Resize, Resizer, Size, Subtract};
 use widefield_storage::{Ahead, Place};
 
-/// A resized movie and what was seen while it was read.
-pub(super) struct Intake {
-    pub(super) movie: Movie,
-    /// How the rest of the trial keeps within its memory.
-    pub(super) room: Room,
+/// A resized movie, after its transforms, and what was seen while it was read.
+pub(crate) struct Resized {
+    pub(crate) movie: Movie,
+    pub(crate) clip: Clip,
     pub(super) dropped: Option<u64>,
     pub(super) gaps: Vec<dcimg::Gap>,
     pub(super) intervals_s: Vec<f64>,
@@ -30,10 +30,10 @@ pub(super) struct Intake {
 
 /// Bytes with which the trial runs without a scratch file, by its header; if that cannot be read, which the trial
 /// itself will say, by the size of the file.
-pub(crate) fn needed(config: &Config, data: &Place, trial: &TrialPlan) -> u64 {
+pub(crate) fn needed(config: &Config, steps: &Steps, data: &Place, trial: &TrialPlan) -> u64 {
     let sizes = Recording::open(data, &trial.file)
         .map_err(TrialError::from)
-        .and_then(|recording| sizes(config, &recording));
+        .and_then(|recording| sizes(config, steps, &recording));
     sizes.map_or_else(|_| needs(trial.input.bytes), |sizes| sizes.whole())
 }
 
@@ -68,12 +68,20 @@ struct Seen {
     stamp: Option<Stamp>,
 }
 
+/// A recording that is about to be read.
+struct Reader {
+    recording: Recording,
+    sizes: Sizes,
+    room: Room,
+    decoder: Decoder,
+}
+
 impl Worker<'_> {
-    pub(super) fn intake(&self, trial: &TrialPlan) -> Result<Intake, TrialError> {
-        let recording = Recording::open(self.data, &trial.file)?;
-        let sizes = sizes(self.config, &recording)?;
-        let room = sizes.room(self.memory)?;
-        let decoder = Decoder::new(self.config, &sizes)?;
+    /// Reads and resizes a recording and lets it go through its transforms.
+    pub(crate) fn read(&self, trial: &TrialPlan, steps: &Steps) -> Result<Resized, TrialError> {
+        let reader = self.reader(trial, steps)?;
+        let Reader { sizes, room, .. } = &reader;
+        let clip = Clip::new(sizes.frames, sizes.resized, steps.axis).block(room.block);
         let spare = self.spare.take();
         let dim = (sizes.frames, sizes.resized.height, sizes.resized.width);
         let mut movie = if room.in_memory {
@@ -82,20 +90,22 @@ impl Worker<'_> {
             Movie::on_disk(dim, &self.scratch_folder())?
         };
         let mut seen = Vec::new();
-        let mut blocks = recording.blocks(room.request, room.ahead())?;
         let mut fill = || {
-            while let Some(block) = blocks.next() {
-                self.alive()?;
-                let block = block?;
-                movie.fill(block.frames(), |out| decoder.block(&block, out, &mut seen))?;
-            }
-            Ok::<_, TrialError>(())
+            reader.each_block(self, |block| {
+                movie.fill(block.frames(), |out| {
+                    reader.decoder.block(&block, out, &mut seen)
+                })
+            })
         };
-        if recording.is_local() {
+        if reader.recording.is_local() {
             rayon::scope(|_| fill())?;
         } else {
             // Threads of the pool are not for waiting.
             fill()?;
+        }
+        if !steps.transforms.is_empty() {
+            self.alive()?;
+            rayon::scope(|_| order_of_steps::transform(&mut movie, &clip, &steps.transforms))?;
         }
 
         let clock = clock(&seen);
@@ -105,14 +115,14 @@ impl Worker<'_> {
             saturated_share: Some(cleared as f64 / (sizes.frames as f64 * pixels)),
             ..clock.as_ref().map(clock_quality).unwrap_or_default()
         };
-        let warnings = recording.layout().warnings().iter();
+        let warnings = reader.recording.layout().warnings().iter();
         let mut checks: Vec<Check> = warnings
             .map(|w| Check::new("file", Level::Warn, f64::NAN, f64::NAN, w.to_string()))
             .collect();
         checks.extend(aspect_check(sizes.camera, sizes.resized));
-        Ok(Intake {
+        Ok(Resized {
             movie,
-            room,
+            clip,
             dropped: clock.as_ref().map(Clock::dropped),
             gaps: clock.as_ref().map(Clock::gaps).unwrap_or_default(),
             intervals_s: clock.map(|clock| clock.intervals_s()).unwrap_or_default(),
@@ -121,29 +131,42 @@ impl Worker<'_> {
         })
     }
 
-    /// The mean over frames of the resized movie, before subtraction: the one kept from the trial's run, or else
-    /// read again, without keeping the movie.
+    /// The mean over frames of the resized movie after its transforms, before subtraction: the one kept from the
+    /// trial's run, or else read again; without transforms the movie itself is not kept.
     pub(crate) fn raw_mean(&self, trial: &TrialPlan) -> Result<Array2<f64>, TrialError> {
-        if let Some(mean) = self.reference.of(&trial.file) {
+        if let Some(mean) = self.reference_image.of(&trial.file) {
             return Ok(mean);
         }
-        let recording = Recording::open(self.data, &trial.file)?;
-        let sizes = sizes(self.config, &recording)?;
-        let room = sizes.room(self.memory)?;
-        let decoder = Decoder::new(self.config, &sizes)?;
-        let (height, width) = (sizes.resized.height, sizes.resized.width);
-        let mut mean = MeanImage::new((height, width));
-        let mut frames = Array3::zeros((room.request, height, width));
-        let mut blocks = recording.blocks(room.request, room.ahead())?;
-        while let Some(block) = blocks.next() {
-            self.alive()?;
-            let block = block?;
-            let mut out = frames.slice_mut(s![..block.frames().len(), .., ..]);
-            decoder.block(&block, out.view_mut(), &mut Vec::new())?;
-            mean.add(out.view(), &Subtract::NOTHING)
-                .map_err(analysis("reference image"))?;
+        let steps = self.steps();
+        let wrong = failed("reference image");
+        if !steps.transforms.is_empty() {
+            let Resized { movie, clip, .. } = self.read(trial, &steps)?;
+            let mean = order_of_steps::mean(&movie, 0..clip.frames, &clip, &Subtract::NOTHING);
+            return Ok(mean.map_err(wrong)?);
         }
-        mean.finish().map_err(analysis("reference image"))
+        let reader = self.reader(trial, &steps)?;
+        let Size { width, height } = reader.sizes.resized;
+        let mut mean = MeanImage::new((height, width));
+        let mut frames = Array3::zeros((reader.room.request, height, width));
+        reader.each_block(self, |block| {
+            let mut out = frames.slice_mut(s![..block.frames().len(), .., ..]);
+            reader
+                .decoder
+                .block(&block, out.view_mut(), &mut Vec::new())?;
+            Ok(mean.add(out.view(), &Subtract::NOTHING).map_err(&wrong)?)
+        })?;
+        Ok(mean.finish().map_err(&wrong)?)
+    }
+
+    fn reader(&self, trial: &TrialPlan, steps: &Steps) -> Result<Reader, TrialError> {
+        let recording = Recording::open(self.data, &trial.file)?;
+        let sizes = sizes(self.config, steps, &recording)?;
+        Ok(Reader {
+            room: sizes.room(self.memory)?,
+            decoder: Decoder::new(self.config, &sizes)?,
+            recording,
+            sizes,
+        })
     }
 
     /// Where a movie goes that does not fit: beside the outputs, where room for them is needed anyway, or into the
@@ -155,13 +178,29 @@ impl Worker<'_> {
     }
 }
 
+impl Reader {
+    fn each_block(
+        &self,
+        worker: &Worker<'_>,
+        mut see: impl FnMut(Block<'_>) -> Result<(), TrialError>,
+    ) -> Result<(), TrialError> {
+        let ahead = Ahead::default().bytes(self.room.ahead);
+        let mut blocks = self.recording.blocks(self.room.request, ahead)?;
+        while let Some(block) = blocks.next() {
+            worker.alive()?;
+            see(block?)?;
+        }
+        Ok(())
+    }
+}
+
 impl Decoder {
     fn new(config: &Config, sizes: &Sizes) -> Result<Self, TrialError> {
         let resize = Resize::from(config.analysis.resize);
         Ok(Self {
             resizer: resize
                 .resizer(sizes.camera, sizes.resized)
-                .map_err(analysis("resize"))?,
+                .map_err(failed("resize"))?,
             above: config.analysis.invalid_above,
             tools: Mutex::default(),
         })
@@ -190,7 +229,7 @@ impl Decoder {
                         .rows_u16_into(self.above, row, out)
                         .map_err(|error| match error {
                             RowError::Decode(error) => named(error),
-                            RowError::Resize(error) => analysis("resize")(error),
+                            RowError::Resize(error) => failed("resize")(error).into(),
                         })?;
                     let stamp = frame.stamp();
                     Ok::<_, TrialError>(Seen { cleared, stamp })
@@ -217,7 +256,7 @@ impl Decoder {
     }
 }
 
-fn sizes(config: &Config, recording: &Recording) -> Result<Sizes, TrialError> {
+fn sizes(config: &Config, steps: &Steps, recording: &Recording) -> Result<Sizes, TrialError> {
     let layout = recording.layout();
     if layout.frames() == 0 {
         return Err(TrialError::Empty);
@@ -226,24 +265,32 @@ fn sizes(config: &Config, recording: &Recording) -> Result<Sizes, TrialError> {
         width: layout.width(),
         height: layout.height(),
     };
-    let analysis = &config.analysis;
-    let frames = layout.frames();
+    let resized = config.analysis.size(camera);
+    let clip = Clip::new(layout.frames(), resized, steps.axis);
+    let threads = rayon::current_num_threads();
+    let rewriting = steps.transforms.iter().map(|transform| {
+        let context = transform.context(&clip);
+        // The frames around a block, kept and read, and what becomes of them.
+        let frames = context
+            .before
+            .saturating_add(context.after)
+            .saturating_add(clip.block);
+        let frames = frames.min(clip.frames).saturating_mul(2) as u64;
+        frames
+            .saturating_mul(clip.frame_bytes())
+            .saturating_add(context.bytes)
+    });
     Ok(Sizes {
-        frames,
+        frames: clip.frames,
         camera,
-        resized: analysis.size(camera),
+        resized,
         stored_frame: layout.header().frame_stride,
         tables: recording.table_bytes()?,
-        threads: rayon::current_num_threads(),
-        baseline: analysis.baseline.of(&config.experiment.axis(), frames),
+        threads,
+        held: steps.normalise.held(&clip, threads),
+        rewriting: rewriting.max().unwrap_or(0),
         remote: !recording.is_local(),
     })
-}
-
-impl Room {
-    fn ahead(&self) -> Ahead {
-        Ahead::default().bytes(self.ahead)
-    }
 }
 
 /// Of all frames up to the first without a stamp: only the last frame of a cut file may lack its own.

@@ -1,22 +1,14 @@
 //! What a trial holds in memory, and how it keeps within its share.
 
 use super::TrialError;
-use widefield::{Baseline, Size};
+use crate::step::{BLOCK, Held};
+use widefield::Size;
 
-/// Frames that operators and writers are given at a time, where there is room: a multiple of the frames in a
-/// chunk of the HDF5 files, so that their writers take blocks from where they lie.
-const BLOCK: usize = 16;
-/// Frames in a chunk of an HDF5 file.
-const CHUNK: usize = 16;
 /// Bytes a resized pixel takes in images: means, F0, mask, maxima, peaks, and what the fit of the background holds.
 const IMAGES: u64 = 64;
 /// Buffers of the compressors of one trial, which work side by side: 32 chunks of up to 512 KiB of either HDF5 file,
 /// 16 pieces of 256 KiB of MAT and what becomes of them; the rest is those of single threads.
 const WRITERS: u64 = 64 << 20;
-/// Bytes of a movie that an operator reads at a time.
-const PART: u64 = 8 << 20;
-/// Frames for which F0 that follows the trace is estimated at a time.
-const FOLLOWED: usize = 32;
 /// Raw bytes that one request to a store asks for.
 const REQUEST: u64 = 4 << 20;
 /// Raw bytes of a trial on their way from a store, where there is room.
@@ -43,8 +35,10 @@ pub(super) struct Sizes {
     pub(super) tables: u64,
     /// Frames that are decoded at a time.
     pub(super) threads: usize,
-    /// Where F0 comes from.
-    pub(super) baseline: Baseline,
+    /// What the normalisation holds of a movie that is not in memory.
+    pub(super) held: Held,
+    /// What the transforms hold beside the movie.
+    pub(super) rewriting: u64,
     /// Whether the file comes from a store.
     pub(super) remote: bool,
 }
@@ -67,7 +61,7 @@ impl Sizes {
     pub(super) fn room(&self, memory: u64) -> Result<Room, TrialError> {
         let in_memory = self.whole() <= memory;
         let fits = |block: &usize| self.holds(in_memory, *block) <= memory;
-        let Some(block) = [BLOCK, CHUNK, 4, 1].into_iter().find(fits) else {
+        let Some(block) = [BLOCK, 4, 1].into_iter().find(fits) else {
             return Err(TrialError::Memory {
                 needed: self.least().div_ceil(1 << 20),
                 allowed: memory >> 20,
@@ -93,7 +87,7 @@ impl Sizes {
     }
 
     fn least(&self) -> u64 {
-        let blocks = [CHUNK, 4, 1].into_iter();
+        let blocks = [BLOCK, 4, 1].into_iter();
         let holds = blocks.map(|block| self.holds(false, block));
         holds.min().unwrap_or(u64::MAX)
     }
@@ -139,58 +133,25 @@ impl Sizes {
             .saturating_add(on_the_way);
 
         // The writers of both HDF5 files collect what does not fill a chunk.
-        let collected = if block.is_multiple_of(CHUNK) {
+        let collected = if block.is_multiple_of(BLOCK) {
             0
         } else {
-            2 * CHUNK.min(self.frames)
+            2 * BLOCK.min(self.frames)
         };
         // Nothing is copied from a movie in memory.
-        let (once, always) = if in_memory {
-            (0, 0)
+        let held = if in_memory {
+            Held::default()
         } else {
-            self.baseline(frame)
+            self.held
         };
-        let writing = frames(scratch + block + collected).saturating_add(always);
+        let writing = frames(scratch + block + collected).saturating_add(held.normalising);
 
         let movie = if in_memory { frames(self.frames) } else { 0 };
         let images = pixels.saturating_mul(IMAGES);
         movie
             .saturating_add(images)
             .saturating_add(self.tables)
-            .saturating_add(reading.max(once).max(writing))
-    }
-
-    /// Bytes of frames from the scratch file that are held while F0 is estimated, and those that are held again while
-    /// every block is normalised.
-    fn baseline(&self, frame: u64) -> (u64, u64) {
-        let frames = |n: usize| frame.saturating_mul(n.min(self.frames) as u64);
-        let around = |n: usize| {
-            (
-                frames(n.saturating_add(FOLLOWED)),
-                frames(n.saturating_add(BLOCK)),
-            )
-        };
-        match &self.baseline {
-            Baseline::Frames(range) => (frames(range.len()).min(PART), 0),
-            Baseline::Median | Baseline::Percentile(_) => {
-                (PART.saturating_mul(2 * self.threads as u64), 0)
-            }
-            Baseline::SlidingPercentile { span_frames, .. } => around(*span_frames),
-            Baseline::Maximin {
-                smoothing_sd_frames,
-                span_frames,
-            } => {
-                // Both windows, and four standard deviations to either side.
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "saturates"
-                )]
-                let smoothing = (8.0 * smoothing_sd_frames).ceil() as usize;
-                around(span_frames.saturating_mul(2).saturating_add(smoothing))
-            }
-            _ => (frames(self.frames).min(PART), 0),
-        }
+            .saturating_add(reading.max(self.rewriting).max(held.preparing).max(writing))
     }
 }
 
@@ -201,6 +162,20 @@ fn area(size: Size) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::step::{Clip, Normalise};
+    use widefield::{Baseline, DeltaF, TimeAxis};
+
+    fn of(baseline: &Baseline, frames: usize, side: usize) -> Held {
+        let size = Size {
+            width: side,
+            height: side,
+        };
+        let axis = TimeAxis {
+            sample_rate_hz: 20.0,
+            first_frame_s: 0.0,
+        };
+        DeltaF::new(baseline.clone()).held(&Clip::new(frames, size, axis), 2)
+    }
 
     fn sizes(frames: usize, side: usize) -> Sizes {
         let camera = Size {
@@ -217,7 +192,8 @@ mod tests {
             stored_frame: 2 * 512 * 512 + 32,
             tables: 0,
             threads: 2,
-            baseline: Baseline::frames(9..12),
+            held: of(&Baseline::frames(9..12), frames, side),
+            rewriting: 0,
             remote: false,
         }
     }
@@ -242,7 +218,7 @@ mod tests {
             .into_iter()
             .map(|memory| trial.room(memory).expect("room").block)
             .collect();
-        assert_eq!(blocks, [BLOCK, CHUNK, CHUNK]);
+        assert_eq!(blocks, [BLOCK, BLOCK, BLOCK]);
         let least = trial.least();
         assert!(trial.room(least).is_ok());
         let Err(TrialError::Memory { needed, allowed }) = trial.room(least - 1) else {
@@ -258,12 +234,13 @@ mod tests {
     fn a_baseline_that_follows_the_trace_needs_the_frames_it_looks_at() {
         let mut trial = sizes(8400, 256);
         let memory = trial.least() + (16 << 20);
-        trial.baseline = Baseline::Mean;
+        trial.held = of(&Baseline::Mean, 8400, 256);
         assert!(trial.room(memory).is_ok());
-        trial.baseline = Baseline::SlidingPercentile {
+        let sliding = Baseline::SlidingPercentile {
             percent: 8.0,
             span_frames: 600,
         };
+        trial.held = of(&sliding, 8400, 256);
         let Err(TrialError::Memory { needed, .. }) = trial.room(memory) else {
             panic!("600 frames take 150 MiB");
         };

@@ -1,0 +1,108 @@
+//! The steps that a configuration asks for.
+
+use super::{
+    Background, Cause, Clip, Held, Identity, Masking, Normal, Normalise, Own, Step, StepError,
+};
+use crate::Steps;
+use crate::config::{Analysis, BackgroundStep, BaselineStep, SegmentationStep, Timing};
+use ndarray::ArrayView2;
+use std::ops::Range;
+use std::sync::Arc;
+use widefield::{BackgroundLevel, Baseline, DeltaF, Mask, MovieSource, Subtract};
+
+impl Steps {
+    /// The steps of a configuration, those in `own` in their places.
+    #[must_use]
+    pub fn configured(analysis: &Analysis, timing: &Timing, own: &Own) -> Self {
+        let [from, to] = analysis.background.frames;
+        let configured = Self {
+            axis: timing.axis(),
+            transforms: Vec::new(),
+            background: Arc::new(analysis.background.clone()),
+            background_frames: from..to,
+            clamp_negative: analysis.clamp_negative,
+            mask: Arc::new(analysis.segmentation.clone()),
+            normalise: Arc::new(analysis.baseline.clone()),
+        };
+        own.take_their_places(configured)
+    }
+}
+
+impl Default for Steps {
+    fn default() -> Self {
+        Self::configured(&Analysis::default(), &Timing::default(), &Own::default())
+    }
+}
+
+fn identity(name: &str, parameters: &impl serde::Serialize) -> Identity {
+    Identity {
+        name: name.into(),
+        revision: 1,
+        parameters: serde_json::to_value(parameters).unwrap_or_default(),
+    }
+}
+
+impl Step for BackgroundStep {
+    fn identity(&self) -> Identity {
+        identity("analysis.background", self)
+    }
+}
+
+impl Background for BackgroundStep {
+    fn estimate(&self, image: ArrayView2<'_, f64>) -> Result<BackgroundLevel, Cause> {
+        Ok(self.estimator().estimate_image(image)?)
+    }
+}
+
+impl Step for SegmentationStep {
+    fn identity(&self) -> Identity {
+        identity("analysis.segmentation", self)
+    }
+}
+
+impl Masking for SegmentationStep {
+    fn mask(&self, mean: ArrayView2<'_, f64>) -> Result<Mask, Cause> {
+        Ok(SegmentationStep::mask(self, mean)?)
+    }
+}
+
+impl Step for BaselineStep {
+    fn identity(&self) -> Identity {
+        identity("analysis.baseline", self)
+    }
+}
+
+impl BaselineStep {
+    fn of_clip(&self, clip: &Clip) -> DeltaF {
+        self.delta_f(self.of(&clip.axis, clip.frames))
+    }
+}
+
+impl Normalise for BaselineStep {
+    fn frames(&self, clip: &Clip) -> Result<Range<usize>, Cause> {
+        let how = self.of_clip(clip);
+        let none = matches!(how.baseline(), Baseline::Frames(range) if range.is_empty());
+        match self.before_s {
+            Some(before_s) if none => Err(StepError::NoneBefore {
+                before_s,
+                first_frame_s: clip.axis.first_frame_s,
+            }
+            .into()),
+            _ => how.frames(clip),
+        }
+    }
+
+    fn held(&self, clip: &Clip, threads: usize) -> Held {
+        self.of_clip(clip).held(clip, threads)
+    }
+
+    fn prepare(
+        &self,
+        movie: &dyn MovieSource,
+        subtract: &Subtract,
+        mask: &Mask,
+        clip: &Clip,
+    ) -> Result<Box<dyn Normal>, Cause> {
+        Normalise::prepare(&self.of_clip(clip), movie, subtract, mask, clip)
+    }
+}

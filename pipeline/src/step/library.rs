@@ -1,0 +1,123 @@
+//! The operators of the library as steps.
+
+use super::{Background, Cause, Clip, Held, Identity, Masking, Normal, Normalise, Step, StepError};
+use ndarray::{ArrayView2, ArrayView3, ArrayViewMut3};
+use std::ops::Range;
+use widefield::{BackgroundLevel, Baseline, DeltaF, Mask, MovieSource, Normaliser, Subtract};
+
+/// Operators say what they are with all their parameters.
+fn identity(name: &str, operator: &impl ToString) -> Identity {
+    Identity {
+        name: name.into(),
+        revision: 1,
+        parameters: operator.to_string().into(),
+    }
+}
+
+impl Step for widefield::Background {
+    fn identity(&self) -> Identity {
+        identity("background", self)
+    }
+}
+
+impl Background for widefield::Background {
+    fn estimate(&self, image: ArrayView2<'_, f64>) -> Result<BackgroundLevel, Cause> {
+        Ok(self.estimate_image(image)?)
+    }
+}
+
+impl Step for widefield::Segmentation {
+    fn identity(&self) -> Identity {
+        identity("segmentation", self)
+    }
+}
+
+impl Masking for widefield::Segmentation {
+    fn mask(&self, mean: ArrayView2<'_, f64>) -> Result<Mask, Cause> {
+        Ok(widefield::Segmentation::mask(*self, mean)?)
+    }
+}
+
+impl Step for DeltaF {
+    fn identity(&self) -> Identity {
+        identity("dff", self)
+    }
+}
+
+impl Normalise for DeltaF {
+    fn frames(&self, clip: &Clip) -> Result<Range<usize>, Cause> {
+        let baseline = self.baseline();
+        match (baseline.range(clip.frames), baseline) {
+            (Ok(range), _) => Ok(range),
+            (Err(_), Baseline::Frames(range)) if range.end > clip.frames => {
+                Err(StepError::BeyondEnd {
+                    key: "analysis.baseline.frames",
+                    from: range.start,
+                    to: range.end,
+                    frames: clip.frames,
+                }
+                .into())
+            }
+            // What else is wrong is said where F0 is taken.
+            (Err(_), _) => Ok(0..0),
+        }
+    }
+
+    fn held(&self, clip: &Clip, threads: usize) -> Held {
+        let bytes = clip.frame_bytes();
+        let held = self
+            .baseline()
+            .held(clip.frames, bytes, threads, clip.block);
+        Held {
+            preparing: held.estimating,
+            normalising: held.normalising,
+        }
+    }
+
+    fn prepare(
+        &self,
+        movie: &dyn MovieSource,
+        subtract: &Subtract,
+        mask: &Mask,
+        _: &Clip,
+    ) -> Result<Box<dyn Normal>, Cause> {
+        Ok(Box::new(Prepared {
+            how: self.clone(),
+            normaliser: DeltaF::prepare(self, movie, subtract, mask)?,
+        }))
+    }
+}
+
+/// A normaliser, and how it came to be.
+struct Prepared {
+    how: DeltaF,
+    normaliser: Normaliser,
+}
+
+impl Normal for Prepared {
+    fn f0(&self) -> ArrayView2<'_, f64> {
+        self.normaliser.f0().image()
+    }
+
+    fn nonfinite_pixels(&self) -> usize {
+        self.normaliser.nonfinite_pixels()
+    }
+
+    fn describe(&self, ratio: bool) -> String {
+        let how = self.how.clone();
+        match ratio {
+            true => how.output(widefield::Output::Ratio).to_string(),
+            false => how.to_string(),
+        }
+    }
+
+    fn block_into(
+        &self,
+        movie: &dyn MovieSource,
+        first: usize,
+        block: ArrayView3<'_, f32>,
+        out: ArrayViewMut3<'_, f32>,
+    ) -> Result<(), Cause> {
+        Ok(self.normaliser.block_into(movie, first, block, out)?)
+    }
+}

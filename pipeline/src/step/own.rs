@@ -1,0 +1,246 @@
+//! Steps that a program brings: in their places among the configured ones, and known to its workers.
+
+use super::{Background, Identity, Masking, Normalise, Parameters, Transform};
+use crate::consumer::Consumer;
+use crate::order_of_steps::Steps;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Where a step stands in the order of steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Slot {
+    /// Before the background; one after the other.
+    Transform,
+    /// In place of the configured background.
+    Background,
+    /// In place of the configured mask.
+    Mask,
+    /// In place of the configured baseline.
+    Normalise,
+}
+
+/// A step of one's own as records, manifests and requests have it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Placed {
+    /// Where it stands.
+    pub slot: Slot,
+    /// Which step it is.
+    #[serde(flatten)]
+    pub step: Identity,
+}
+
+/// A program's own steps and consumers.
+#[derive(Clone, Default)]
+#[must_use]
+pub struct Own {
+    transforms: Vec<Arc<dyn Transform>>,
+    background: Option<Arc<dyn Background>>,
+    mask: Option<Arc<dyn Masking>>,
+    normalise: Option<Arc<dyn Normalise>>,
+    pub(crate) consumers: Vec<Arc<dyn Consumer>>,
+}
+
+impl std::fmt::Debug for Own {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let consumers = self.consumers.iter().map(|consumer| consumer.name());
+        f.debug_struct("Own")
+            .field("steps", &self.placed())
+            .field("consumers", &consumers.collect::<Vec<_>>())
+            .finish()
+    }
+}
+
+impl Own {
+    /// Lets every movie go through this before its background is estimated, after the transforms that are there.
+    pub fn transform(mut self, step: impl Transform + 'static) -> Self {
+        self.transforms.push(Arc::new(step));
+        self
+    }
+
+    /// Estimates backgrounds by this.
+    pub fn background(mut self, step: impl Background + 'static) -> Self {
+        self.background = Some(Arc::new(step));
+        self
+    }
+
+    /// Makes masks by this.
+    pub fn mask(mut self, step: impl Masking + 'static) -> Self {
+        self.mask = Some(Arc::new(step));
+        self
+    }
+
+    /// Takes F0 and makes dF/F by this.
+    pub fn normalise(mut self, step: impl Normalise + 'static) -> Self {
+        self.normalise = Some(Arc::new(step));
+        self
+    }
+
+    /// Shows every trial to this, and the session when it ends.
+    pub fn consumer(mut self, consumer: impl Consumer + 'static) -> Self {
+        self.consumers.push(Arc::new(consumer));
+        self
+    }
+
+    /// The steps with their places, in order.
+    #[must_use]
+    pub fn placed(&self) -> Vec<Placed> {
+        let place = |slot, step: Identity| Placed { slot, step };
+        let transforms = self.transforms.iter();
+        let transforms = transforms.map(|step| place(Slot::Transform, step.identity()));
+        let background = self.background.iter();
+        let background = background.map(|step| place(Slot::Background, step.identity()));
+        let mask = self
+            .mask
+            .iter()
+            .map(|step| place(Slot::Mask, step.identity()));
+        let normalise = self.normalise.iter();
+        let normalise = normalise.map(|step| place(Slot::Normalise, step.identity()));
+        transforms
+            .chain(background)
+            .chain(mask)
+            .chain(normalise)
+            .collect()
+    }
+
+    pub(crate) fn consumer_names(&self) -> Vec<String> {
+        self.consumers
+            .iter()
+            .map(|consumer| consumer.name().to_owned())
+            .collect()
+    }
+
+    pub(super) fn take_their_places(&self, mut steps: Steps) -> Steps {
+        steps.transforms.extend(self.transforms.iter().cloned());
+        let Self {
+            background,
+            mask,
+            normalise,
+            ..
+        } = self.clone();
+        steps.background = background.unwrap_or(steps.background);
+        steps.mask = mask.unwrap_or(steps.mask);
+        steps.normalise = normalise.unwrap_or(steps.normalise);
+        steps
+    }
+}
+
+/// Puts a step, made again from its parameters, in its place.
+type Make = fn(Own, serde_json::Value) -> Result<Own, serde_json::Error>;
+
+/// What a program that works for others can make again from a request: the steps it knows by name.
+///
+/// ```
+/// # use ndarray::ArrayView2;
+/// # use serde::{Deserialize, Serialize};
+/// # use widefield_pipeline::step::{Cause, Known, Masking, Own, Parameters};
+/// # #[derive(Serialize, Deserialize)]
+/// # struct Vessels { darkest: f64 }
+/// # impl Parameters for Vessels { const NAME: &'static str = "vessels"; }
+/// # impl Masking for Vessels {
+/// #     fn mask(&self, mean: ArrayView2<'_, f64>) -> Result<widefield::Mask, Cause> { todo!() }
+/// # }
+/// let known = Known::default().mask::<Vessels>();
+/// let asked = Own::default().mask(Vessels { darkest: 0.2 }).placed();
+/// assert_eq!(known.own(&asked)?.placed(), asked);
+/// assert!(Known::default().own(&asked).is_err());
+/// # Ok::<(), widefield_pipeline::Error>(())
+/// ```
+#[derive(Clone, Default)]
+#[must_use]
+pub struct Known {
+    steps: BTreeMap<(Slot, &'static str), (u32, Make)>,
+    consumers: Vec<Arc<dyn Consumer>>,
+}
+
+impl Known {
+    fn knows<T: Parameters>(mut self, slot: Slot, make: Make) -> Self {
+        self.steps.insert((slot, T::NAME), (T::REVISION, make));
+        self
+    }
+
+    /// Knows a transform.
+    pub fn transform<T: Transform + Parameters>(self) -> Self {
+        self.knows::<T>(Slot::Transform, |own, value| {
+            Ok(own.transform(serde_json::from_value::<T>(value)?))
+        })
+    }
+
+    /// Knows a way to estimate backgrounds.
+    pub fn background<T: Background + Parameters>(self) -> Self {
+        self.knows::<T>(Slot::Background, |own, value| {
+            Ok(own.background(serde_json::from_value::<T>(value)?))
+        })
+    }
+
+    /// Knows a way to make masks.
+    pub fn mask<T: Masking + Parameters>(self) -> Self {
+        self.knows::<T>(Slot::Mask, |own, value| {
+            Ok(own.mask(serde_json::from_value::<T>(value)?))
+        })
+    }
+
+    /// Knows a way to take F0.
+    pub fn normalise<T: Normalise + Parameters>(self) -> Self {
+        self.knows::<T>(Slot::Normalise, |own, value| {
+            Ok(own.normalise(serde_json::from_value::<T>(value)?))
+        })
+    }
+
+    /// Knows a consumer.
+    pub fn consumer(mut self, consumer: impl Consumer + 'static) -> Self {
+        self.consumers.push(Arc::new(consumer));
+        self
+    }
+
+    /// Makes steps and consumers again.
+    ///
+    /// # Errors
+    /// [`crate::Error::UnknownStep`] for a step that is not known by that name and revision, or whose parameters are
+    /// not those of that step.
+    pub fn own(&self, placed: &[Placed]) -> Result<Own, crate::Error> {
+        placed.iter().try_fold(Own::default(), |own, placed| {
+            let Identity {
+                name,
+                revision,
+                parameters,
+            } = &placed.step;
+            let unknown = |why: String| crate::Error::UnknownStep {
+                name: name.clone(),
+                why,
+            };
+            match self.steps.get(&(placed.slot, name.as_str())) {
+                None => Err(unknown("this program has no such step".into())),
+                Some((ours, _)) if ours != revision => Err(unknown(format!(
+                    "its revision is {revision}, that of this program {ours}"
+                ))),
+                Some((_, make)) => {
+                    make(own, parameters.clone()).map_err(|e| unknown(e.to_string()))
+                }
+            }
+        })
+    }
+
+    /// As [`Known::own`], with the consumers of these names.
+    pub(crate) fn with_consumers(
+        &self,
+        placed: &[Placed],
+        names: &[String],
+    ) -> Result<Own, crate::Error> {
+        let mut own = self.own(placed)?;
+        for name in names {
+            let known = self
+                .consumers
+                .iter()
+                .find(|consumer| consumer.name() == name);
+            let unknown = || crate::Error::UnknownStep {
+                name: name.clone(),
+                why: "this program has no such consumer".into(),
+            };
+            own.consumers.push(Arc::clone(known.ok_or_else(unknown)?));
+        }
+        Ok(own)
+    }
+}

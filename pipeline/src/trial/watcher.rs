@@ -1,0 +1,300 @@
+//! What is told of a trial while it is analysed: to its record, its files, and those who watch.
+
+use super::files::{Files, Told};
+use super::reading::Resized;
+use super::timing::Timing;
+use super::{TrialError, Worker, described};
+use crate::consumer::{Seen, Watch, Watched, part_name};
+use crate::error::with_causes;
+use crate::observer::Observer;
+use crate::plan::TrialPlan;
+use crate::record::{Check, Fit, Level, Quality, TrialRecord};
+use crate::step::{Cause, Clip, Normal, StepError};
+use ndarray::{Array2, ArrayView2, ArrayView3};
+use std::ops::Range;
+use std::time::{Duration, Instant};
+use widefield::quality::{self, MovieSummary, Summary};
+use widefield::render::PeakMap;
+use widefield::{BackgroundLevel, Mask, MovieSource, Subtract};
+
+/// Kept pixels whose F0 is below this share of the median count as low.
+const LOW_F0: f64 = 0.05;
+
+/// Follows one trial.
+pub(super) struct Watcher<'a> {
+    worker: &'a Worker<'a>,
+    trial: &'a TrialPlan,
+    pub(super) record: TrialRecord,
+    pub(super) timing: Timing,
+    /// One for each consumer; nothing where its watching has failed.
+    watches: Vec<Option<Box<dyn Watch>>>,
+    clip: Option<Clip>,
+    gaps: Vec<dcimg::Gap>,
+    intervals_s: Vec<f64>,
+    background: f64,
+    mask: Option<Mask>,
+    files: Option<Files>,
+    collecting: Option<MovieSummary>,
+    summary: Option<Summary>,
+    /// Time of the blocks that went to the summary.
+    collected_in: Duration,
+}
+
+impl<'a> Watcher<'a> {
+    pub(super) fn new(worker: &'a Worker<'a>, trial: &'a TrialPlan) -> Self {
+        Self {
+            worker,
+            trial,
+            record: described(trial),
+            timing: Timing::begin(),
+            watches: Vec::new(),
+            clip: None,
+            gaps: Vec::new(),
+            intervals_s: Vec::new(),
+            background: 0.0,
+            mask: None,
+            files: None,
+            collecting: None,
+            summary: None,
+            collected_in: Duration::ZERO,
+        }
+    }
+
+    fn quality(&mut self) -> &mut Quality {
+        self.record.quality.get_or_insert_default()
+    }
+
+    /// The movie has been read.
+    pub(super) fn movie(&mut self, read: &Resized) -> Result<(), TrialError> {
+        self.timing.ends("read");
+        let Resized { movie, clip, .. } = read;
+        self.record.frames = Some(clip.frames);
+        self.record.dropped_frames = read.dropped;
+        self.record.checks.extend(read.checks.iter().cloned());
+        self.record.quality = Some(read.quality.clone());
+        self.clip = Some(*clip);
+        self.gaps.clone_from(&read.gaps);
+        self.intervals_s.clone_from(&read.intervals_s);
+        self.quality().light_over_noise = light_over_noise(movie)?;
+        for consumer in &self.worker.own.consumers {
+            let config = self.worker.config;
+            let watch = consumer.watch(&Watched {
+                config,
+                movie,
+                clip,
+            });
+            let watch = watch.map_err(|error| self.missing(consumer.name(), &*error));
+            self.watches.push(watch.ok());
+        }
+        self.timing.ends("report");
+        Ok(())
+    }
+
+    /// Shows something to all who watch.
+    fn show(&mut self, mut what: impl FnMut(&mut dyn Watch) -> Result<(), StepError>) {
+        for i in 0..self.watches.len() {
+            if let Some(watch) = &mut self.watches[i]
+                && let Err(error) = what(&mut **watch)
+            {
+                self.watches[i] = None;
+                let name = self.worker.own.consumers[i].name();
+                self.missing(name, &error);
+            }
+        }
+    }
+
+    /// That a trial goes on without its part of a consumer is no failure of the trial.
+    fn missing(&mut self, consumer: &str, error: &(dyn std::error::Error + 'static)) {
+        let message = format!(
+            "its part of the {consumer} is missing: {}",
+            with_causes(error)
+        );
+        let check = Check::new(consumer, Level::Warn, f64::NAN, f64::NAN, message);
+        self.record.checks.push(check);
+    }
+
+    /// All blocks have been told: lets the files appear; the mean over frames of the movie.
+    pub(super) fn finish_files(&mut self) -> Result<Array2<f64>, TrialError> {
+        self.worker.alive()?;
+        if let Some(files) = self.files.take() {
+            self.record.outputs = files.finish()?;
+        }
+        self.timing.ends("write");
+        self.timing.moves(self.collected_in, "write", "report");
+        let Some(collected) = self.collecting.take() else {
+            return Err(StepError::NoMean.into());
+        };
+        let summary = collected.finish().map_err(crate::step::failed("report"))?;
+        let finite = |value: f64| value.is_finite().then_some(value);
+        let quality = self.quality();
+        let trace = &summary.trace;
+        quality.first_frame = finite(quality::first_frame(trace));
+        quality.bleaching = finite(quality::bleaching(trace));
+        quality.dff_p999 = finite(summary.size);
+        let [start, end] = quality.baseline_frames.unwrap_or([0, 0]);
+        let baseline = trace.get(start..end).unwrap_or_default();
+        quality.baseline_dff = finite(baseline.iter().sum::<f64>() / baseline.len() as f64);
+        let mean = summary.mean.clone();
+        self.summary = Some(summary);
+        Ok(mean)
+    }
+
+    /// Keeps what consumers made of a trial that was read; its record, and its mask.
+    pub(super) fn end(mut self) -> (TrialRecord, Option<Mask>) {
+        let began = Instant::now();
+        let mut keeping = false;
+        for (i, watch) in std::mem::take(&mut self.watches).into_iter().enumerate() {
+            let consumer = &self.worker.own.consumers[i];
+            if let Some(watch) = watch
+                && self.worker.alive().is_ok()
+            {
+                keeping = true;
+                if let Err(error) = self.keep(watch, &part_name(&**consumer, &self.trial.stem)) {
+                    self.missing(consumer.name(), &*error);
+                }
+            }
+        }
+        self.record.seconds = self.timing.seconds();
+        if keeping {
+            let seconds = self.record.seconds.entry("report".into()).or_default();
+            *seconds += began.elapsed().as_secs_f64();
+        }
+        // How it was decided is told; what is kept is which pixels.
+        let mask = self
+            .mask
+            .map(|mask| Mask::from_kept(mask.kept().to_owned()));
+        (self.record, mask)
+    }
+
+    fn keep(&self, watch: Box<dyn Watch>, name: &str) -> Result<(), Cause> {
+        let seen = Seen {
+            record: &self.record,
+            intervals_s: &self.intervals_s,
+            summary: self.summary.as_ref(),
+        };
+        let bytes = watch.finish(&seen)?;
+        self.worker
+            .output
+            .put(&self.worker.config.output.beside(name), bytes)?;
+        Ok(())
+    }
+}
+
+impl Observer for Watcher<'_> {
+    type Error = TrialError;
+
+    fn f0_frames(&mut self, frames: Range<usize>) -> Result<(), TrialError> {
+        if !frames.is_empty() {
+            let missing = missing_in(&self.gaps, &frames);
+            let quality = self.quality();
+            quality.baseline_frames = Some([frames.start, frames.end]);
+            quality.dropped_in_baseline = Some(missing);
+        }
+        self.show(|watch| watch.f0_frames(frames.clone()));
+        self.worker.alive()
+    }
+
+    fn background(
+        &mut self,
+        image: ArrayView2<'_, f64>,
+        level: &BackgroundLevel,
+        subtract: &Subtract,
+    ) -> Result<(), TrialError> {
+        self.record.fit = level.fit.as_ref().map(Fit::from);
+        self.record.background = Some(subtract.background);
+        self.background = subtract.background;
+        let relative = level.fit.map(|fit| fit.residual_rms / fit.amplitude.abs());
+        let quality = self.quality();
+        quality.background_limit = Some(level.plausible_max);
+        quality.fit_residual = relative.filter(|r| r.is_finite());
+        self.timing.ends("background");
+        self.show(|watch| watch.background(image, level, subtract));
+        self.timing.ends("report");
+        self.worker.alive()
+    }
+
+    fn mask(&mut self, mask: &Mask, own: bool) -> Result<(), TrialError> {
+        if own {
+            self.quality().threshold_zero = Some(mask.threshold_zero());
+        }
+        let pixels = mask.kept().len() as f64;
+        self.record.threshold = Some(mask.threshold());
+        self.record.masked_pixels = Some(mask.masked_pixels());
+        self.quality().masked_share = Some(mask.masked_pixels() as f64 / pixels);
+        self.mask = Some(mask.clone());
+        self.timing.ends("mask");
+        self.show(|watch| watch.mask(mask, own));
+        self.timing.ends("report");
+        self.worker.alive()
+    }
+
+    fn f0(&mut self, normal: &dyn Normal) -> Result<(), TrialError> {
+        let (Some(clip), Some(mask)) = (self.clip, &self.mask) else {
+            return Err(StepError::NoMean.into());
+        };
+        let median = quality::kept_median(normal.f0(), mask.kept());
+        let low = quality::low_share(normal.f0(), mask.kept(), LOW_F0);
+        let told = Told {
+            frames: clip.frames,
+            size: clip.size,
+            background: self.background,
+            threshold: mask.threshold(),
+            normal,
+        };
+        let quality = self.record.quality.get_or_insert_default();
+        quality.f0 = median.ok().filter(|f0| f0.is_finite());
+        quality.low_f0_share = low.ok().filter(|share| share.is_finite());
+        self.record.nonfinite_pixels = Some(normal.nonfinite_pixels());
+        let files = self
+            .worker
+            .create(self.trial, &told, &mut self.record.checks)?;
+        self.files = Some(files);
+        let peaks = PeakMap::since_time_0(normal.f0().dim(), clip.frames, &clip.axis);
+        self.collecting = Some(MovieSummary::new(peaks, clip.frames, 0.999));
+        self.show(|watch| watch.f0(normal));
+        Ok(())
+    }
+
+    fn block(
+        &mut self,
+        first: usize,
+        counts: ArrayView3<'_, f32>,
+        dff: ArrayView3<'_, f32>,
+    ) -> Result<(), TrialError> {
+        self.worker.alive()?;
+        let began = Instant::now();
+        if let Some(summary) = &mut self.collecting {
+            summary
+                .add(counts, dff)
+                .map_err(crate::step::failed("report"))?;
+        }
+        self.show(|watch| watch.block(first, counts, dff));
+        self.collected_in += began.elapsed();
+        match &mut self.files {
+            Some(files) => files.push(counts, dff),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Of frames 1 and 2, as frame 0 may be dim; of 0 and 1 where there are no more.
+fn light_over_noise(movie: &dyn MovieSource) -> Result<Option<f64>, TrialError> {
+    let (frames, height, width) = movie.dim();
+    let Some(last) = frames.checked_sub(1).filter(|&n| n > 0) else {
+        return Ok(None);
+    };
+    let first = last.min(2) - 1;
+    let mut pair = ndarray::Array3::zeros((2, height, width));
+    let read = movie.frames_into(first..first + 2, pair.view_mut());
+    read.map_err(crate::step::failed("movie"))?;
+    let [a, b] = [0, 1].map(|t| pair.index_axis(ndarray::Axis(0), t));
+    let found = quality::light_over_noise(a, b).ok();
+    Ok(found.filter(|found| found.is_finite()))
+}
+
+/// Frames that are missing within a range of frames, or just before it.
+fn missing_in(gaps: &[dcimg::Gap], range: &Range<usize>) -> u64 {
+    let within = |gap: &&dcimg::Gap| range.contains(&(gap.after + 1));
+    let missing = gaps.iter().filter(within).map(|gap| u64::from(gap.missing));
+    missing.sum()
+}
