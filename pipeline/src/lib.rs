@@ -21,6 +21,11 @@
 //! # Ok::<(), widefield_pipeline::Error>(())
 //! ```
 //!
+//! # Analyse a movie, or put a step of one's own into a session
+//!
+//! [`Steps::analyse`] takes an array; the order of steps is the module [`order_of_steps`], the traits behind which they
+//! stand is [`step`].
+//!
 //! # Simulate one first
 //!
 //! ```

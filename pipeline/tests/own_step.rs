@@ -1,0 +1,210 @@
+//! Steps and consumers that a program brings: in sessions that resume, in workers, and for programs without them.
+
+use ndarray::ArrayView2;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::AtomicBool;
+use widefield_pipeline::consumer::{Consumer, Seen, Watch, Watched};
+use widefield_pipeline::record::{RunRecord, Status};
+use widefield_pipeline::step::{Cause, Known, Masking, Own, Parameters, conformance};
+use widefield_pipeline::{Engine, Error, Experiment, Observer, StepError, simulate};
+
+/// Masks the darkest share of the pixels.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Darkest {
+    share: f64,
+}
+
+impl Parameters for Darkest {
+    const NAME: &'static str = "darkest";
+}
+
+impl Masking for Darkest {
+    fn mask(&self, mean: ArrayView2<'_, f64>) -> Result<widefield::Mask, Cause> {
+        Ok(widefield::Segmentation::Percentile(100.0 * self.share).mask(mean)?)
+    }
+}
+
+/// Keeps the number of masked pixels of each trial, and their sum over the session.
+struct Sums;
+
+struct Sum(usize);
+
+impl Consumer for Sums {
+    fn name(&self) -> &'static str {
+        "sums"
+    }
+
+    fn extension(&self) -> &'static str {
+        "txt"
+    }
+
+    fn watch(&self, _: &Watched<'_>) -> Result<Box<dyn Watch>, Cause> {
+        Ok(Box::new(Sum(0)))
+    }
+
+    fn session(
+        &self,
+        _: &RunRecord,
+        parts: &[Option<Vec<u8>>],
+    ) -> Result<Vec<(String, Vec<u8>)>, Cause> {
+        let number = |part: &Vec<u8>| -> Result<usize, Cause> {
+            Ok(std::str::from_utf8(part)?.parse::<usize>()?)
+        };
+        let sum: usize = parts.iter().flatten().map(number).sum::<Result<_, _>>()?;
+        Ok(vec![("sum.txt".into(), sum.to_string().into_bytes())])
+    }
+}
+
+impl Observer for Sum {
+    type Error = StepError;
+
+    fn mask(&mut self, mask: &widefield::Mask, own: bool) -> Result<(), StepError> {
+        assert!(own);
+        self.0 = mask.masked_pixels();
+        Ok(())
+    }
+}
+
+impl Watch for Sum {
+    fn finish(self: Box<Self>, seen: &Seen<'_>) -> Result<Vec<u8>, Cause> {
+        assert_eq!(seen.record.masked_pixels, Some(self.0));
+        Ok(self.0.to_string().into_bytes())
+    }
+}
+
+fn session(dir: &Path) -> PathBuf {
+    let session = simulate::Session {
+        trials: 2,
+        size: 48,
+        frames: 24,
+        ..Default::default()
+    };
+    session.write(dir, |_| {}).expect("session")
+}
+
+fn run(experiment: &Path, own: impl FnOnce(Own) -> Own) -> Result<RunRecord, Error> {
+    let plan = Experiment::load(experiment)?.with(own).plan()?;
+    plan.run(Engine::local(), |_| {})
+}
+
+fn text(path: PathBuf) -> String {
+    std::fs::read_to_string(path).expect("text")
+}
+
+#[test]
+fn a_step_keeps_its_promises() {
+    let darkest = |share| Darkest { share };
+    conformance::masking(&darkest(0.3)).expect("mask");
+    conformance::identity(&darkest(0.3), &darkest(0.4)).expect("identity");
+}
+
+#[test]
+fn resuming_knows_a_step_and_its_parameters() {
+    let dir = tempfile::tempdir().expect("folder");
+    let experiment = session(dir.path());
+    let statuses = |record: &RunRecord| -> Vec<Status> {
+        record.trials.iter().map(|trial| trial.status).collect()
+    };
+    let darkest = |share: f64| run(&experiment, |own| own.mask(Darkest { share })).expect("run");
+    let first = darkest(0.25);
+    assert_eq!(statuses(&first), [Status::Ok; 2]);
+    let masked = |record: &RunRecord| record.trials[0].masked_pixels.expect("a mask");
+    // The percentile lies between two pixels.
+    assert!(
+        masked(&first).abs_diff(48 * 48 / 4) <= 2,
+        "{}",
+        masked(&first)
+    );
+    assert_eq!(statuses(&darkest(0.25)), [Status::Skipped; 2]);
+    let other = darkest(0.5);
+    assert_eq!(statuses(&other), [Status::Ok; 2]);
+    assert!(
+        masked(&other).abs_diff(48 * 48 / 2) <= 2,
+        "{}",
+        masked(&other)
+    );
+
+    // A program without the step does not make something else of the session.
+    let without = run(&experiment, |own| own).expect_err("refused");
+    assert!(
+        matches!(&without, Error::UnknownStep { name, .. } if name == "darkest"),
+        "{without}"
+    );
+}
+
+#[test]
+fn a_worker_without_the_step_refuses() {
+    let dir = tempfile::tempdir().expect("folder");
+    let experiment = Experiment::load(session(dir.path())).expect("experiment");
+    let plan = experiment
+        .with(|own| own.mask(Darkest { share: 0.25 }).consumer(Sums))
+        .plan();
+    let request = plan.expect("plan").request(0, 1 << 28, 1).expect("a trial");
+    let cancelled = AtomicBool::new(false);
+    for known in [
+        Known::default(),
+        Known::default().mask::<Darkest>(),
+        Known::default().consumer(Sums),
+    ] {
+        let refused = request.serve(&known, &cancelled).expect_err("refused");
+        assert!(matches!(refused, Error::UnknownStep { .. }), "{refused}");
+    }
+    assert!(!dir.path().join("manifest").exists());
+    let known = Known::default().mask::<Darkest>().consumer(Sums);
+    request.serve(&known, &cancelled).expect("known");
+}
+
+#[test]
+fn what_a_consumer_makes_is_kept_and_joined() {
+    let dir = tempfile::tempdir().expect("folder");
+    let experiment = session(dir.path());
+    let own = |own: Own| own.mask(Darkest { share: 0.25 }).consumer(Sums);
+    let record = run(&experiment, own).expect("run");
+    let masked = record.trials.iter().filter_map(|trial| trial.masked_pixels);
+    let want = masked.sum::<usize>().to_string();
+    let sum = dir.path().join("sum.txt");
+    assert_eq!(text(sum.clone()), want);
+    // Trials of an earlier run have their parts.
+    std::fs::remove_file(&sum).expect("remove");
+    run(&experiment, own).expect("run");
+    assert_eq!(text(sum), want);
+    // `clean` knows what is a consumer's, and what in its folder is nobody's.
+    let strange = dir.path().join("sums/strange.txt");
+    std::fs::write(&strange, "").expect("write");
+    let clean = "output.existing=clean".parse().expect("override");
+    let experiment = Experiment::load_with(&experiment, &[clean]).expect("experiment");
+    let plan = experiment.with(own).plan().expect("plan");
+    plan.run(Engine::local(), |_| {}).expect("run");
+    assert!(!strange.exists());
+    let parts = std::fs::read_dir(dir.path().join("sums")).expect("folder");
+    assert_eq!(parts.count(), 2);
+}
+
+/// Runs the example, which checks what it says.
+fn example(arguments: &[&str]) -> String {
+    let test = std::env::current_exe().expect("this test");
+    let folder = test.parent().and_then(Path::parent).expect("target folder");
+    let name = format!("own_step{}", std::env::consts::EXE_SUFFIX);
+    let program = folder.join("examples").join(name);
+    let output = Command::new(program)
+        .args(arguments)
+        .output()
+        .expect("the example starts");
+    let [out, err] = [output.stdout, output.stderr].map(|b| String::from_utf8(b).expect("UTF-8"));
+    assert!(output.status.success(), "{out}{err}");
+    out
+}
+
+#[test]
+fn the_example_is_its_own_worker_on_spark() {
+    let here = example(&[]);
+    assert_eq!(here.lines().count(), 3, "{here}");
+    match std::env::var("SPARK_MASTER_URL") {
+        Ok(master) => assert_eq!(example(&[&master]), here),
+        Err(_) => {
+            eprintln!("SKIPPED: no Spark; eval \"$(pipeline/tests/services/spark-up)\" starts one")
+        }
+    }
+}
