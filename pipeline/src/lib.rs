@@ -17,7 +17,7 @@
 //!         println!("{}: {:?}", record.file, record.status);
 //!     }
 //! })?;
-//! println!("{} of {} trials", record.totals.ok, record.totals.trials);
+//! println!("{} of {} trials", record.totals.done(), record.totals.trials);
 //! # Ok::<(), widefield_pipeline::Error>(())
 //! ```
 //!

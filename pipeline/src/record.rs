@@ -287,12 +287,20 @@ pub struct Totals {
     pub report_seconds: f64,
     /// When this run ended, UTC.
     pub ended: String,
-    /// Whether the run was interrupted, so that movies may be missing from the list.
+    /// Whether the run was interrupted, so that trials may be missing from the list, though they count.
     pub interrupted: bool,
     /// Outputs of the session: texts, trial indices, reference image.
     pub outputs: Vec<Output>,
     /// Files whose names match but which are no DCIMG movies.
     pub ignored: Vec<String>,
+}
+
+impl Totals {
+    /// Trials that are finished, by this run or an earlier one.
+    #[must_use]
+    pub fn done(&self) -> usize {
+        self.ok + self.skipped
+    }
 }
 
 impl RunRecord {

@@ -47,6 +47,11 @@ pub enum Event<'a> {
         /// The movie.
         file: &'a str,
     },
+    /// A trial that had started was abandoned, since the run was cancelled: nothing of it is in place.
+    Abandoned {
+        /// The movie.
+        file: &'a str,
+    },
     /// A trial ended, well or not.
     Ended {
         /// Its record.
@@ -145,7 +150,7 @@ pub fn run_all(
     };
     let mut known: Vec<Known> = (0..plans.len()).map(|s| run.begin(s)).collect();
     run.first_round(&mut known)?;
-    run.second_round(&known)?;
+    run.round(Round::Process, &known, |_, _, _| true)?;
     for session in 0..plans.len() {
         run.close(session);
     }
@@ -207,57 +212,21 @@ impl Run<'_> {
     /// Where something is decided for a session, measures its trials and decides.
     fn first_round(&mut self, known: &mut [Known]) -> Result<(), Error> {
         let plans = self.plans;
-        let nothing = Decided::default();
-        let mut tasks = Vec::new();
-        let mut whose = Vec::new();
-        for (session, known) in known.iter_mut().enumerate() {
-            let plan = &plans[session];
-            if !plan.decides() || known.to_do.is_empty() {
-                continue;
-            }
-            let before = tasks.len();
-            let levels = concurrent::map(&known.to_do, |&i| plan.measured_before(i));
-            for (&i, level) in known.to_do.iter().zip(levels) {
-                known.levels[i] = level;
-                if level.is_none() {
-                    tasks.push(task(plans, session, i, Round::Measure, &nothing, None));
-                    whose.push((session, i));
+        for (plan, known) in plans.iter().zip(known.iter_mut()) {
+            if plan.decides() {
+                let levels = concurrent::map(&known.to_do, |&i| plan.measured_before(i));
+                for (&i, level) in known.to_do.iter().zip(levels) {
+                    known.levels[i] = level;
                 }
             }
-            let trials = tasks.len() - before;
-            if trials > 0 {
-                (self.tell)(session, Event::Measures { trials });
-            }
         }
-        let engine = self.engine;
-        let mut levels = vec![None; tasks.len()];
-        let mut hear = |told| match told {
-            Told::Started(_) => {}
-            Told::Note(message) => self.note(&message),
-            Told::Ended(task, reply) => {
-                let (session, i) = whose[task];
-                match reply.outcome {
-                    Outcome::Measured { level } => {
-                        levels[task] = Some(level);
-                        let file = &plans[session].trials[i].file;
-                        (self.tell)(session, Event::Measured { file });
-                    }
-                    Outcome::Failed { record, .. } | Outcome::Done { record, .. } => {
-                        self.ended(session, i, *record, None);
-                    }
-                    Outcome::Interrupted => {}
-                }
-            }
-        };
-        if !tasks.is_empty() {
-            engine.run(&tasks, &mut hear)?;
+        let measured = self.round(Round::Measure, known, |session, known, i| {
+            plans[session].decides() && known.levels[i].is_none()
+        })?;
+        for (session, i, level) in measured {
+            known[session].levels[i] = Some(level);
         }
-        drop(tasks);
-        for (&(session, i), level) in whose.iter().zip(levels) {
-            known[session].levels[i] = level;
-            self.lost(session, i, level.is_some());
-        }
-        if engine.cancelled() {
+        if self.engine.cancelled() {
             // What is decided for a session needs all of its trials.
             known.iter_mut().for_each(|k| k.to_do.clear());
             return Ok(());
@@ -268,6 +237,77 @@ impl Run<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Lets the engine take the trials to do, those that are `wanted` of them, through a round; the levels it measured.
+    fn round(
+        &mut self,
+        round: Round,
+        known: &[Known],
+        wanted: impl Fn(usize, &Known, usize) -> bool,
+    ) -> Result<Vec<(usize, usize, BackgroundLevel)>, Error> {
+        let plans = self.plans;
+        let nothing = Decided::default();
+        let mut tasks = Vec::new();
+        let mut whose = Vec::new();
+        for (session, known) in known.iter().enumerate() {
+            let before = tasks.len();
+            for &i in known.to_do.iter().filter(|&&i| wanted(session, known, i)) {
+                let (decided, level) = match round {
+                    Round::Measure => (&nothing, None),
+                    Round::Process => (&known.decided, known.levels[i].as_ref()),
+                };
+                tasks.push(task(plans, session, i, round, decided, level));
+                whose.push((session, i));
+            }
+            let trials = tasks.len() - before;
+            if round == Round::Measure && trials > 0 {
+                (self.tell)(session, Event::Measures { trials });
+            }
+        }
+        if tasks.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut started = vec![false; tasks.len()];
+        let mut measured = Vec::new();
+        let engine = self.engine;
+        let ended = engine.run(&tasks, &mut |told| match told {
+            Told::Note(message) => self.note(&message),
+            Told::Started(task) => {
+                let (session, i) = whose[task];
+                let file = &plans[session].trials[i].file;
+                if round == Round::Process {
+                    started[task] = true;
+                    (self.tell)(session, Event::Started { file });
+                }
+            }
+            Told::Ended(task, reply) => {
+                let (session, i) = whose[task];
+                match reply.outcome {
+                    Outcome::Measured { level } => {
+                        measured.push((session, i, level));
+                        let file = &plans[session].trials[i].file;
+                        (self.tell)(session, Event::Measured { file });
+                    }
+                    Outcome::Done { record, mask } => self.ended(session, i, *record, mask),
+                    Outcome::Failed { record, .. } => self.ended(session, i, *record, None),
+                    Outcome::Interrupted => {}
+                }
+            }
+        });
+        for (&(session, i), started) in whose.iter().zip(started) {
+            let heard = measured
+                .iter()
+                .any(|&(s, trial, _)| (s, trial) == (session, i));
+            if started && engine.cancelled() && !self.sessions[session].has(i) {
+                let file = &plans[session].trials[i].file;
+                (self.tell)(session, Event::Abandoned { file });
+            }
+            if ended.is_ok() {
+                self.lost(session, i, heard);
+            }
+        }
+        ended.map(|()| measured)
     }
 
     /// Decides for a session from its measured trials, and leaves the failed ones out.
@@ -295,50 +335,6 @@ impl Run<'_> {
                 }
             }
         }
-    }
-
-    fn second_round(&mut self, known: &[Known]) -> Result<(), Error> {
-        let plans = self.plans;
-        let mut tasks = Vec::new();
-        let mut whose = Vec::new();
-        for (session, known) in known.iter().enumerate() {
-            for &i in &known.to_do {
-                let level = known.levels[i].as_ref();
-                tasks.push(task(
-                    plans,
-                    session,
-                    i,
-                    Round::Process,
-                    &known.decided,
-                    level,
-                ));
-                whose.push((session, i));
-            }
-        }
-        if tasks.is_empty() {
-            return Ok(());
-        }
-        let engine = self.engine;
-        engine.run(&tasks, &mut |told| match told {
-            Told::Started(task) => {
-                let (session, i) = whose[task];
-                let file = &plans[session].trials[i].file;
-                (self.tell)(session, Event::Started { file });
-            }
-            Told::Note(message) => self.note(&message),
-            Told::Ended(task, reply) => {
-                let (session, i) = whose[task];
-                match reply.outcome {
-                    Outcome::Done { record, mask } => self.ended(session, i, *record, mask),
-                    Outcome::Failed { record, .. } => self.ended(session, i, *record, None),
-                    Outcome::Measured { .. } | Outcome::Interrupted => {}
-                }
-            }
-        })?;
-        for (session, i) in whose {
-            self.lost(session, i, false);
-        }
-        Ok(())
     }
 
     /// Takes note of a trial that ended, and closes the session after its last one.

@@ -299,6 +299,7 @@ impl Progress {
                 "status": record.status, "error": record.error,
                 "done": self.ended + 1, "to_do": self.to_do, "checks": raised(&record.checks),
             }),
+            Event::Abandoned { file } => json!({"event": "abandoned", "t": t, "file": file}),
             Event::Note { message } => json!({"event": "note", "t": t, "message": message}),
             // Events of later versions have no line yet.
             _ => return,

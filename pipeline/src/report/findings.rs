@@ -38,7 +38,7 @@ pub(super) fn verdict(page: &mut String, record: &RunRecord) {
         page,
         "<p class=\"verdict {}\"><strong>{words}</strong>{interrupted} {} of {} trials are done{earlier}, {} failed. {} of output in {:.1} s.</p>",
         class(level),
-        t.ok + t.skipped,
+        t.done(),
         t.trials,
         t.failed,
         html::bytes(t.bytes),
@@ -51,10 +51,7 @@ pub(super) fn verdict(page: &mut String, record: &RunRecord) {
             .count()
     };
     let facts = [
-        (
-            "Trials done",
-            format!("{} of {}", t.ok + t.skipped, t.trials),
-        ),
+        ("Trials done", format!("{} of {}", t.done(), t.trials)),
         ("Checks passed", raised(Level::Pass).to_string()),
         ("Warnings", raised(Level::Warn).to_string()),
         ("Failed checks", raised(Level::Fail).to_string()),

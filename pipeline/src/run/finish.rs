@@ -55,7 +55,10 @@ impl Plan {
             version: crate::VERSION.into(),
             config: self.config.clone(),
             behaviour,
-            totals: totals(&trials, outputs, self.ignored.clone(), interrupted),
+            totals: Totals {
+                trials: self.trials.len(),
+                ..totals(&trials, outputs, self.ignored.clone(), interrupted)
+            },
             trials,
             checks,
         };
