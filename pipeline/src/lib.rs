@@ -81,6 +81,9 @@ pub use plan::{Experiment, Outputs, Plan, TrialPlan, Work};
 pub use run::{Event, run_all};
 pub use step::{Own, StepError};
 
+// What public signatures are made of, in the versions they are made of.
+pub use {dcimg, ndarray, widefield, widefield_behaviour, widefield_storage};
+
 /// Version of the software, as it stands in every output.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 

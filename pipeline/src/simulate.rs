@@ -20,6 +20,7 @@ pub use widefield::simulate::{Config as SceneConfig, Faults, Light};
 
 /// Which DCIMG layout the movies have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Layout {
     /// Version 7: frames back to back, stamps in a footer.
     #[default]

@@ -24,6 +24,9 @@
 
 pub mod view;
 
+// What public signatures are made of, in the versions they are made of.
+pub use {widefield, widefield_pipeline, widefield_storage};
+
 /// The example of the README is a test.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

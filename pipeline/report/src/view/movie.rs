@@ -38,6 +38,7 @@ enum Kind {
 
 /// What the numbers of a movie are.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Quantity {
     /// Camera counts.
     Counts,
