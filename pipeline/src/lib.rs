@@ -3,7 +3,7 @@
 //! Widefield (one-photon, mesoscale) calcium imaging films the cortex through the skull, one movie a trial. This
 //! crate composes the libraries [`dcimg`], [`widefield`], [`widefield_behaviour`] and [`widefield_storage`] into the
 //! job a lab runs on a session: read, repair and resize each movie, estimate the background, mask the dark
-//! surround, compute dF/F, write HDF5 and MAT files, score the task, and report. It holds the order of steps, the
+//! surround, compute dF/F, write HDF5 and MAT files, score the task, and let others report. It holds the order of steps, the
 //! configuration and the engines; every formula is in a library.
 //!
 //! # Run a session
@@ -57,7 +57,6 @@ mod plan;
 mod positioned;
 pub mod record;
 pub mod recording;
-pub mod report;
 mod run;
 #[cfg(feature = "simulate")]
 pub mod simulate;

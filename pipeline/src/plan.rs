@@ -4,6 +4,7 @@ mod compute;
 mod earlier;
 mod given;
 mod movies;
+mod png;
 
 use crate::behaviour_log::{Label, SessionLog};
 use crate::config::{Config, Override};

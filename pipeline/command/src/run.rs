@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use widefield_pipeline::config::{Existing, Override};
 use widefield_pipeline::record::RunRecord;
-use widefield_pipeline::report::Report;
 use widefield_pipeline::{Engine, Error, Experiment, Plan, run_all};
+use widefield_report::Report;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

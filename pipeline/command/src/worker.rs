@@ -7,9 +7,9 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use widefield_pipeline::report::Report;
 use widefield_pipeline::step::Known;
 use widefield_pipeline::worker::{self, Served};
+use widefield_report::Report;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

@@ -9,8 +9,8 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Output, Stdio};
 use widefield_pipeline::contract::{Outcome, Reply, Request};
-use widefield_pipeline::report::Report;
 use widefield_pipeline::{Experiment, Plan};
+use widefield_report::Report;
 
 fn plan(experiment: &Path) -> Plan {
     let experiment = Experiment::load(experiment).expect("experiment");

@@ -1,5 +1,24 @@
-//! Pictures and films of the movies of widefield calcium imaging: HDF5 files that a run has written, and DCIMG
-//! recordings.
+//! What people look at: the report of a run, and pictures and films of the movies of widefield calcium imaging.
+//!
+//! # A session with a report
+//!
+//! ```
+//! use widefield_pipeline::{Engine, Experiment};
+//! use widefield_report::Report;
+//! # use widefield_pipeline::simulate::Session;
+//! # let dir = tempfile::tempdir()?;
+//! # let session = Session { trials: 1, size: 32, frames: 20, ..Session::default() };
+//! # let experiment = session.write(dir.path(), |_file| {})?;
+//!
+//! let plan = Experiment::load(&experiment)?.with(|own| own.consumer(Report)).plan()?;
+//! plan.run(Engine::local(), |_| {})?;
+//! assert!(dir.path().join("report.html").exists());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # A picture of a movie
+//!
+//! Of an HDF5 file that a run has written, or a DCIMG recording.
 //!
 //! ```
 //! use widefield_report::view::{Movie, OpenOptions, Show, View};
@@ -22,7 +41,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod report;
 pub mod view;
+
+pub use report::Report;
 
 // What public signatures are made of, in the versions they are made of.
 pub use {widefield, widefield_pipeline, widefield_storage};

@@ -1,8 +1,8 @@
 //! The mask that the description names.
 
+use super::png;
 use crate::config::{Config, SegmentationMethod};
 use crate::error::{Error, MaskError};
-use crate::report::png;
 use ndarray::Array2;
 use std::io::Read as _;
 use widefield::Mask;

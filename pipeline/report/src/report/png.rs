@@ -78,7 +78,7 @@ fn encode(
 }
 
 /// Pixels of a grey image, one byte each: 0 or 255 where a pixel has one bit. `None` for anything else.
-pub(crate) fn read(file: &[u8]) -> Option<Array2<u8>> {
+pub(super) fn read(file: &[u8]) -> Option<Array2<u8>> {
     let mut decoder = Decoder::new_with_limits(
         std::io::Cursor::new(file),
         png::Limits { bytes: MOST_BYTES },

@@ -4,16 +4,16 @@ mod findings;
 mod html;
 mod pictures;
 mod plot;
-pub(crate) mod png;
+mod png;
 mod session;
 mod trial;
 
-use crate::consumer::{Consumer, Watch, Watched};
-use crate::record::RunRecord;
-use crate::step::Cause;
 use html::escape;
 use pictures::{Gather, Pictures};
 use std::fmt::Write as _;
+use widefield_pipeline::consumer::{Consumer, Watch, Watched};
+use widefield_pipeline::record::RunRecord;
+use widefield_pipeline::step::Cause;
 
 /// Makes `report.html` of a session, from a few pictures of each trial in `report/`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -122,8 +122,8 @@ fn parameters(page: &mut String, record: &RunRecord) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Analysis, Config, Data, Output, Timing};
-    use crate::record::{Status, Totals, TrialRecord};
+    use serde_json::json;
+    use widefield_pipeline::record::{Status, Totals, TrialRecord};
 
     fn record() -> RunRecord {
         let mut bad = TrialRecord::of("a_<1>");
@@ -131,30 +131,13 @@ mod tests {
         let mut good = TrialRecord::of("a_2");
         good.status = Status::Ok;
         good.background = Some(58.25);
-        RunRecord {
-            version: "0".into(),
-            config: Config {
-                data: Data {
-                    url: "/x".into(),
-                    folders: Vec::new(),
-                    prefix: "a_".into(),
-                    behaviour_log: None,
-                },
-                output: Output::default(),
-                experiment: Timing::default(),
-                analysis: Analysis::default(),
-                checks: crate::config::Checks::default(),
-            },
-            trials: vec![bad, good],
-            checks: vec![],
-            behaviour: None,
-            totals: Totals {
-                trials: 2,
-                ok: 1,
-                failed: 1,
-                ..Totals::default()
-            },
-        }
+        let mut totals = Totals::default();
+        (totals.trials, totals.ok, totals.failed) = (2, 1, 1);
+        let record = json!({
+            "version": "0", "config": {"data": {"url": "/x", "prefix": "a_"}}, "trials": [bad, good],
+            "checks": [], "behaviour": null, "totals": totals,
+        });
+        serde_json::from_value(record).expect("a record")
     }
 
     #[test]

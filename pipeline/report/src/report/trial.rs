@@ -6,11 +6,11 @@ use super::pictures::{LONGEST, Picture, Pictures};
 use super::plot::{Line, Look, Plot};
 use super::png;
 use super::session::trace_plot;
-use crate::record::{Level, RunRecord, Status, TrialRecord};
 use ndarray::Array2;
 use rayon::prelude::*;
 use std::fmt::Write as _;
 use widefield::render::{self, ColourMap, PEAK_WINDOW_S, Scale};
+use widefield_pipeline::record::{Level, RunRecord, Status, TrialRecord};
 
 /// Colours of a picture; more are not told apart, and fewer make smaller files.
 const LEVELS: u8 = 48;

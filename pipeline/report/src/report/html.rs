@@ -1,8 +1,8 @@
 //! Pieces of a page: escaping, tables, the frame around them.
 
-use crate::record::Level;
 use std::fmt::Write as _;
 use widefield::render::ColourMap;
+use widefield_pipeline::record::Level;
 
 const STYLE: &str = include_str!("style.css");
 /// Sorting and filtering; the page is complete without it.

@@ -3,9 +3,9 @@
 use super::html::{self, Column, escape};
 use super::pictures::Pictures;
 use super::plot::{Line, Look, Plot};
-use crate::record::{BehaviourRecord, RunRecord, TrialRecord};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use widefield_pipeline::record::{BehaviourRecord, RunRecord, TrialRecord};
 
 /// Outcome, its letter in the sequence, its colour.
 const OUTCOMES: [(&str, &str, usize); 7] = [

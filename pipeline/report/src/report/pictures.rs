@@ -4,14 +4,14 @@
 //! `report/<file>.json` of the output place: a few curves, and images of at most [`LONGEST`] pixels as 8-bit PNG.
 
 use super::png;
-use crate::consumer::{Seen, Watch, Watched};
-use crate::observer::Observer;
-use crate::step::{Cause, StepError};
 use ndarray::{Array2, Array3, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 use widefield::quality;
 use widefield::render::{self, Scale};
 use widefield::{BackgroundLevel, Mask, Subtract};
+use widefield_pipeline::Observer;
+use widefield_pipeline::consumer::{Seen, Watch, Watched};
+use widefield_pipeline::step::{Cause, StepError};
 
 /// Longest side of a kept image, pixels.
 pub(crate) const LONGEST: usize = 192;

@@ -1,8 +1,8 @@
 //! The verdict, and everything that is not as it should be, before anything else.
 
 use super::html::{self, badge, class, escape};
-use crate::record::{Check, Level, RunRecord, TrialRecord};
 use std::fmt::Write as _;
+use widefield_pipeline::record::{Check, Level, RunRecord, TrialRecord};
 
 /// The worst verdict of a trial.
 pub(super) fn worst(trial: &TrialRecord) -> Level {
