@@ -18,12 +18,16 @@ pub enum Error {
         reason: String,
     },
     /// The URL names a kind of place that this build cannot open.
-    #[error("{url}: this program was built without places of the kind {scheme}://")]
+    #[error(
+        "{url}: this program was built without places of the kind {scheme}:// (feature {feature} of widefield-storage)"
+    )]
     NotAvailable {
         /// The URL, without credentials and query.
         url: String,
-        /// The scheme, for example `swift`.
+        /// The scheme, for example `s3a`.
         scheme: String,
+        /// The feature of this crate that opens such places, for example `s3`.
+        feature: &'static str,
     },
     /// The name of an object cannot be used.
     #[error("{place}: the name {name:?} {reason}")]

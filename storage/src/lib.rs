@@ -28,13 +28,16 @@
 //!
 //! # Features
 //!
-//! `hdf5` (default) reads and writes HDF5 by the system's library; `static-hdf5`
-//! compiles that in. MAT files need neither. `swift` opens places in OpenStack Swift.
+//! Folders, `memory://` and MAT files need none. `hdf5` (default) reads and writes HDF5 by the system's library;
+//! `static-hdf5` compiles that in. `swift` opens places in OpenStack Swift, `cloud` (or `s3`, `gs`, `az`, `http` alone) those of
+//! the large providers and web servers, `object-store` any store of the crate `object_store` that the program makes itself.
 
 mod checksum;
+#[cfg(any(feature = "s3", feature = "gs", feature = "az", feature = "http"))]
 mod cloud;
 pub mod conformance;
 mod deflate;
+mod entry;
 mod error;
 mod fetch;
 mod folder;
@@ -43,13 +46,17 @@ mod hdf5;
 mod limits;
 mod location;
 pub mod mat;
+mod memory;
 mod name;
 mod objects;
+mod open_file;
 mod orientation;
 mod place;
-mod positioned;
+pub mod positioned;
+#[cfg(feature = "object-store")]
 mod runtime;
 mod scratch;
+#[cfg(feature = "object-store")]
 mod store;
 #[cfg(feature = "swift")]
 pub mod swift;
@@ -57,13 +64,13 @@ mod temporary;
 mod vectors;
 mod watch;
 
+pub use entry::{Entry, Written};
 pub use error::{Cause, Error, ErrorKind};
 pub use fetch::{Ahead, Fetch};
 #[cfg(feature = "hdf5")]
 pub use hdf5::{Attribute, CHUNK_FRAMES, Dataset, Hdf5Array, Hdf5Dataset, Hdf5File, Hdf5Writer};
 pub use limits::ReadLimits;
 pub use mat::{MatFile, MatMovie, MatWriter};
-pub use objects::{Entry, Written};
 pub use orientation::{Orientation, Precision};
 pub use place::Place;
 pub use watch::Transfer;

@@ -53,7 +53,7 @@ fn copies(folder: &Path) -> Vec<Place> {
         Some(credentials) => {
             let name = format!("widefield-interop-{}", std::process::id());
             let swift = widefield_storage::swift::Swift::new(&name, credentials).unwrap();
-            places.push(Place::of_swift(&swift, "theirs").unwrap());
+            places.push(Place::from_swift(&swift, "theirs").unwrap());
         }
         None => eprintln!("SKIPPED in Swift: no server, see tests/services"),
     }

@@ -413,20 +413,21 @@ fn what_does_not_fit_is_refused_and_leaves_nothing() {
 }
 
 /// All calls work from within a runtime, on its own thread and on a blocking one.
+#[cfg(feature = "object-store")]
 #[test]
 fn plain_calls_work_inside_a_runtime() {
     let folder = tempfile::tempdir().unwrap();
-    let urls = [
-        "memory://".to_owned(),
-        folder.path().to_str().unwrap().to_owned(),
+    let store = std::sync::Arc::new(object_store::memory::InMemory::new());
+    let places = [
+        Place::from_store(store, "mine://here", "").unwrap(),
+        Place::open(folder.path().to_str().unwrap()).unwrap(),
     ];
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
-    for url in urls {
+    for place in places {
         let work = move || {
-            let place = Place::open(&url).unwrap();
             let movie = movie([3, 4, 5]);
             write_hdf5(&place, &movie, Dataset::new("dff", [3, 4, 5]), 2);
             write_mat(&place, &movie, MatMovie::new("tr", [3, 4, 5]), 2);

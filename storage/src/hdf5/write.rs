@@ -7,9 +7,8 @@ use rayon::prelude::*;
 use super::chunk::{Encoders, Grid};
 use super::{Attribute, failure, raw};
 use crate::checksum::Known;
-use crate::objects::Written;
 use crate::scratch::Scratch;
-use crate::{Error, Orientation, Place, Precision};
+use crate::{Error, Orientation, Place, Precision, Written};
 
 /// Chunks compressed at once before they are written, which bounds the memory they take.
 const BATCH: usize = 32;

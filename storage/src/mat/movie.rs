@@ -7,9 +7,8 @@ use ndarray::{ArrayView2, ArrayView3};
 use super::deflate::ZlibStream;
 use super::element::{self, Frame};
 use crate::checksum::{Known, Summed};
-use crate::objects::Written;
 use crate::scratch::Scratch;
-use crate::{Error, Orientation, Place, Precision};
+use crate::{Error, Orientation, Place, Precision, Written};
 
 /// Bytes of an uncompressed variable gathered before they are written.
 const BUFFER: usize = 1 << 22;
