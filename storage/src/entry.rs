@@ -4,7 +4,7 @@
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry {
-    /// Name; in listings relative to the folder that was listed.
+    /// Name within the place.
     pub name: String,
     /// Length in bytes.
     pub bytes: u64,

@@ -101,6 +101,14 @@ pub enum Error {
         /// What is wrong and where.
         reason: String,
     },
+    /// What was compressed did not inflate to the same bytes, where that was to be verified; nothing was written.
+    #[error(
+        "{object}: what was compressed does not inflate to the same bytes; nothing was written"
+    )]
+    Damaged {
+        /// Place and name, or the name of a variable.
+        object: String,
+    },
     /// What the caller asked to write does not fit together.
     #[error("{object}: {reason}")]
     Usage {
@@ -164,7 +172,7 @@ impl Error {
             Error::Url { .. } | Error::Name { .. } | Error::Format { .. } | Error::Usage { .. } => {
                 ErrorKind::Invalid
             }
-            Error::Other { .. } => ErrorKind::Other,
+            Error::Damaged { .. } | Error::Other { .. } => ErrorKind::Other,
         }
     }
 

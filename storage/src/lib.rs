@@ -21,8 +21,9 @@
 //! let written = file.finish()?;
 //! assert_eq!(written.bytes, place.head("dff_out/trial.h5")?.unwrap().bytes);
 //!
-//! let back = place.read_hdf5("dff_out/trial.h5", "dff")?;
-//! assert_eq!(back.values[[47, 63, 19]], 19.0 + 47.0 + 63.0);
+//! let file = place.open_hdf5("dff_out/trial.h5")?;
+//! let back = file.dataset("dff")?.read_movie(Orientation::Camera, 15..20, ..)?;
+//! assert_eq!(back, movie.slice(ndarray::s![15..20, .., ..]));
 //! # Ok::<(), widefield_storage::Error>(())
 //! ```
 //!
@@ -36,7 +37,6 @@ mod checksum;
 #[cfg(any(feature = "s3", feature = "gs", feature = "az", feature = "http"))]
 mod cloud;
 pub mod conformance;
-mod deflate;
 mod entry;
 mod error;
 mod fetch;
@@ -45,8 +45,11 @@ mod folder;
 mod hdf5;
 mod limits;
 mod location;
+#[cfg(feature = "png")]
+pub mod mask;
 pub mod mat;
 mod memory;
+mod movie_file;
 mod name;
 mod objects;
 mod open_file;
@@ -61,8 +64,13 @@ mod store;
 #[cfg(feature = "swift")]
 pub mod swift;
 mod temporary;
-mod vectors;
 mod watch;
+
+// What signatures are made of.
+pub use bytes;
+pub use ndarray;
+#[cfg(feature = "object-store")]
+pub use object_store;
 
 pub use entry::{Entry, Written};
 pub use error::{Cause, Error, ErrorKind};

@@ -38,7 +38,7 @@ use crate::{Ahead, Entry, Error, Fetch, Written, name};
 /// let written = place.put("a/hello.txt", b"hello".to_vec())?;
 /// assert_eq!((written.bytes, written.crc32c), (5, 0x9a71_bb4c));
 /// assert_eq!(place.read("a/hello.txt")?, b"hello"[..]);
-/// assert_eq!(place.list("a")?[0].name, "hello.txt");
+/// assert_eq!(place.list("a")?[0].name, "a/hello.txt");
 /// # Ok::<(), widefield_storage::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -177,6 +177,7 @@ impl Place {
 
     /// The files directly in `folder` (`""` is the top), sorted by name.
     ///
+    /// Their names are those within the place, `folder/x`, as all methods take them.
     /// Links count as what they point to; folders, devices and our own temporaries
     /// are left out, as are names that are not UTF-8. A folder below the top that
     /// does not exist is empty, as in stores, which have no folders.
@@ -187,6 +188,11 @@ impl Place {
     pub fn list(&self, folder: &str) -> Result<Vec<Entry>, Error> {
         self.check_folder(folder)?;
         let mut entries = self.objects.list(folder)?;
+        if !folder.is_empty() {
+            for entry in &mut entries {
+                entry.name = format!("{folder}/{}", entry.name);
+            }
+        }
         entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         Ok(entries)
     }
@@ -318,10 +324,13 @@ impl Place {
         self.objects.local_path(name)
     }
 
-    /// The same place, which calls `tell` from the thread that reads or writes, while objects go to and come
-    /// from a store: once at the beginning, after every part, and at the end. What a store takes or gives in one
-    /// request counts when the request is answered; [`Place::read`] asks for parts of 8 MiB. Places on file
-    /// systems and what [`Place::fetch`] hands out are not told of.
+    /// The same place, which calls `tell` while an object comes from a store or goes there.
+    ///
+    /// Told are [`Place::read`], [`Place::put`] and the end of a writer, on the thread that calls them: once with nothing
+    /// done, after each part, and with all done; not after a failure. A part counts when the store has answered: reading asks
+    /// for 8 MiB at a time, and what is put in one request counts at once. A transfer that begins again, because the object was replaced
+    /// meanwhile, is told from the start. `memory://` tells the beginning and the end. Folders of file systems tell
+    /// nothing, nor do ranges ([`Place::read_range`], [`Place::fetch`]) and the copy that `Place::open_hdf5` reads from.
     #[must_use]
     pub fn watched(&self, tell: impl Fn(&Transfer<'_>) + Send + Sync + 'static) -> Self {
         let objects = self.objects.watched(Watch::new(tell));

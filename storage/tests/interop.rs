@@ -107,7 +107,7 @@ fn they_read_ours() {
         }
     }
     let mut plus = place
-        .create_mat("plus_one.mat", MatMovie::new("tr", shape).add(1.0))
+        .create_mat("plus_one.mat", MatMovie::new("tr", shape).offset(1.0))
         .unwrap();
     plus.push(movie.view()).unwrap();
     plus.finish().unwrap();

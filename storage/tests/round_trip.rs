@@ -307,7 +307,9 @@ fn the_constant_is_added_once_in_f64() {
     let values = [0.0, 1e-9, -0.25, f32::NAN, 0.1];
     let movie = Array3::from_shape_vec((1, 1, 5), values.to_vec()).unwrap();
     for precision in [Precision::F32, Precision::F64] {
-        let plan = MatMovie::new("tr", [1, 1, 5]).precision(precision).add(1.0);
+        let plan = MatMovie::new("tr", [1, 1, 5])
+            .precision(precision)
+            .offset(1.0);
         let read = mat::read(&write_mat(&place, &movie, plan, 1)).unwrap();
         for (&found, &value) in read[0].values.iter().zip(&values) {
             let exact = f64::from(value) + 1.0;

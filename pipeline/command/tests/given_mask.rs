@@ -147,7 +147,7 @@ fn a_mask_of_no_use_ends_the_run_before_any_trial() {
         assert_eq!(files(dir.path()), before);
     };
     std::fs::write(&mask, b"GIF89a").expect("image");
-    refused("no grey PNG");
+    refused("no readable PNG");
     image(&mask, [SIDE, SIDE], |_, _| 0);
     refused("keeps no pixel");
     image(&mask, [40, SIDE], |_, _| 1);
