@@ -151,7 +151,7 @@ impl Error {
                 "data.behaviour_log is the name of a file in data.url; without that key trials are not labelled"
             }
             Self::Mask { .. } => {
-                "a grey PNG of 1 to 8 bits, of the size of the resized image, top row first; kept where it is not black"
+                "a PNG of the size of the resized image, top row first; kept where it is neither black nor transparent"
             }
             Self::NothingToDo { seen, .. } => seen,
             Self::SameTrial { .. } => {
