@@ -151,7 +151,7 @@ impl Error {
                 "data.behaviour_log is the name of a file in data.url; without that key trials are not labelled"
             }
             Self::Mask { .. } => {
-                "a grey PNG of 1 to 8 bits, of the size of the resized image, top row first; kept where it is not black"
+                "a PNG of the size of the resized image, top row first; kept where it is neither black nor transparent"
             }
             Self::NothingToDo { seen, .. } => seen,
             Self::SameTrial { .. } => {
@@ -187,9 +187,14 @@ pub enum MaskError {
         /// What is read at most.
         most: u64,
     },
-    /// It is no image of that kind.
-    #[error("is no grey PNG of up to 8 bits, or damaged")]
-    NoImage,
+    /// It is no PNG, or damaged, or too large.
+    #[error(transparent)]
+    Image(#[from] widefield_storage::Error),
+    /// This program was built without what reads it.
+    #[error(
+        "cannot be read: this program was built without images (feature png of widefield-pipeline)"
+    )]
+    NotAvailable,
     /// Frames have another size.
     #[error("is {width} x {height} px, analysis.resolution is {} x {}", resolution[0], resolution[1])]
     Shape {

@@ -54,7 +54,6 @@ mod movie;
 mod observer;
 pub mod order_of_steps;
 mod plan;
-mod positioned;
 pub mod record;
 pub mod recording;
 mod run;

@@ -1,6 +1,5 @@
 //! The resized movie of a trial, which is read several times: in memory, or in a scratch file beyond the budget.
 
-use crate::positioned;
 use crate::step::{Apply, Cause, Clip, Context};
 use ndarray::parallel::prelude::*;
 use ndarray::{Array2, Array3, ArrayView3, ArrayViewMut3, Axis, s};
@@ -10,6 +9,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use widefield::MovieSource;
+use widefield_storage::positioned;
 
 /// Frames `(t, y, x)` of f32 counts.
 #[derive(Debug)]

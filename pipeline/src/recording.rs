@@ -4,13 +4,13 @@ mod blocks;
 
 pub(crate) use blocks::Block;
 
-use crate::positioned;
 use bytes::Bytes;
 use dcimg::{Clock, Layout, Options, Pieces, Step};
 use ndarray::{Array2, Array3};
 use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
+use widefield_storage::positioned;
 use widefield_storage::{Ahead, Entry, Fetch, Place};
 
 /// A DCIMG movie of which only the bytes that are asked for are read.

@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let hdf5 = file.finish()?;
 
-    let mut file = place.create_mat("example/tr.mat", MatMovie::new("tr", shape).add(1.0))?;
+    let mut file = place.create_mat("example/tr.mat", MatMovie::new("tr", shape).offset(1.0))?;
     file.push(movie.view())?;
     let tr = file.finish()?;
 

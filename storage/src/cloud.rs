@@ -3,6 +3,7 @@
 //! Their credentials and settings come from the environment by the names that crate knows, which
 //! are those of each provider.
 
+#[cfg(any(feature = "s3", feature = "gs", feature = "az"))]
 use std::fmt;
 use std::sync::Arc;
 
@@ -10,10 +11,10 @@ use object_store::ObjectStore;
 
 /// Longest time of one request, where the environment sets no other: enough for the largest put
 /// over a slow line, which `object_store`'s own 30 s are not.
-#[cfg(any(feature = "s3", feature = "gs", feature = "az", feature = "http"))]
 const TIMEOUT: &str = "15 minutes";
 
 /// A kind of store that `object_store` opens.
+#[cfg(any(feature = "s3", feature = "gs", feature = "az"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cloud {
     /// Amazon's S3 and what speaks its language.
@@ -24,6 +25,7 @@ pub(crate) enum Cloud {
     Az,
 }
 
+#[cfg(any(feature = "s3", feature = "gs", feature = "az"))]
 impl fmt::Display for Cloud {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -34,6 +36,7 @@ impl fmt::Display for Cloud {
     }
 }
 
+#[cfg(any(feature = "s3", feature = "gs", feature = "az"))]
 impl Cloud {
     /// The kind that a scheme names, if this build opens it.
     pub(crate) fn of(scheme: &str) -> Option<Cloud> {

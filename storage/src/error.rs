@@ -18,12 +18,16 @@ pub enum Error {
         reason: String,
     },
     /// The URL names a kind of place that this build cannot open.
-    #[error("{url}: this program was built without places of the kind {scheme}://")]
+    #[error(
+        "{url}: this program was built without places of the kind {scheme}:// (feature {feature} of widefield-storage)"
+    )]
     NotAvailable {
         /// The URL, without credentials and query.
         url: String,
-        /// The scheme, for example `swift`.
+        /// The scheme, for example `s3a`.
         scheme: String,
+        /// The feature of this crate that opens such places, for example `s3`.
+        feature: &'static str,
     },
     /// The name of an object cannot be used.
     #[error("{place}: the name {name:?} {reason}")]
@@ -97,6 +101,14 @@ pub enum Error {
         /// What is wrong and where.
         reason: String,
     },
+    /// What was compressed did not inflate to the same bytes, where that was to be verified; nothing was written.
+    #[error(
+        "{object}: what was compressed does not inflate to the same bytes; nothing was written"
+    )]
+    Damaged {
+        /// Place and name, or the name of a variable.
+        object: String,
+    },
     /// What the caller asked to write does not fit together.
     #[error("{object}: {reason}")]
     Usage {
@@ -160,7 +172,7 @@ impl Error {
             Error::Url { .. } | Error::Name { .. } | Error::Format { .. } | Error::Usage { .. } => {
                 ErrorKind::Invalid
             }
-            Error::Other { .. } => ErrorKind::Other,
+            Error::Damaged { .. } | Error::Other { .. } => ErrorKind::Other,
         }
     }
 

@@ -2,20 +2,10 @@
 
 use std::iter::FusedIterator;
 use std::ops::Range;
-use std::sync::Arc;
-use std::sync::mpsc;
 
 use bytes::Bytes;
-use futures::stream::{self, StreamExt};
-use object_store::path::Path;
-use object_store::{GetOptions, ObjectStore};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::AbortHandle;
 
-use crate::objects::Entry;
-use crate::positioned::OpenFile;
-use crate::store::{describe, translate};
-use crate::{Error, runtime};
+use crate::{Entry, Error};
 
 /// How far a [`Fetch`] may run ahead of its reader.
 ///
@@ -67,51 +57,30 @@ impl Ahead {
 /// read when their turn comes. After an error there are no more items.
 #[derive(Debug)]
 pub struct Fetch {
+    entry: Entry,
     left: usize,
-    source: Source,
+    parts: Box<dyn Parts>,
 }
 
-#[derive(Debug)]
-enum Source {
-    File {
-        file: OpenFile,
-        ranges: std::vec::IntoIter<Range<u64>>,
-    },
-    Store(Running),
+/// How a kind of place hands out the ranges, one after the other.
+pub(crate) trait Parts: std::fmt::Debug + Send {
+    fn next(&mut self) -> Option<Result<Bytes, Error>>;
 }
 
 impl Fetch {
+    /// `count` ranges of the version `entry`.
+    pub(crate) fn new(entry: Entry, count: usize, parts: impl Parts + 'static) -> Self {
+        Fetch {
+            entry,
+            left: count,
+            parts: Box::new(parts),
+        }
+    }
+
     /// The version of the object from which all ranges come.
     #[must_use]
     pub fn entry(&self) -> &Entry {
-        match &self.source {
-            Source::File { file, .. } => file.entry(),
-            Source::Store(running) => &running.entry,
-        }
-    }
-
-    pub(crate) fn of_file(file: OpenFile, ranges: Vec<Range<u64>>) -> Self {
-        Fetch {
-            left: ranges.len(),
-            source: Source::File {
-                file,
-                ranges: ranges.into_iter(),
-            },
-        }
-    }
-
-    /// Starts the requests; the ranges lie within the object.
-    pub(crate) fn of_store(
-        part: Part,
-        entry: Entry,
-        ranges: Vec<Range<u64>>,
-        ahead: Ahead,
-    ) -> Result<Self, Error> {
-        let left = ranges.len();
-        Ok(Fetch {
-            source: Source::Store(Running::start(part, entry, ranges, ahead)?),
-            left,
-        })
+        &self.entry
     }
 }
 
@@ -120,10 +89,7 @@ impl Iterator for Fetch {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
-        let next = match &mut self.source {
-            Source::File { file, ranges } => file.read(ranges.next()?),
-            Source::Store(running) => running.next(),
-        };
+        let next = self.parts.next()?;
         if next.is_err() {
             self.left = 0;
         }
@@ -145,136 +111,4 @@ pub(crate) fn check(object: &str, entry: &Entry, ranges: &[Range<u64>]) -> Resul
     };
     let reason = format!("bytes {start} to {end} asked for, it has {}", entry.bytes);
     Err(Error::usage(object, reason))
-}
-
-/// Whether two descriptions are of one version, as far as they tell.
-pub(crate) fn same_version(one: &Entry, other: &Entry) -> bool {
-    one.bytes == other.bytes
-        && match (&one.etag, &other.etag) {
-            (Some(one), Some(other)) => one == other,
-            _ => one.modified == other.modified,
-        }
-}
-
-/// An object of a store, of which parts are asked for.
-pub(crate) struct Part {
-    pub(crate) store: Arc<dyn ObjectStore>,
-    pub(crate) path: Path,
-    /// Place and name, for messages.
-    pub(crate) object: String,
-}
-
-impl Part {
-    /// The bytes `range` of the version `entry`.
-    async fn get(&self, entry: &Entry, range: Range<u64>) -> Result<Bytes, Error> {
-        if range.is_empty() {
-            // Stores differ in what they say to an empty range.
-            return Ok(Bytes::new());
-        }
-        let failed = |error| translate(self.object.clone(), "reading", error);
-        let length = range.end - range.start;
-        let options = GetOptions::new().with_range(Some(range));
-        let got = self.store.get_opts(&self.path, options).await;
-        // Compared here: not all stores know If-Match, and it never matches a weak tag.
-        let got = match got {
-            Ok(got) if same_version(&describe(String::new(), &got.meta), entry) => got,
-            Ok(_) => return Err(changed(&self.object)),
-            // It has become so short that the range lies beyond its end.
-            Err(error) => {
-                let head = self
-                    .store
-                    .get_opts(&self.path, GetOptions::new().with_head(true));
-                return Err(match head.await {
-                    Ok(head) if !same_version(&describe(String::new(), &head.meta), entry) => {
-                        changed(&self.object)
-                    }
-                    _ => failed(error),
-                });
-            }
-        };
-        let bytes = got.bytes().await.map_err(failed)?;
-        if bytes.len() as u64 != length {
-            let reason = format!("{} bytes came for a range of {length}", bytes.len());
-            return Err(Error::format(&self.object, reason));
-        }
-        Ok(bytes)
-    }
-}
-
-pub(crate) fn changed(object: &str) -> Error {
-    Error::Changed {
-        object: object.to_owned(),
-    }
-}
-
-/// Requests that run on the storage thread.
-#[derive(Debug)]
-struct Running {
-    entry: Arc<Entry>,
-    object: String,
-    receiver: mpsc::Receiver<(Result<Bytes, Error>, Option<OwnedSemaphorePermit>)>,
-    task: AbortHandle,
-}
-
-/// Bytes are counted in units of this, since a semaphore counts up to 2^32 only.
-const UNIT: u64 = 1 << 10;
-
-impl Running {
-    fn start(
-        part: Part,
-        entry: Entry,
-        ranges: Vec<Range<u64>>,
-        ahead: Ahead,
-    ) -> Result<Self, Error> {
-        let object = part.object.clone();
-        // The channel is not bounded, what is in it is.
-        let (sender, receiver) = mpsc::channel();
-        let units = u32::try_from(ahead.bytes / UNIT).unwrap_or(u32::MAX).max(1);
-        let space = Arc::new(Semaphore::new(units as usize));
-        let (part, entry) = (Arc::new(part), Arc::new(entry));
-        let wanted = Arc::clone(&entry);
-        let parts = stream::iter(ranges)
-            // Space is given in the order of the ranges: a later one that took the last of it
-            // would wait for an earlier one that waits for space.
-            .then(move |range| {
-                let needed = (range.end - range.start).div_ceil(UNIT);
-                let needed = u32::try_from(needed).unwrap_or(u32::MAX).min(units);
-                let space = Arc::clone(&space);
-                async move { (range, space.acquire_many_owned(needed).await.ok()) }
-            })
-            .map(move |(range, permit)| {
-                let (part, entry) = (Arc::clone(&part), Arc::clone(&wanted));
-                async move { (part.get(&entry, range).await, permit) }
-            })
-            .buffered(ahead.requests.max(1));
-        let task = runtime::spawn(&object, async move {
-            let mut parts = std::pin::pin!(parts);
-            while let Some(part) = parts.next().await {
-                let last = part.0.is_err();
-                if sender.send(part).is_err() || last {
-                    break;
-                }
-            }
-        })?;
-        Ok(Running {
-            entry,
-            object,
-            receiver,
-            task,
-        })
-    }
-
-    fn next(&mut self) -> Result<Bytes, Error> {
-        // Taking the bytes gives their space back, with the permit.
-        match self.receiver.recv() {
-            Ok((bytes, _permit)) => bytes,
-            Err(_) => Err(runtime::ended(&self.object)),
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
 }

@@ -10,19 +10,19 @@ use std::io::{self, Read, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
-use object_store::ObjectStore;
-use object_store::local::LocalFileSystem;
 
-use crate::Error;
-use crate::fetch::{self, Ahead, Fetch};
+use crate::entry::rfc3339_of;
+use crate::fetch;
 use crate::name::OURS;
-use crate::objects::{Entry, Objects, Written, rfc3339};
-use crate::positioned::OpenFile;
+#[cfg(feature = "object-store")]
+use crate::objects::Lent;
+use crate::objects::Objects;
+use crate::open_file::{FileParts, OpenFile};
 use crate::scratch::Scratch;
 use crate::temporary::{self, Temporary};
+use crate::{Ahead, Entry, Error, Fetch, Written};
 
 /// A folder of the file system, which need not exist yet.
 #[derive(Clone, Debug)]
@@ -141,11 +141,18 @@ impl Objects for Folder {
     ) -> Result<Fetch, Error> {
         let (file, metadata) = self.open(name)?;
         let file = self.opened(name, file, &metadata);
-        if entry.is_some_and(|entry| !fetch::same_version(entry, file.entry())) {
-            return Err(fetch::changed(file.object()));
+        if entry.is_some_and(|entry| !entry.is_version_of(file.entry())) {
+            return Err(Error::Changed {
+                object: self.object(name),
+            });
         }
         fetch::check(file.object(), file.entry(), &ranges)?;
-        Ok(Fetch::of_file(file, ranges))
+        let (entry, count) = (file.entry().clone(), ranges.len());
+        Ok(Fetch::new(
+            entry,
+            count,
+            FileParts(file, ranges.into_iter()),
+        ))
     }
 
     fn put(&self, name: &str, bytes: Bytes) -> Result<Written, Error> {
@@ -209,8 +216,10 @@ impl Objects for Folder {
         Some(self.path(name))
     }
 
-    fn object_store(&self) -> Result<(Arc<dyn ObjectStore>, object_store::path::Path), Error> {
-        let store = LocalFileSystem::new_with_prefix(&self.root).map_err(|error| Error::Other {
+    #[cfg(feature = "object-store")]
+    fn object_store(&self) -> Result<Lent, Error> {
+        let store = object_store::local::LocalFileSystem::new_with_prefix(&self.root);
+        let store = store.map_err(|error| Error::Other {
             object: self.object(""),
             doing: "opening",
             source: error.into(),
@@ -232,14 +241,10 @@ fn not_found(error: io::Error) -> io::Error {
 }
 
 fn describe(name: String, metadata: &Metadata) -> Entry {
-    let modified = metadata.modified().ok().and_then(|time| {
-        let since = time.duration_since(UNIX_EPOCH).ok()?;
-        rfc3339(i64::try_from(since.as_secs()).ok()?, since.subsec_nanos())
-    });
     Entry {
         name,
         bytes: metadata.len(),
-        modified,
+        modified: metadata.modified().ok().and_then(rfc3339_of),
         etag: etag(metadata),
     }
 }
@@ -344,7 +349,7 @@ mod tests {
         let dead = ".widefield-00000001-00000001-1-1-1-0123456789abcdef.tmp";
         for name in [dead.to_owned(), format!("mov_out/{dead}")] {
             let file = File::create(folder.path().join(&name)).unwrap();
-            file.set_modified(UNIX_EPOCH).unwrap();
+            file.set_modified(std::time::UNIX_EPOCH).unwrap();
         }
         place.put("mov_out/x", b"".to_vec()).unwrap();
         assert_eq!(place.sweep_temporary().unwrap(), 2);

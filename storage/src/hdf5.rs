@@ -3,7 +3,6 @@
 mod attribute;
 mod chunk;
 mod failure;
-mod numbers;
 mod raw;
 mod read;
 mod write;

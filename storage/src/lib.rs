@@ -21,20 +21,23 @@
 //! let written = file.finish()?;
 //! assert_eq!(written.bytes, place.head("dff_out/trial.h5")?.unwrap().bytes);
 //!
-//! let back = place.read_hdf5("dff_out/trial.h5", "dff")?;
-//! assert_eq!(back.values[[47, 63, 19]], 19.0 + 47.0 + 63.0);
+//! let file = place.open_hdf5("dff_out/trial.h5")?;
+//! let back = file.dataset("dff")?.read_movie(Orientation::Camera, 15..20, ..)?;
+//! assert_eq!(back, movie.slice(ndarray::s![15..20, .., ..]));
 //! # Ok::<(), widefield_storage::Error>(())
 //! ```
 //!
 //! # Features
 //!
-//! `hdf5` (default) reads and writes HDF5 by the system's library; `static-hdf5`
-//! compiles that in. MAT files need neither. `swift` opens places in OpenStack Swift.
+//! Folders, `memory://` and MAT files need none. `hdf5` (default) reads and writes HDF5 by the system's library;
+//! `static-hdf5` compiles that in. `swift` opens places in OpenStack Swift, `cloud` (or `s3`, `gs`, `az`, `http` alone) those of
+//! the large providers and web servers, `object-store` any store of the crate `object_store` that the program makes itself.
 
 mod checksum;
+#[cfg(any(feature = "s3", feature = "gs", feature = "az", feature = "http"))]
 mod cloud;
 pub mod conformance;
-mod deflate;
+mod entry;
 mod error;
 mod fetch;
 mod folder;
@@ -42,28 +45,40 @@ mod folder;
 mod hdf5;
 mod limits;
 mod location;
+#[cfg(feature = "png")]
+pub mod mask;
 pub mod mat;
+mod memory;
+mod movie_file;
 mod name;
 mod objects;
+mod open_file;
 mod orientation;
 mod place;
-mod positioned;
+pub mod positioned;
+#[cfg(feature = "object-store")]
 mod runtime;
 mod scratch;
+#[cfg(feature = "object-store")]
 mod store;
 #[cfg(feature = "swift")]
 pub mod swift;
 mod temporary;
-mod vectors;
 mod watch;
 
+// What signatures are made of.
+pub use bytes;
+pub use ndarray;
+#[cfg(feature = "object-store")]
+pub use object_store;
+
+pub use entry::{Entry, Written};
 pub use error::{Cause, Error, ErrorKind};
 pub use fetch::{Ahead, Fetch};
 #[cfg(feature = "hdf5")]
 pub use hdf5::{Attribute, CHUNK_FRAMES, Dataset, Hdf5Array, Hdf5Dataset, Hdf5File, Hdf5Writer};
 pub use limits::ReadLimits;
 pub use mat::{MatFile, MatMovie, MatWriter};
-pub use objects::{Entry, Written};
 pub use orientation::{Orientation, Precision};
 pub use place::Place;
 pub use watch::Transfer;

@@ -3,12 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use crate::Error;
+#[cfg(any(feature = "s3", feature = "gs", feature = "az"))]
 use crate::cloud::Cloud;
 
-/// Schemes that some build of this library opens.
-const KNOWN: [&str; 10] = [
-    "swift", "s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "http", "https",
-];
+/// The feature of this library that opens places of a kind.
+fn feature(scheme: &str) -> Option<&'static str> {
+    match scheme {
+        "swift" => Some("swift"),
+        "s3" | "s3a" => Some("s3"),
+        "gs" => Some("gs"),
+        "az" | "azure" | "abfs" | "abfss" => Some("az"),
+        "http" | "https" => Some("http"),
+        _ => None,
+    }
+}
 
 /// Where a place is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +29,7 @@ pub(crate) enum Location {
     #[cfg(feature = "swift")]
     Swift { container: String, folder: String },
     /// A bucket or container of a provider's account that the environment names.
+    #[cfg(any(feature = "s3", feature = "gs", feature = "az"))]
     Cloud {
         cloud: Cloud,
         bucket: String,
@@ -51,7 +60,7 @@ impl Location {
         };
         let scheme = scheme.to_ascii_lowercase();
         match scheme.as_str() {
-            "file" => file(url)
+            "file" => file(rest)
                 .map_err(wrong)
                 .and_then(|path| absolute(&path, url))
                 .map(Location::Folder),
@@ -67,34 +76,61 @@ impl Location {
             }
             #[cfg(feature = "http")]
             "http" | "https" => web(url).map(Location::Web).map_err(wrong),
-            known if KNOWN.contains(&known) => {
-                let cloud = Cloud::of(known).ok_or_else(|| Error::NotAvailable {
-                    url: without_secrets(url),
-                    scheme: scheme.clone(),
-                })?;
-                let (bucket, folder) = bucket(rest).map_err(wrong)?;
-                Ok(Location::Cloud {
-                    cloud,
-                    bucket,
-                    folder,
+            _ => {
+                #[cfg(any(feature = "s3", feature = "gs", feature = "az"))]
+                if let Some(cloud) = Cloud::of(&scheme) {
+                    let (bucket, folder) = bucket(rest).map_err(wrong)?;
+                    return Ok(Location::Cloud {
+                        cloud,
+                        bucket,
+                        folder,
+                    });
+                }
+                Err(match feature(&scheme) {
+                    Some(feature) => Error::NotAvailable {
+                        url: without_secrets(url),
+                        scheme,
+                        feature,
+                    },
+                    None => wrong(format!(
+                        "unknown kind of place {scheme}://; known are paths, file://, memory://, swift://, \
+                         s3://, gs://, az://, http:// and https://"
+                    )),
                 })
             }
-            _ => Err(wrong(format!(
-                "unknown kind of place {scheme}://; known are paths, file://, memory://, swift://, \
-                 s3://, gs://, az://, http:// and https://"
-            ))),
         }
     }
 }
 
-/// The path of a `file://` URL.
-fn file(url: &str) -> Result<PathBuf, String> {
-    let parsed = url::Url::parse(url).map_err(|error| error.to_string())?;
-    if parsed.query().is_some() || parsed.fragment().is_some() {
+/// The path that follows `file://`, its escapes undone.
+fn file(rest: &str) -> Result<PathBuf, String> {
+    if rest.contains(['?', '#']) {
         return Err("write ? as %3F and # as %23 in a file URL".to_owned());
     }
-    let path = parsed.to_file_path();
-    path.map_err(|()| "a file URL is file:///path on this machine".to_owned())
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    if !(host.is_empty() || host.eq_ignore_ascii_case("localhost")) || path.is_empty() {
+        return Err("a file URL is file:///path on this machine".to_owned());
+    }
+    // The slash before a drive letter belongs to the URL.
+    let path = if cfg!(windows) { &path[1..] } else { path };
+    let bytes: Vec<u8> = percent_encoding::percent_decode_str(path).collect();
+    if bytes.contains(&0) {
+        return Err("a NUL byte cannot be part of a path".to_owned());
+    }
+    of_bytes(bytes)
+}
+
+#[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "other systems have paths of text")]
+fn of_bytes(bytes: Vec<u8>) -> Result<PathBuf, String> {
+    use std::os::unix::ffi::OsStringExt;
+    Ok(std::ffi::OsString::from_vec(bytes).into())
+}
+
+#[cfg(not(unix))]
+fn of_bytes(bytes: Vec<u8>) -> Result<PathBuf, String> {
+    let text = String::from_utf8(bytes).map_err(|error| error.to_string())?;
+    Ok(text.into())
 }
 
 /// A checked folder of a store; `""` is the top.
@@ -107,6 +143,7 @@ fn folder(text: &str) -> Result<String, String> {
 }
 
 /// Bucket or container, and the folder in it, both literal.
+#[cfg(any(feature = "swift", feature = "s3", feature = "gs", feature = "az"))]
 fn bucket(rest: &str) -> Result<(String, String), String> {
     let (bucket, folder) = rest.split_once('/').unwrap_or((rest, ""));
     if bucket.is_empty() {
@@ -186,8 +223,15 @@ mod tests {
     #[test]
     fn file_urls_are_decoded() {
         assert_eq!(parse("file:///a/b%20c").unwrap(), folder("/a/b c"));
-        assert_eq!(parse("FILE://localhost/a").unwrap(), folder("/a"));
-        for bad in ["file://elsewhere/a", "file:///a?b", "file:///a#b"] {
+        assert_eq!(parse("FILE://LocalHost/a").unwrap(), folder("/a"));
+        assert_eq!(parse("file:///").unwrap(), folder("/"));
+        for bad in [
+            "file://elsewhere/a",
+            "file:///a?b",
+            "file:///a#b",
+            "file://",
+            "file:///a%00b",
+        ] {
             assert_eq!(parse(bad).unwrap_err().kind(), ErrorKind::Invalid, "{bad}");
         }
     }
@@ -226,25 +270,24 @@ mod tests {
 
     #[test]
     fn schemes_that_this_build_cannot_open_are_named() {
-        for url in [
-            #[cfg(not(feature = "swift"))]
-            "swift://c/p",
-            #[cfg(not(feature = "s3"))]
-            "s3://b/p",
-            #[cfg(not(feature = "gs"))]
-            "gs://b",
-            #[cfg(not(feature = "az"))]
-            "az://c/x",
-            #[cfg(not(feature = "http"))]
-            "http://h/x",
-            #[cfg(not(feature = "http"))]
-            "https://h/",
-        ] as [&str; _]
-        {
-            let error = parse(url).unwrap_err();
-            let scheme = url.split(':').next().unwrap();
-            assert!(matches!(&error, Error::NotAvailable { scheme: s, .. } if s == scheme));
-            assert!(error.to_string().contains(scheme), "{error}");
+        for (url, opens) in [
+            ("swift://c/p", cfg!(feature = "swift")),
+            ("s3a://b/p", cfg!(feature = "s3")),
+            ("gs://b", cfg!(feature = "gs")),
+            ("az://c/x", cfg!(feature = "az")),
+            ("http://h/x", cfg!(feature = "http")),
+            ("HTTPS://h/", cfg!(feature = "http")),
+        ] {
+            let (scheme, _) = url.split_once(':').unwrap();
+            let needed = feature(&scheme.to_ascii_lowercase()).unwrap();
+            match parse(url) {
+                Ok(_) => assert!(opens, "{url}"),
+                Err(error) => {
+                    assert!(!opens && error.kind() == ErrorKind::NotAvailable, "{url}");
+                    let named = format!("feature {needed} of widefield-storage");
+                    assert!(error.to_string().contains(&named), "{error}");
+                }
+            }
         }
         assert_eq!(parse("ftp://h/x").unwrap_err().kind(), ErrorKind::Invalid);
         assert_eq!(parse("").unwrap_err().kind(), ErrorKind::Invalid);

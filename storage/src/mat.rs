@@ -2,12 +2,12 @@
 
 mod deflate;
 mod element;
-mod file;
-mod movie;
 mod name;
 mod read;
+mod variables;
+mod write;
 
-pub use file::MatFile;
-pub use movie::{MatMovie, MatWriter};
 pub use name::valid_name;
 pub use read::{Class, Variable, read, read_with};
+pub use variables::MatFile;
+pub use write::{MatMovie, MatWriter};

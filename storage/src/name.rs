@@ -32,10 +32,10 @@ pub(crate) fn check(name: &str) -> Result<(), &'static str> {
 
 /// Place and name as one text, for messages.
 pub(crate) fn within(place: &str, name: &str) -> String {
-    let slash = if place.ends_with('/') || name.is_empty() {
-        ""
-    } else {
-        "/"
+    // The slashes of a bare scheme are no end of a folder.
+    let slash = match place.ends_with('/') && !place.ends_with("://") || name.is_empty() {
+        true => "",
+        false => "/",
     };
     format!("{place}{slash}{name}")
 }
@@ -48,7 +48,8 @@ mod tests {
     fn place_and_name_are_joined_by_one_slash() {
         assert_eq!(within("/a", "x"), "/a/x");
         assert_eq!(within("/", "x"), "/x");
-        assert_eq!(within("memory:///", "x/y"), "memory:///x/y");
+        assert_eq!(within("memory://", "x/y"), "memory:///x/y");
+        assert_eq!(within("memory://a", "x"), "memory://a/x");
         assert_eq!(within("/a", ""), "/a");
     }
 

@@ -1,41 +1,18 @@
-//! What every kind of place can do, and what it tells about objects.
+//! What every kind of place can do.
 
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use object_store::ObjectStore;
 
 use crate::scratch::Scratch;
 use crate::watch::Watch;
-use crate::{Ahead, Error, Fetch};
+use crate::{Ahead, Entry, Error, Fetch, Written};
 
-/// An object of a place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Entry {
-    /// Name; in listings relative to the folder that was listed.
-    pub name: String,
-    /// Length in bytes.
-    pub bytes: u64,
-    /// Time of the last change, RFC 3339 in UTC, where the place knows it.
-    pub modified: Option<String>,
-    /// A text that differs when the contents differ, where the place knows one.
-    pub etag: Option<String>,
-}
-
-/// An object that was written whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Written {
-    /// Name within the place.
-    pub name: String,
-    /// Length in bytes.
-    pub bytes: u64,
-    /// CRC-32C (Castagnoli) of the bytes.
-    pub crc32c: u32,
-}
+/// A store, and a folder in it.
+#[cfg(feature = "object-store")]
+pub(crate) type Lent = (Arc<dyn object_store::ObjectStore>, object_store::path::Path);
 
 /// One kind of place. Names and folders arrive checked; `""` is the top folder.
 pub(crate) trait Objects: std::fmt::Debug + Send + Sync {
@@ -66,13 +43,6 @@ pub(crate) trait Objects: std::fmt::Debug + Send + Sync {
     /// The same place telling of its transfers; nothing if it has none that take long.
     fn watched(&self, watch: Watch) -> Option<Arc<dyn Objects>>;
     /// The store, and the folder in it, for callers that are asynchronous.
-    fn object_store(&self) -> Result<(Arc<dyn ObjectStore>, object_store::path::Path), Error>;
-}
-
-/// RFC 3339 in UTC of a time since 1970.
-pub(crate) fn rfc3339(seconds: i64, nanoseconds: u32) -> Option<String> {
-    let nanoseconds = i32::try_from(nanoseconds).ok()?;
-    jiff::Timestamp::new(seconds, nanoseconds)
-        .ok()
-        .map(|time| time.to_string())
+    #[cfg(feature = "object-store")]
+    fn object_store(&self) -> Result<Lent, Error>;
 }

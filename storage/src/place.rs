@@ -5,14 +5,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+#[cfg(feature = "object-store")]
 use object_store::ObjectStore;
 
 use crate::folder::Folder;
 use crate::location::Location;
-use crate::objects::{Entry, Objects, Written};
+use crate::memory::Memory;
+use crate::objects::Objects;
+#[cfg(feature = "object-store")]
 use crate::store::Store;
 use crate::watch::{Transfer, Watch};
-use crate::{Ahead, Error, Fetch, name};
+use crate::{Ahead, Entry, Error, Fetch, Written, name};
 
 /// A folder or store that holds named objects.
 ///
@@ -26,7 +29,7 @@ use crate::{Ahead, Error, Fetch, name};
 /// one request, or in parts that become the object with the last request.
 ///
 /// All calls block, and work inside and outside of an async runtime; clones are cheap
-/// and share the place. See [`Place::object_store`] for the asynchronous side.
+/// and share the place. With the feature `object-store`, `Place::object_store` lends the asynchronous side.
 ///
 /// ```
 /// use widefield_storage::Place;
@@ -35,7 +38,7 @@ use crate::{Ahead, Error, Fetch, name};
 /// let written = place.put("a/hello.txt", b"hello".to_vec())?;
 /// assert_eq!((written.bytes, written.crc32c), (5, 0x9a71_bb4c));
 /// assert_eq!(place.read("a/hello.txt")?, b"hello"[..]);
-/// assert_eq!(place.list("a")?[0].name, "hello.txt");
+/// assert_eq!(place.list("a")?[0].name, "a/hello.txt");
 /// # Ok::<(), widefield_storage::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -80,18 +83,15 @@ impl Place {
                 objects: Arc::new(Folder::new(path)),
             },
             Location::Memory { name, folder } => {
-                let slash = if folder.is_empty() && !name.is_empty() {
-                    ""
-                } else {
-                    "/"
-                };
+                let slash = if folder.is_empty() { "" } else { "/" };
                 let url = format!("memory://{name}{slash}{folder}");
-                let store = Store::memory(&name, url.clone(), folder);
+                let memory = Memory::new(&name, url.clone(), folder);
                 Place {
                     url,
-                    objects: Arc::new(store),
+                    objects: Arc::new(memory),
                 }
             }
+            #[cfg(any(feature = "s3", feature = "gs", feature = "az"))]
             Location::Cloud {
                 cloud,
                 bucket,
@@ -101,7 +101,7 @@ impl Place {
                 let store = cloud
                     .open(&bucket)
                     .map_err(|error| unusable(&top, &error))?;
-                Self::of_store(store, &top, &folder)?
+                Self::from_store(store, &top, &folder)?
             }
             #[cfg(feature = "http")]
             Location::Web(url) => {
@@ -122,7 +122,7 @@ impl Place {
                     .map_err(|error| wrong(error.to_string()))?;
                 let swift = crate::swift::Swift::new(&container, credentials)
                     .map_err(|error| wrong(error.to_string()))?;
-                Self::of_swift(&swift, &folder)?
+                Self::from_swift(&swift, &folder)?
             }
         })
     }
@@ -133,7 +133,7 @@ impl Place {
     /// # Errors
     /// [`Error::Name`] if that cannot be a folder.
     #[cfg(feature = "swift")]
-    pub fn of_swift(swift: &crate::swift::Swift, folder: &str) -> Result<Self, Error> {
+    pub fn from_swift(swift: &crate::swift::Swift, folder: &str) -> Result<Self, Error> {
         let url = url_of_folder(&swift.to_string(), folder)?;
         Ok(Place {
             objects: Arc::new(Store::swift(swift, url.clone(), folder.to_owned())),
@@ -151,7 +151,7 @@ impl Place {
     /// use widefield_storage::Place;
     ///
     /// let store = Arc::new(object_store::memory::InMemory::new());
-    /// let place = Place::of_store(store, "mine://here", "a/b")?;
+    /// let place = Place::from_store(store, "mine://here", "a/b")?;
     /// place.put("x", b"1".to_vec())?;
     /// assert_eq!(place.url(), "mine://here/a/b");
     /// # Ok::<(), widefield_storage::Error>(())
@@ -159,7 +159,8 @@ impl Place {
     ///
     /// # Errors
     /// [`Error::Name`] if that cannot be a folder.
-    pub fn of_store(store: Arc<dyn ObjectStore>, url: &str, folder: &str) -> Result<Self, Error> {
+    #[cfg(feature = "object-store")]
+    pub fn from_store(store: Arc<dyn ObjectStore>, url: &str, folder: &str) -> Result<Self, Error> {
         let url = url_of_folder(url, folder)?;
         Ok(Place {
             objects: Arc::new(Store::new(store, url.clone(), folder.to_owned())),
@@ -176,6 +177,7 @@ impl Place {
 
     /// The files directly in `folder` (`""` is the top), sorted by name.
     ///
+    /// Their names are those within the place, `folder/x`, as all methods take them.
     /// Links count as what they point to; folders, devices and our own temporaries
     /// are left out, as are names that are not UTF-8. A folder below the top that
     /// does not exist is empty, as in stores, which have no folders.
@@ -186,6 +188,11 @@ impl Place {
     pub fn list(&self, folder: &str) -> Result<Vec<Entry>, Error> {
         self.check_folder(folder)?;
         let mut entries = self.objects.list(folder)?;
+        if !folder.is_empty() {
+            for entry in &mut entries {
+                entry.name = format!("{folder}/{}", entry.name);
+            }
+        }
         entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         Ok(entries)
     }
@@ -317,10 +324,13 @@ impl Place {
         self.objects.local_path(name)
     }
 
-    /// The same place, which calls `tell` from the thread that reads or writes, while objects go to and come
-    /// from a store: once at the beginning, after every part, and at the end. What a store takes or gives in one
-    /// request counts when the request is answered; [`Place::read`] asks for parts of 8 MiB. Places on file
-    /// systems and what [`Place::fetch`] hands out are not told of.
+    /// The same place, which calls `tell` while an object comes from a store or goes there.
+    ///
+    /// Told are [`Place::read`], [`Place::put`] and the end of a writer, on the thread that calls them: once with nothing
+    /// done, after each part, and with all done; not after a failure. A part counts when the store has answered: reading asks
+    /// for 8 MiB at a time, and what is put in one request counts at once. A transfer that begins again, because the object was replaced
+    /// meanwhile, is told from the start. `memory://` tells the beginning and the end. Folders of file systems tell
+    /// nothing, nor do ranges ([`Place::read_range`], [`Place::fetch`]) and the copy that `Place::open_hdf5` reads from.
     #[must_use]
     pub fn watched(&self, tell: impl Fn(&Transfer<'_>) + Send + Sync + 'static) -> Self {
         let objects = self.objects.watched(Watch::new(tell));
@@ -337,7 +347,9 @@ impl Place {
     /// [`Place::sweep_temporary`]. The methods of this type have neither limit.
     ///
     /// # Errors
-    /// On file systems if the folder does not exist.
+    /// On file systems if the folder does not exist; [`Error::Unsupported`] for `memory://`, since whoever wants a store in
+    /// memory makes one and opens it by [`Place::from_store`].
+    #[cfg(feature = "object-store")]
     pub fn object_store(&self) -> Result<(Arc<dyn ObjectStore>, object_store::path::Path), Error> {
         self.objects.object_store()
     }
@@ -377,6 +389,7 @@ impl std::fmt::Display for Place {
 }
 
 /// URL of a folder within `url`.
+#[cfg(feature = "object-store")]
 fn url_of_folder(url: &str, folder: &str) -> Result<String, Error> {
     if !folder.is_empty() {
         name::check(folder).map_err(|reason| Error::Name {
@@ -389,6 +402,7 @@ fn url_of_folder(url: &str, folder: &str) -> Result<String, Error> {
 }
 
 /// A store that its settings do not describe.
+#[cfg(any(feature = "s3", feature = "gs", feature = "az", feature = "http"))]
 fn unusable(url: &str, error: &object_store::Error) -> Error {
     let mut reason = error.to_string();
     let mut cause = std::error::Error::source(error);

@@ -1,89 +1,92 @@
-//! Ranges of an open file, of one version of it.
+//! Reading and writing a file at an offset, from several threads at a time, on any system.
+//!
+//! ```
+//! use widefield_storage::positioned;
+//!
+//! let file = tempfile::tempfile()?;
+//! positioned::write(&file, b"12345", 0)?;
+//! let mut two = [0; 2];
+//! positioned::read(&file, &mut two, 3)?;
+//! assert_eq!(two, *b"45");
+//! # Ok::<(), std::io::Error>(())
+//! ```
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
-use std::ops::Range;
 
-use bytes::Bytes;
-
-use crate::Error;
-use crate::fetch::{changed, same_version};
-use crate::objects::Entry;
-
-/// A file that stays open, and how it was when it was opened.
+/// Fills `bytes` from `offset` on. On Unix the file's own position stays; on Windows it moves.
 ///
-/// A file that replaces it under its name does not disturb: the old one stays readable. One that
-/// is written over in place is noticed by its length and time.
-#[derive(Debug)]
-pub(crate) struct OpenFile {
-    file: File,
-    entry: Entry,
-    describe: fn(String, &Metadata) -> Entry,
-    /// Place and name, for messages.
-    object: String,
-}
-
-impl OpenFile {
-    /// `entry` is what `describe` said of the file.
-    pub(crate) fn new(
-        file: File,
-        entry: Entry,
-        describe: fn(String, &Metadata) -> Entry,
-        object: String,
-    ) -> Self {
-        OpenFile {
-            file,
-            entry,
-            describe,
-            object,
-        }
-    }
-
-    pub(crate) fn entry(&self) -> &Entry {
-        &self.entry
-    }
-
-    pub(crate) fn object(&self) -> &str {
-        &self.object
-    }
-
-    /// The bytes `range`, which lies within the file as it was.
-    pub(crate) fn read(&self, range: Range<u64>) -> Result<Bytes, Error> {
-        let failed = |error| Error::io(&self.object, "reading", error);
-        let length = usize::try_from(range.end - range.start).map_err(|_| Error::TooLarge {
-            object: self.object.clone(),
-            what: "a range",
-            bytes: range.end - range.start,
-            limit: usize::MAX as u64,
-        })?;
-        let mut bytes = vec![0; length];
-        let read = read_exact_at(&self.file, &mut bytes, range.start);
-        let now = self.file.metadata().map_err(failed)?;
-        if !same_version(&(self.describe)(String::new(), &now), &self.entry) {
-            return Err(changed(&self.object));
-        }
-        read.map_err(failed)?;
-        Ok(bytes.into())
-    }
-}
-
+/// # Errors
+/// [`io::ErrorKind::UnexpectedEof`] if the file ends before, and what the system reports.
 #[cfg(unix)]
-fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+pub fn read(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
     std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
 }
 
+/// Writes all of `bytes` from `offset` on; what lies between the file's end and `offset` becomes 0.
+///
+/// # Errors
+/// What the system reports.
+#[cfg(unix)]
+pub fn write(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)
+}
+
+/// Fills `bytes` from `offset` on. On Unix the file's own position stays; on Windows it moves.
+///
+/// # Errors
+/// [`io::ErrorKind::UnexpectedEof`] if the file ends before, and what the system reports.
 #[cfg(windows)]
-fn read_exact_at(file: &File, mut bytes: &mut [u8], mut offset: u64) -> io::Result<()> {
+pub fn read(file: &File, mut bytes: &mut [u8], mut offset: u64) -> io::Result<()> {
+    use std::os::windows::fs::FileExt;
     while !bytes.is_empty() {
-        match std::os::windows::fs::FileExt::seek_read(file, bytes, offset) {
+        match file.seek_read(bytes, offset) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(read) => {
-                bytes = &mut bytes[read..];
-                offset += read as u64;
+            Ok(n) => {
+                bytes = &mut bytes[n..];
+                offset += n as u64;
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
     Ok(())
+}
+
+/// Writes all of `bytes` from `offset` on; what lies between the file's end and `offset` becomes 0.
+///
+/// # Errors
+/// What the system reports.
+#[cfg(windows)]
+pub fn write(file: &File, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {
+    use std::os::windows::fs::FileExt;
+    while !bytes.is_empty() {
+        match file.seek_write(bytes, offset) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(n) => {
+                bytes = &bytes[n..];
+                offset += n as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_come_back_and_the_end_is_an_error() {
+        let file = tempfile::tempfile().expect("temporary file");
+        write(&file, b"later", 5).expect("write");
+        write(&file, b"first", 0).expect("write");
+        let mut bytes = [0; 6];
+        read(&file, &mut bytes, 2).expect("read");
+        assert_eq!(&bytes, b"rstlat");
+        let beyond = read(&file, &mut bytes, 5).expect_err("five bytes are left");
+        assert_eq!(beyond.kind(), io::ErrorKind::UnexpectedEof);
+    }
 }

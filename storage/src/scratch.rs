@@ -1,14 +1,13 @@
 //! One object while it is built: whole at the end, or never there.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use crate::checksum::Known;
-use crate::objects::Written;
-use crate::store::Store;
 use crate::temporary::Temporary;
-use crate::{Error, temporary};
+use crate::{Error, Written, temporary};
 
 /// A temporary file that becomes one object; dropped, it leaves nothing.
 #[derive(Debug)]
@@ -21,10 +20,21 @@ pub(crate) struct Scratch {
     goal: Goal,
 }
 
-#[derive(Debug)]
 enum Goal {
     Rename(PathBuf),
-    Put(Store),
+    Put(Put),
+}
+
+/// Makes an object of what the file holds, which stands at its start.
+type Put = Box<dyn FnOnce(&mut File) -> Result<Written, Error> + Send + Sync>;
+
+impl fmt::Debug for Goal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Goal::Rename(target) => f.debug_tuple("Rename").field(target).finish(),
+            Goal::Put(_) => f.write_str("Put"),
+        }
+    }
 }
 
 impl Scratch {
@@ -43,8 +53,12 @@ impl Scratch {
         })
     }
 
-    /// For an object of `store`: the temporary lies in the system's temporary folder.
-    pub(crate) fn for_store(store: Store, name: &str, object: String) -> Result<Self, Error> {
+    /// For an object that `put` makes of the file: the temporary lies in the system's temporary folder.
+    pub(crate) fn elsewhere(
+        name: &str,
+        object: String,
+        put: impl FnOnce(&mut File) -> Result<Written, Error> + Send + Sync + 'static,
+    ) -> Result<Self, Error> {
         let (temporary, file) = Temporary::create_in(&std::env::temp_dir())
             .map_err(|error| Error::io(&object, "making a temporary file", error))?;
         Ok(Scratch {
@@ -52,7 +66,7 @@ impl Scratch {
             file,
             name: name.to_owned(),
             object,
-            goal: Goal::Put(store),
+            goal: Goal::Put(Box::new(put)),
         })
     }
 
@@ -98,10 +112,10 @@ impl Scratch {
                     crc32c,
                 })
             }
-            Goal::Put(store) => {
+            Goal::Put(put) => {
                 file.seek(SeekFrom::Start(0))
                     .map_err(failed("reading back"))?;
-                store.put_file(&name, &mut file)
+                put(&mut file)
             }
         }
     }

@@ -1,23 +1,25 @@
 //! Objects in an `object_store`, called from plain code.
 
-use std::collections::HashMap;
+mod parts;
+
 use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
-use crate::fetch::{self, Ahead, Fetch, Part};
+use self::parts::Part;
+use crate::entry::rfc3339;
+use crate::fetch;
 use crate::name::OURS;
-use crate::objects::{Entry, Objects, Written, rfc3339};
+use crate::objects::{Lent, Objects};
 use crate::scratch::Scratch;
 use crate::watch::Watch;
-use crate::{Error, runtime, temporary};
+use crate::{Ahead, Entry, Error, Fetch, Written, runtime, temporary};
 
 /// A folder of an object store.
 #[derive(Clone)]
@@ -86,23 +88,6 @@ impl Store {
             swift: Some(swift.clone()),
             ..Store::new(store, url, folder)
         }
-    }
-
-    /// Objects in memory: shared within this process by all that use the same `name`;
-    /// without a name only by the clones of this value.
-    pub(crate) fn memory(name: &str, url: String, folder: String) -> Self {
-        static SHARED: OnceLock<Mutex<HashMap<String, Arc<InMemory>>>> = OnceLock::new();
-        let store = if name.is_empty() {
-            Arc::default()
-        } else {
-            // A panic elsewhere cannot leave a map of pointers half-made.
-            let mut shared = SHARED
-                .get_or_init(Mutex::default)
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(shared.entry(name.to_owned()).or_default())
-        };
-        Store::new(store, url, folder)
     }
 
     fn object(&self, name: &str) -> String {
@@ -376,7 +361,7 @@ impl Objects for Store {
             path: self.path(name)?,
             object,
         };
-        Fetch::of_store(part, entry, ranges, ahead)
+        parts::start(part, entry, ranges, ahead)
     }
 
     fn put(&self, name: &str, bytes: Bytes) -> Result<Written, Error> {
@@ -409,13 +394,14 @@ impl Objects for Store {
 
     fn scratch(&self, name: &str) -> Result<Scratch, Error> {
         self.able(name, "writing")?;
-        Scratch::for_store(self.clone(), name, self.object(name))
+        let (store, named) = (self.clone(), name.to_owned());
+        Scratch::elsewhere(name, self.object(name), move |file| {
+            store.put_file(&named, file)
+        })
     }
 
     fn sweep(&self) -> Result<usize, Error> {
-        let folder = std::env::temp_dir();
-        let swept = temporary::sweep(&folder)
-            .map_err(|error| Error::io(folder.display(), "sweeping temporary files", error))?;
+        let swept = temporary::sweep_system()?;
         #[cfg(feature = "swift")]
         if let Some(swift) = self.swift.clone() {
             let parts = self.run("", "sweeping unfinished uploads", |_, path| async move {
@@ -437,12 +423,12 @@ impl Objects for Store {
         }))
     }
 
-    fn object_store(&self) -> Result<(Arc<dyn ObjectStore>, Path), Error> {
+    fn object_store(&self) -> Result<Lent, Error> {
         Ok((Arc::clone(&self.store), self.path("")?))
     }
 }
 
-pub(crate) fn describe(name: String, meta: &ObjectMeta) -> Entry {
+fn describe(name: String, meta: &ObjectMeta) -> Entry {
     let time = meta.last_modified;
     let modified = rfc3339(time.timestamp(), time.timestamp_subsec_nanos());
     Entry {
@@ -453,7 +439,7 @@ pub(crate) fn describe(name: String, meta: &ObjectMeta) -> Entry {
     }
 }
 
-pub(crate) fn translate(object: String, doing: &'static str, error: object_store::Error) -> Error {
+fn translate(object: String, doing: &'static str, error: object_store::Error) -> Error {
     match error {
         object_store::Error::NotFound { .. } => Error::NotFound { object },
         object_store::Error::Precondition { .. } => Error::Changed { object },
@@ -523,7 +509,9 @@ fn no_bucket(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use object_store::memory::InMemory;
     use std::io::{Seek, SeekFrom, Write};
+    use std::sync::Mutex;
 
     type Told = Arc<Mutex<Vec<(String, u64, u64)>>>;
 
@@ -534,7 +522,8 @@ mod tests {
             let entry = (transfer.name.to_owned(), transfer.done, transfer.total);
             to.lock().unwrap().push(entry);
         });
-        let store = Store::memory("", "memory://".to_owned(), String::new());
+        let store = Arc::new(InMemory::new());
+        let store = Store::new(store, "mine://".to_owned(), String::new());
         (Store { watch, ..store }, told)
     }
 

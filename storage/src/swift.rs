@@ -14,7 +14,7 @@
 //!     _ => None,
 //! })?;
 //! let swift = Swift::new("movies", credentials)?;
-//! let place = Place::of_swift(&swift, "2869L1")?;
+//! let place = Place::from_swift(&swift, "2869L1")?;
 //! assert_eq!(place.url(), "swift://movies/2869L1");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
+use crate::Error;
 use crate::name::OURS;
 
 const END: &str = ".tmp";
@@ -135,6 +136,12 @@ pub(crate) fn sweep(folder: &Path) -> io::Result<usize> {
         }
     }
     Ok(removed)
+}
+
+/// Removes those where objects of places that are no folders are built; how many.
+pub(crate) fn sweep_system() -> Result<usize, Error> {
+    let folder = std::env::temp_dir();
+    sweep(&folder).map_err(|error| Error::io(folder.display(), "sweeping temporary files", error))
 }
 
 /// A name that no other temporary has, and that carries this process as its owner.

@@ -36,6 +36,7 @@ impl Watch {
     }
 
     /// Whether anybody listens.
+    #[cfg(feature = "object-store")]
     pub(crate) fn listens(&self) -> bool {
         self.0.is_some()
     }

@@ -48,7 +48,7 @@ fn bucket() -> Option<String> {
     });
     let bucket = format!("widefield-s3-{}", std::process::id());
     let swift = Swift::new(&bucket, credentials.expect("credentials")).expect("client");
-    let place = Place::of_swift(&swift, "").expect("place");
+    let place = Place::from_swift(&swift, "").expect("place");
     // The first put makes the container.
     place.put("x", b"".to_vec()).expect("put");
     place.remove("x").expect("remove");

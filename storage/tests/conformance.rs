@@ -48,6 +48,17 @@ fn a_place_that_differs_fails() {
 }
 
 #[test]
+fn places_in_memory_are_named() {
+    let url = |url| Place::open(url).unwrap().to_string();
+    for name in ["memory://", "memory://n", "memory://n/a/b"] {
+        assert_eq!(url(name), name);
+    }
+    assert_eq!(url("memory:///a/"), "memory:///a");
+    let error = Place::open("memory://").unwrap().read("x").unwrap_err();
+    assert_eq!(error.to_string(), "memory:///x: not found");
+}
+
+#[test]
 fn memory_is_shared_by_name() {
     let (one, two) = (
         Place::open("memory://shared/a"),
@@ -78,23 +89,37 @@ fn a_missing_top_folder_is_not_found() {
     assert!(!folder.path().join("nowhere").exists());
 }
 
+#[cfg(feature = "object-store")]
+#[test]
+fn any_store() {
+    let store = std::sync::Arc::new(object_store::memory::InMemory::new());
+    let place = Place::from_store(store, "mine://here", "a/b").unwrap();
+    assert_conforms(&place, "sub/folder");
+}
+
+#[cfg(feature = "object-store")]
 #[test]
 fn the_store_is_there_for_asynchronous_callers() {
     use object_store::ObjectStoreExt;
     let folder = tempfile::tempdir().unwrap();
-    let folder_url = folder.path().to_str().unwrap().to_owned();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
-    for url in ["memory://asynchronous/a/b".to_owned(), folder_url] {
-        let place = Place::open(&url).unwrap();
+    let store = std::sync::Arc::new(object_store::memory::InMemory::new());
+    for place in [
+        Place::from_store(store, "mine://here", "a/b").unwrap(),
+        Place::open(folder.path().to_str().unwrap()).unwrap(),
+    ] {
         place.put("c/x", b"12345".to_vec()).unwrap();
         let (store, top) = place.object_store().unwrap();
         let path = object_store::path::Path::parse(format!("{top}/c/x").trim_start_matches('/'));
         let bytes = runtime.block_on(async { store.get(&path.unwrap()).await?.bytes().await });
         assert_eq!(bytes.unwrap(), b"12345"[..]);
     }
+    let lent = Place::open("memory://").unwrap().object_store();
+    let error = lent.map(drop).unwrap_err();
+    assert_eq!(error.kind(), widefield_storage::ErrorKind::Unsupported);
 }
 
 #[test]
@@ -107,12 +132,14 @@ fn places_and_writers_go_between_threads() {
     sendable::<widefield_storage::Hdf5Writer>();
 }
 
+#[cfg(feature = "object-store")]
 #[test]
 fn parts_are_fetched_within_a_runtime() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
-    let place = Place::open("memory://").unwrap();
+    let store = std::sync::Arc::new(object_store::memory::InMemory::new());
+    let place = Place::from_store(store, "mine://here", "").unwrap();
     place.put("x", b"0123456789".to_vec()).unwrap();
     let parts = runtime.block_on(async {
         let parts = place.fetch("x", vec![5..7, 0..2], Ahead::default());

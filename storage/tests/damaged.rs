@@ -80,3 +80,49 @@ fn a_shape_without_values_is_refused() {
     let error = place.read_hdf5("empty.h5", "d").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge, "{}", error.with_causes());
 }
+
+/// What a stranger's file points to shows nothing of other files.
+#[test]
+fn bytes_of_other_files_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("secret"), b"secret!!").unwrap();
+    let other = hdf5::File::create(at("other.h5")).unwrap();
+    let numbers = other.new_dataset::<u8>().shape(8).create("d").unwrap();
+    numbers.write_raw(&[7; 8]).unwrap();
+    drop(numbers);
+    other.close().unwrap();
+
+    let file = hdf5::File::create(at("x.h5")).unwrap();
+    let secret = at("secret").display().to_string();
+    let outside = file.new_dataset::<u8>().shape(8).external(&secret, 0, 8);
+    outside.create("outside").unwrap();
+    let other = at("other.h5").display().to_string();
+    let mapped = file.new_dataset::<u8>().shape(8);
+    let mapped = mapped.virtual_map(&other, "d", 8, 0..8, 8, 0..8);
+    mapped.create("mapped").unwrap();
+    file.link_external(&other, "/d", "linked").unwrap();
+    file.link_soft("/linked", "soft").unwrap();
+    file.create_group("group").unwrap();
+    file.link_external(&other, "/", "group/linked").unwrap();
+    let own = file.new_dataset::<u8>().shape(8).create("own").unwrap();
+    own.write_raw(&[9; 8]).unwrap();
+    drop(own);
+    file.link_soft("/own", "group/soft").unwrap();
+    file.close().unwrap();
+
+    let place = Place::open(folder.path().to_str().unwrap()).unwrap();
+    let open = place.open_hdf5("x.h5").unwrap();
+    for name in ["outside", "mapped", "linked", "soft", "group/linked/d"] {
+        let error = open.dataset(name).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{name}: {error}");
+        assert!(error.to_string().contains("other files"), "{name}: {error}");
+    }
+    for name in ["own", "group/soft"] {
+        assert_eq!(
+            open.dataset(name).unwrap().read(&[(0, 1)]).unwrap()[[0]],
+            9.0
+        );
+    }
+    assert_eq!(open.dataset_names().unwrap(), ["mapped", "outside", "own"]);
+}

@@ -1,6 +1,15 @@
-//! Files of other software, with the values that software gives for them.
+//! Files of other software, with the values that software gives for them, and the bytes of ours that it read.
+
+#[cfg(feature = "hdf5")]
+#[path = "common/ours.rs"]
+mod ours;
+#[cfg(feature = "hdf5")]
+#[path = "common/theirs.rs"]
+mod theirs;
 
 use ndarray::ArrayD;
+#[cfg(feature = "hdf5")]
+use widefield_storage::Place;
 use widefield_storage::mat::{self, Class};
 
 const MAT_PLAIN: &[u8] = include_bytes!("data/scipy_v5_plain.mat");
@@ -14,10 +23,30 @@ fn expected() -> ArrayD<f64> {
 #[cfg(feature = "hdf5")]
 #[test]
 fn h5py_gzip() {
-    let place = widefield_storage::Place::open(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data"));
+    let place = Place::open(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data"));
     let read = place.unwrap().read_hdf5("h5py_gzip.h5", "dff").unwrap();
     assert_eq!(read.values, expected());
     assert_eq!(read.attributes, []);
+}
+
+/// Files of h5py and scipy of every type and storage.
+#[cfg(feature = "hdf5")]
+#[test]
+fn theirs_are_read() {
+    let place = Place::open(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/theirs")).unwrap();
+    theirs::assert_h5py(&place);
+    theirs::assert_scipy(&place);
+}
+
+/// The same bytes that h5py and scipy were seen to read.
+#[cfg(feature = "hdf5")]
+#[test]
+fn ours_are_the_bytes_that_others_read() {
+    let folder = tempfile::tempdir().unwrap();
+    ours::write(&Place::open(folder.path().to_str().unwrap()).unwrap());
+    let kept = include_str!("data/read_by_others.txt");
+    let why = "other bytes than h5py and scipy read: see tests/interop.rs";
+    assert_eq!(ours::digests(folder.path()), kept, "{why}");
 }
 
 #[test]

@@ -307,7 +307,9 @@ fn the_constant_is_added_once_in_f64() {
     let values = [0.0, 1e-9, -0.25, f32::NAN, 0.1];
     let movie = Array3::from_shape_vec((1, 1, 5), values.to_vec()).unwrap();
     for precision in [Precision::F32, Precision::F64] {
-        let plan = MatMovie::new("tr", [1, 1, 5]).precision(precision).add(1.0);
+        let plan = MatMovie::new("tr", [1, 1, 5])
+            .precision(precision)
+            .offset(1.0);
         let read = mat::read(&write_mat(&place, &movie, plan, 1)).unwrap();
         for (&found, &value) in read[0].values.iter().zip(&values) {
             let exact = f64::from(value) + 1.0;
@@ -413,20 +415,21 @@ fn what_does_not_fit_is_refused_and_leaves_nothing() {
 }
 
 /// All calls work from within a runtime, on its own thread and on a blocking one.
+#[cfg(feature = "object-store")]
 #[test]
 fn plain_calls_work_inside_a_runtime() {
     let folder = tempfile::tempdir().unwrap();
-    let urls = [
-        "memory://".to_owned(),
-        folder.path().to_str().unwrap().to_owned(),
+    let store = std::sync::Arc::new(object_store::memory::InMemory::new());
+    let places = [
+        Place::from_store(store, "mine://here", "").unwrap(),
+        Place::open(folder.path().to_str().unwrap()).unwrap(),
     ];
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
-    for url in urls {
+    for place in places {
         let work = move || {
-            let place = Place::open(&url).unwrap();
             let movie = movie([3, 4, 5]);
             write_hdf5(&place, &movie, Dataset::new("dff", [3, 4, 5]), 2);
             write_mat(&place, &movie, MatMovie::new("tr", [3, 4, 5]), 2);

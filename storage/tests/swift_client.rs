@@ -72,7 +72,7 @@ impl Server {
         });
         let retries = Retries::new(3, Duration::from_millis(2));
         let swift = Swift::with_retries("c", credentials.expect("complete"), retries);
-        Place::of_swift(&swift.expect("client"), "p").expect("place")
+        Place::from_swift(&swift.expect("client"), "p").expect("place")
     }
 }
 

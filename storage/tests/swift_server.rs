@@ -40,7 +40,7 @@ impl Container {
     }
 
     fn place(&self, folder: &str) -> Place {
-        Place::of_swift(&self.swift, folder).expect("place")
+        Place::from_swift(&self.swift, folder).expect("place")
     }
 
     /// Names of everything in the container.

@@ -22,7 +22,7 @@ fn large_objects() {
     let name = format!("widefield-surprises-{}", std::process::id());
     let swift = &Swift::new(&name, credentials.clone()).expect("client");
     let segments = &Swift::new(&format!("{name}_segments"), credentials).expect("client");
-    let place = &Place::of_swift(swift, "").expect("place");
+    let place = &Place::from_swift(swift, "").expect("place");
     place.put("part/1", b"one".to_vec()).expect("put");
     place.put("part/2", b"two".to_vec()).expect("put");
 
@@ -79,7 +79,7 @@ fn small_requests() {
     let Some(credentials) = v1() else { return };
     let name = format!("widefield-small-{}", std::process::id());
     let swift = &Swift::new(&name, credentials).expect("client");
-    let place = &Place::of_swift(swift, "").expect("place");
+    let place = &Place::from_swift(swift, "").expect("place");
     place.put("empty", b"".to_vec()).expect("put");
     assert_eq!(place.read("empty").expect("read"), b""[..]);
     assert_eq!(place.read_range("empty", 0..0).expect("range"), b""[..]);
@@ -121,7 +121,7 @@ fn what_is_cut_short_or_damaged_is_not_stored() {
     let Some(credentials) = v1() else { return };
     let name = format!("widefield-damaged-{}", std::process::id());
     let swift = &Swift::new(&name, credentials).expect("client");
-    let place = &Place::of_swift(swift, "").expect("place");
+    let place = &Place::from_swift(swift, "").expect("place");
     place.put("x", b"before".to_vec()).expect("put");
     let sum = "00000000000000000000000000000000";
     let target = format!("{name}/x");

@@ -81,6 +81,28 @@ fn dff_is_nan_outside_the_given_mask_and_nowhere_else() {
 }
 
 #[test]
+fn a_coloured_mask_keeps_what_is_neither_black_nor_transparent() {
+    let dir = tempfile::tempdir().expect("folder");
+    let path = experiment(dir.path(), "");
+    let side = u32::try_from(SIDE).expect("small");
+    let file = std::fs::File::create(dir.path().join("mask.png")).expect("create");
+    let mut encoder = png::Encoder::new(file, side, side);
+    encoder.set_color(png::ColorType::Rgba);
+    let pixel = |i: usize| match (inside(i / SIDE, i % SIDE), i % 2) {
+        (true, _) => [0, 0, 1, 9],
+        (false, 0) => [0, 0, 0, 255],
+        (false, _) => [255, 255, 255, 0],
+    };
+    let pixels: Vec<u8> = (0..SIDE * SIDE).flat_map(pixel).collect();
+    let mut writer = encoder.write_header().expect("header");
+    writer.write_image_data(&pixels).expect("pixels");
+    writer.finish().expect("file");
+    let (status, _, stderr) = run_experiment(&path, &CAMERA);
+    assert_eq!(status, 0, "{stderr}");
+    assert_nan_outside(&dff(dir.path()), inside);
+}
+
+#[test]
 fn holes_of_a_given_mask_are_filled_where_asked() {
     let dir = tempfile::tempdir().expect("folder");
     let path = experiment(dir.path(), "fill_holes = true\n");
@@ -147,7 +169,7 @@ fn a_mask_of_no_use_ends_the_run_before_any_trial() {
         assert_eq!(files(dir.path()), before);
     };
     std::fs::write(&mask, b"GIF89a").expect("image");
-    refused("no grey PNG");
+    refused("no readable PNG");
     image(&mask, [SIDE, SIDE], |_, _| 0);
     refused("keeps no pixel");
     image(&mask, [40, SIDE], |_, _| 1);

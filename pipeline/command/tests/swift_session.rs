@@ -104,7 +104,7 @@ impl Session {
         let swift = Swift::new(&bucket, login.expect("credentials")).expect("client");
         let folder = tempfile::tempdir().expect("folder");
         let experiment = golden_experiment(folder.path(), "");
-        let raw = Place::of_swift(&swift, "raw").expect("place");
+        let raw = Place::from_swift(&swift, "raw").expect("place");
         for name in files(folder.path()) {
             let bytes = std::fs::read(folder.path().join(&name)).expect("read");
             raw.put(&name, bytes).expect("put");
@@ -146,7 +146,7 @@ impl Session {
 
     /// The objects below `folder`, by name.
     fn objects(&self, folder: &str) -> BTreeMap<String, Vec<u8>> {
-        let top = Place::of_swift(&self.swift, "").expect("place");
+        let top = Place::from_swift(&self.swift, "").expect("place");
         let named = |name: String| {
             let short = name.strip_prefix(&format!("{folder}/"))?.to_owned();
             Some((short, top.read(&name).expect("read").to_vec()))
@@ -175,7 +175,7 @@ impl Session {
     }
 
     fn remove_results(&self) {
-        let top = Place::of_swift(&self.swift, "").expect("place");
+        let top = Place::from_swift(&self.swift, "").expect("place");
         for name in self.results() {
             top.remove(&name).expect("remove");
         }
@@ -209,7 +209,7 @@ fn names(swift: &Swift) -> Vec<String> {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        let top = Place::of_swift(&self.swift, "").expect("place");
+        let top = Place::from_swift(&self.swift, "").expect("place");
         for name in names(&self.swift) {
             // Second failures would hide the first.
             let removed = top.remove(&name);
@@ -480,7 +480,7 @@ impl Killed for InStore<'_> {
         let output = output.expect("the command starts");
         let text = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{text}");
-        let out = Place::of_swift(&self.session.swift, "out").expect("place");
+        let out = Place::from_swift(&self.session.swift, "out").expect("place");
         let record = out.read("run.json").expect("run.json");
         let record: Value = serde_json::from_slice(&record).expect("JSON");
         record["totals"]["skipped"].as_u64().expect("a count")
@@ -668,12 +668,12 @@ fn the_first_frame_of_a_large_movie_comes_at_once() {
         Swift::new(container, login.expect("credentials")).expect("client")
     };
     let container = format!("widefield-first-{}", std::process::id());
-    let place = Place::of_swift(&swift(&login, &container), "").expect("place");
+    let place = Place::from_swift(&swift(&login, &container), "").expect("place");
     let size = put_large_movie(&place, &container, folder.path());
     assert!(size > 1_000_000_000);
 
     // Its own client, which logs in first.
-    let place = Place::of_swift(&swift(&login, &container), "").expect("place");
+    let place = Place::from_swift(&swift(&login, &container), "").expect("place");
     let (frame, read, seconds) = counted.during(|| {
         let movie = Recording::open(&place, "movie").expect("movie");
         movie.frame(0).expect("frame")

@@ -30,8 +30,13 @@ impl Earlier {
             let failed = run.trials.into_iter().filter(|t| !t.good());
             earlier.failed = failed.map(|t| t.file).collect();
         }
-        let names: Vec<String> = match output.list(&config.output.beside(manifest::FOLDER)) {
-            Ok(entries) => entries.into_iter().map(|e| e.name).collect(),
+        let folder = config.output.beside(manifest::FOLDER);
+        let stem = |entry: Entry| {
+            let name = entry.name.strip_prefix(&folder)?.strip_prefix('/')?;
+            Some(name.to_owned())
+        };
+        let names: Vec<String> = match output.list(&folder) {
+            Ok(entries) => entries.into_iter().filter_map(stem).collect(),
             // A place that does not exist yet has nothing in it.
             Err(widefield_storage::Error::NotFound { .. }) => Vec::new(),
             Err(error) => return Err(error.into()),
@@ -261,10 +266,7 @@ impl Standing {
         let mut bytes = BTreeMap::new();
         for folder in folders {
             match output.list(folder) {
-                Ok(entries) => {
-                    let named = |e: Entry| (format!("{folder}/{}", e.name), e.bytes);
-                    bytes.extend(entries.into_iter().map(named));
-                }
+                Ok(entries) => bytes.extend(entries.into_iter().map(|e| (e.name, e.bytes))),
                 Err(widefield_storage::Error::NotFound { .. }) => {}
                 Err(error) => return Err(error.into()),
             }

@@ -27,16 +27,24 @@ pub(super) fn mask(config: &Config) -> Result<Option<Mask>, Error> {
     Ok(Some(step.tidied(Mask::from_kept(kept))))
 }
 
-/// `true` where a pixel `(y, x)` is not black.
+#[cfg(feature = "png")]
+fn picture(bytes: &[u8]) -> Result<Array2<bool>, MaskError> {
+    Ok(widefield_storage::mask::read(bytes)?)
+}
+
+#[cfg(not(feature = "png"))]
+fn picture(_: &[u8]) -> Result<Array2<bool>, MaskError> {
+    Err(MaskError::NotAvailable)
+}
+
+/// `true` where a pixel `(y, x)` is kept.
 fn kept(path: &str, resolution: Option<[usize; 2]>) -> Result<Array2<bool>, MaskError> {
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path)?;
     if file.take(MOST_BYTES + 1).read_to_end(&mut bytes)? as u64 > MOST_BYTES {
         return Err(MaskError::TooLarge { most: MOST_BYTES });
     }
-    let kept = png::read(&bytes)
-        .ok_or(MaskError::NoImage)?
-        .mapv(|shade| shade > 0);
+    let kept = picture(&bytes)?;
     let (height, width) = kept.dim();
     // A camera's own size is known only when a movie is open: a trial that it does not fit fails by itself.
     if let Some(resolution) = resolution.filter(|side| *side != [width, height]) {

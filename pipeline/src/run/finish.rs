@@ -198,7 +198,7 @@ impl Plan {
         let mut others = Vec::new();
         for folder in kinds.filter(|f| !f.is_empty()).chain(&own) {
             let entries = self.output.list(folder).unwrap_or_default();
-            let names = entries.iter().map(|e| format!("{folder}/{}", e.name));
+            let names = entries.into_iter().map(|e| e.name);
             others.extend(names.filter(|name| !ours.contains(name)));
         }
         others

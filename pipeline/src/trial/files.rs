@@ -71,7 +71,7 @@ impl Worker<'_> {
             .orientation(out.orientation.into())
             .precision(out.precision.into())
             .compression(out.compression)
-            .add(f64::from(at_rest(out.mat_scale)));
+            .offset(f64::from(at_rest(out.mat_scale)));
         match self.output.create_mat(path, description) {
             Ok(file) => Ok(Some(file)),
             Err(error) if error.kind() == ErrorKind::TooLarge => {

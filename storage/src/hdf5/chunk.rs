@@ -7,13 +7,12 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Mutex;
 
-use libdeflater::{CompressionLvl, Compressor, adler32};
+use libdeflater::{CompressionLvl, Compressor};
 use ndarray::{ArrayView3, s};
+use widefield_deflate::{Deflater, shuffle_f32, shuffle_f32_as_f64};
 
-use super::numbers;
-use crate::deflate::{Deflater, Distance};
-use crate::vectors::Vectors;
-use crate::{Orientation, Precision};
+use crate::movie_file::{Layout, damaged};
+use crate::{Error, Orientation, Precision};
 
 /// Pixels of a chunk along each image axis.
 const SIDE: usize = 64;
@@ -40,12 +39,14 @@ pub(super) struct Grid {
 pub(super) type Tile = [usize; 2];
 
 impl Grid {
-    /// For a movie of `[t, y, x]`, none of which is 0.
-    pub(super) fn new(
-        [frames, height, width]: [usize; 3],
-        orientation: Orientation,
-        precision: Precision,
-    ) -> Self {
+    /// For a movie that has pixels.
+    pub(super) fn new(layout: &Layout) -> Self {
+        let &Layout {
+            shape: [frames, height, width],
+            orientation,
+            precision,
+            ..
+        } = layout;
         let [a, b] = orientation.axes(height, width);
         let mut depth = CHUNK_FRAMES;
         while depth > 1 && depth.saturating_mul(a.saturating_mul(b)) > SLAB {
@@ -100,29 +101,45 @@ impl Grid {
 
 /// What is not in use of encoders and of chunks they made, so that the memory serves one slab after the other.
 pub(super) struct Encoders {
-    level: u8,
+    layout: Layout,
     idle: Mutex<Vec<Encoder>>,
     spare: Mutex<Vec<Vec<u8>>>,
 }
 
 impl Encoders {
-    /// For deflate `level` 0 to 9.
-    pub(super) fn new(level: u8) -> Self {
+    pub(super) fn new(layout: &Layout) -> Self {
         Encoders {
-            level,
+            layout: layout.clone(),
             idle: Mutex::default(),
             spare: Mutex::default(),
         }
     }
 
-    /// As [`Encoder::encode`], by one that no other thread uses meanwhile.
-    pub(super) fn encode(&self, grid: &Grid, tile: Tile, frames: ArrayView3<'_, f32>) -> Vec<u8> {
-        let mut encoder = take(&self.idle).unwrap_or_else(|| Encoder::new(self.level));
+    /// As [`Encoder::encode`], by one that no other thread uses meanwhile. `object` names the file.
+    pub(super) fn encode(
+        &self,
+        grid: &Grid,
+        tile: Tile,
+        frames: ArrayView3<'_, f32>,
+        object: &str,
+    ) -> Result<Vec<u8>, Error> {
+        let level = self.layout.compression;
+        let mut encoder = take(&self.idle).unwrap_or_else(|| Encoder::new(level));
         let mut bytes = take(&self.spare).unwrap_or_default();
         bytes.clear();
         encoder.encode(grid, tile, frames, &mut bytes);
+        #[cfg(test)]
+        if self.layout.damage {
+            crate::movie_file::damage(&mut bytes);
+        }
+        if self.layout.verify
+            && level > 0
+            && !inflates_to(&bytes, &encoder.elements, grid.precision)
+        {
+            return Err(damaged(object));
+        }
         keep(&self.idle, encoder);
-        bytes
+        Ok(bytes)
     }
 
     /// Takes back the bytes of a chunk that is written.
@@ -145,7 +162,7 @@ fn keep<T>(kept: &Mutex<Vec<T>>, one: T) {
 impl fmt::Debug for Encoders {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Encoders")
-            .field("level", &self.level)
+            .field("layout", &self.layout)
             .finish_non_exhaustive()
     }
 }
@@ -153,7 +170,6 @@ impl fmt::Debug for Encoders {
 /// Makes the stored bytes of chunks; it owns the buffers, so that each thread has its own.
 pub(super) struct Encoder {
     packer: Packer,
-    vectors: Option<Vectors>,
     /// The last chunk that had but one value, and its bytes: masked chunks are many, and all the same.
     constant: Option<(Constant, Vec<u8>)>,
     /// A row of the chunk for all its frames, frame by frame.
@@ -186,11 +202,6 @@ enum Packer {
 impl Encoder {
     /// For deflate `level` 1 to 9; 0 stores elements as they are, unshuffled.
     pub(super) fn new(level: u8) -> Self {
-        Self::with(level, Vectors::detect())
-    }
-
-    /// Of the same bytes whether there are vectors or not.
-    fn with(level: u8, vectors: Option<Vectors>) -> Self {
         let search = CompressionLvl::new(level.into()).map(Compressor::new);
         Encoder {
             packer: match (level, search) {
@@ -198,7 +209,6 @@ impl Encoder {
                 (2.., Ok(compressor)) => Packer::Search(compressor),
                 _ => Packer::Plain,
             },
-            vectors,
             constant: None,
             row: Vec::new(),
             elements: Vec::new(),
@@ -238,23 +248,18 @@ impl Encoder {
         let size = precision.bytes();
         self.plain.resize(self.elements.len() * size, 0);
         let (elements, plain) = (self.elements.as_slice(), self.plain.as_mut_slice());
-        match &self.packer {
-            Packer::Plain => numbers::store(elements, precision, plain),
-            _ => numbers::shuffle(elements, precision, plain, self.vectors),
+        match (&self.packer, precision) {
+            (Packer::Plain, Precision::F32) => store(elements, plain, f32::to_le_bytes),
+            (Packer::Plain, Precision::F64) => {
+                store(elements, plain, |element| f64::from(element).to_le_bytes());
+            }
+            (_, Precision::F32) => shuffle_f32(elements, plain),
+            (_, Precision::F64) => shuffle_f32_as_f64(elements, plain),
         }
         match &mut self.packer {
             Packer::Plain => out.extend_from_slice(&self.plain),
             Packer::Planes(deflater) => {
-                deflater.clear();
-                // RFC 1950: deflate with a window of 32 KiB, fastest.
-                deflater.append(&[0x78, 0x01]);
-                let planes = self.plain.chunks_exact(elements.len()).enumerate();
-                for (byte, plane) in planes {
-                    deflater.deflate(plane, Distance::Byte, byte + 1 == size);
-                }
-                deflater.align();
-                deflater.append(&adler32(&self.plain).to_be_bytes());
-                out.extend_from_slice(deflater.as_slice());
+                out.extend_from_slice(deflater.zlib_planes(&self.plain, size));
             }
             Packer::Search(compressor) => {
                 let from = out.len();
@@ -324,6 +329,41 @@ impl Encoder {
     }
 }
 
+/// Fills `plain` with the bytes of the elements, one after the other.
+fn store<const N: usize>(elements: &[f32], plain: &mut [u8], bytes: impl Fn(f32) -> [u8; N]) {
+    let (numbers, _) = plain.as_chunks_mut::<N>();
+    for (number, &element) in numbers.iter_mut().zip(elements) {
+        *number = bytes(element);
+    }
+}
+
+/// Whether a stored chunk holds the shuffled bytes of just these elements, as another decoder reads it.
+fn inflates_to(stream: &[u8], elements: &[f32], precision: Precision) -> bool {
+    fn planes<const N: usize>(
+        found: &[u8],
+        elements: &[f32],
+        bytes: impl Fn(f32) -> [u8; N],
+    ) -> bool {
+        found
+            .chunks_exact(elements.len())
+            .enumerate()
+            .all(|(byte, plane)| {
+                let pairs = plane.iter().zip(elements);
+                pairs.fold(true, |same, (&found, &element)| {
+                    same & (found == bytes(element)[byte])
+                })
+            })
+    }
+    let size = elements.len() * precision.bytes();
+    match miniz_oxide::inflate::decompress_to_vec_zlib_with_limit(stream, size) {
+        Ok(found) if found.len() == size => match precision {
+            Precision::F32 => planes(&found, elements, f32::to_le_bytes),
+            Precision::F64 => planes(&found, elements, |v| f64::from(v).to_le_bytes()),
+        },
+        _ => false,
+    }
+}
+
 /// The bits of all elements, if those are the same.
 fn only_value(elements: &[f32]) -> Option<u32> {
     /// Compared without a branch between them.
@@ -341,6 +381,14 @@ fn only_value(elements: &[f32]) -> Option<u32> {
 mod tests {
     use super::*;
     use ndarray::Array3;
+
+    fn grid(shape: [usize; 3], orientation: Orientation, precision: Precision) -> Grid {
+        Grid::new(&Layout {
+            orientation,
+            precision,
+            ..Layout::new(shape)
+        })
+    }
 
     /// Values that tell where they come from.
     fn movie(shape: [usize; 3]) -> Array3<f32> {
@@ -394,7 +442,7 @@ mod tests {
         ] {
             let frames = movie(shape);
             for orientation in [Orientation::Notebook, Orientation::Camera] {
-                let grid = Grid::new(shape, orientation, Precision::F32);
+                let grid = grid(shape, orientation, Precision::F32);
                 for tile in grid.tiles() {
                     let expected = naive(&grid, tile, &frames);
                     let plain: Vec<u8> = expected.iter().flat_map(|v| v.to_le_bytes()).collect();
@@ -406,10 +454,8 @@ mod tests {
                     let shuffled: Vec<u8> = (0..4)
                         .flat_map(|byte| expected.iter().map(move |v| v.to_le_bytes()[byte]))
                         .collect();
-                    for (level, vectors) in
-                        [(1, None), (1, Vectors::detect()), (6, Vectors::detect())]
-                    {
-                        let mut encoder = Encoder::with(level, vectors);
+                    for level in [1, 6] {
+                        let mut encoder = Encoder::new(level);
                         let packed = encode(&mut encoder, &grid, tile, frames.view());
                         assert_eq!(
                             unpack(&packed, shuffled.len()),
@@ -438,7 +484,7 @@ mod tests {
     fn an_encoder_keeps_nothing_of_the_chunk_before() {
         // The last tile and the last slab are smaller than their chunks.
         let frames = movie([20, 70, 70]);
-        let grid = Grid::new([20, 70, 70], Orientation::Notebook, Precision::F64);
+        let grid = grid([20, 70, 70], Orientation::Notebook, Precision::F64);
         for level in [0, 1, 6] {
             let mut encoder = Encoder::new(level);
             for (start, tile) in [(0, [0, 0]), (0, [1, 1]), (0, [0, 0]), (16, [0, 0])] {
@@ -465,7 +511,7 @@ mod tests {
         let mut frames = frames;
         frames.slice_mut(s![.., .., 64..100]).fill(f32::NAN);
         for precision in [Precision::F32, Precision::F64] {
-            let grid = Grid::new([16, 64, 128], Orientation::Camera, precision);
+            let grid = grid([16, 64, 128], Orientation::Camera, precision);
             for tile in grid.tiles() {
                 let fast = encode(&mut Encoder::new(1), &grid, tile, frames.view());
                 unpack(&fast, grid.elements() * precision.bytes());
@@ -485,7 +531,7 @@ mod tests {
     #[test]
     fn doubles_are_the_singles_widened() {
         let frames = movie([2, 3, 4]).mapv(|v| v + 0.1);
-        let grid = Grid::new([2, 3, 4], Orientation::Camera, Precision::F64);
+        let grid = grid([2, 3, 4], Orientation::Camera, Precision::F64);
         let expected: Vec<u8> = naive(&grid, [0, 0], &frames)
             .into_iter()
             .flat_map(|v| f64::from(v).to_le_bytes())
@@ -504,7 +550,7 @@ mod tests {
             .reversed_axes()
             .as_standard_layout()
             .into_owned();
-        let grid = Grid::new([4, 20, 30], Orientation::Notebook, Precision::F32);
+        let grid = grid([4, 20, 30], Orientation::Notebook, Precision::F32);
         let straight = encode(&mut Encoder::new(1), &grid, [0, 0], frames.view());
         assert_eq!(
             encode(&mut Encoder::new(1), &grid, [0, 0], turned.t()),
@@ -514,8 +560,7 @@ mod tests {
 
     #[test]
     fn large_frames_get_flatter_chunks() {
-        let depth =
-            |side| Grid::new([100, side, side], Orientation::Camera, Precision::F32).chunk[2];
+        let depth = |side| grid([100, side, side], Orientation::Camera, Precision::F32).chunk[2];
         assert_eq!(depth(512), 16);
         assert_eq!(depth(1024), 16);
         assert_eq!(depth(2048), 4);

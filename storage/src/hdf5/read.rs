@@ -1,16 +1,20 @@
 //! Datasets of HDF5 files, whole or in pieces.
 
 use std::io::Write;
+use std::ops::RangeBounds;
 use std::path::Path;
 
+use hdf5::plist::dataset_create::Layout;
 use hdf5::types::TypeDescriptor;
-use hdf5::{Hyperslab, SliceOrIndex};
-use ndarray::{ArrayD, IxDyn};
+use hdf5::{
+    H5Type, Hyperslab, IndexType, IterationOrder, LinkInfo, LinkType, LocationType, SliceOrIndex,
+};
+use ndarray::{Array3, ArrayD, Ix3, IxDyn};
 
 use super::{Attribute, failure};
 use crate::limits;
 use crate::temporary::Temporary;
-use crate::{Ahead, Error, Place, ReadLimits};
+use crate::{Ahead, Error, Orientation, Place, ReadLimits};
 
 /// A dataset with its attributes.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,6 +99,10 @@ impl Place {
     ///
     /// The library reads files: an object of a store is copied to a temporary one first.
     ///
+    /// Of a file from strangers no other file is read: links and datasets that lie elsewhere are refused. What remains is
+    /// the C library itself, which old versions let crash on forged files, attributes of variable length above all (so
+    /// 1.10.8): open such files in a process that may end, or by a recent library (`static-hdf5`).
+    ///
     /// ```
     /// use ndarray::Array3;
     /// use widefield_storage::{Dataset, Orientation, Place};
@@ -173,27 +181,67 @@ impl Hdf5File {
     /// # Errors
     /// [`Error::Format`] if the file cannot be read.
     pub fn dataset_names(&self) -> Result<Vec<String>, Error> {
-        let found = self
-            .file
-            .datasets()
-            .map_err(wrong(&self.object, "the list of datasets".to_owned()))?;
-        let name = |dataset: &hdf5::Dataset| dataset.name().trim_start_matches('/').to_owned();
-        let mut names: Vec<String> = found.iter().map(name).collect();
+        let mut names = Vec::new();
+        let listed = self.file.iter_visit_default(|name, link| {
+            // A link elsewhere is not looked at, lest it open another file.
+            if link.link_type == LinkType::Hard
+                && self.file.loc_type_by_name(name)? == LocationType::Dataset
+            {
+                names.push(name.to_owned());
+            }
+            Ok(())
+        });
+        listed.map_err(wrong(&self.object, "the list of datasets".to_owned()))?;
         names.sort();
         Ok(names)
+    }
+
+    /// Refuses a path of links of which one leads into another file.
+    fn check_links(&self, path: &str) -> Result<(), Error> {
+        let failed = || wrong(&self.object, format!("no dataset {path}"));
+        let mut group = self.file.group("/").map_err(failed())?;
+        let mut names = path.split('/').filter(|name| !name.is_empty()).peekable();
+        while let Some(name) = names.next() {
+            let of_name =
+                |found: &str, link: LinkInfo| Ok((found == name).then_some(link.link_type));
+            let link = group
+                .find_link(IndexType::Name, IterationOrder::Native, of_name)
+                .map_err(failed())?;
+            if link == Some(LinkType::External) {
+                return Err(self.elsewhere(path));
+            }
+            if names.peek().is_some() {
+                group = group.group(name).map_err(failed())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn elsewhere(&self, dataset: &str) -> Error {
+        let reason = format!("dataset {dataset} lies in other files, which are not read");
+        Error::format(&self.object, reason)
     }
 
     /// The dataset `name`; a path like `/group/x` will do.
     ///
     /// # Errors
-    /// [`Error::Format`] if there is none or it holds neither floating-point numbers nor integers;
+    /// [`Error::Format`] if there is none, it lies in other files (external links or storage, virtual datasets), or it holds
+    /// neither floating-point numbers nor integers;
     /// [`Error::TooLarge`] for a shape that a file of this size cannot fill.
     pub fn dataset(&self, name: &str) -> Result<Hdf5Dataset<'_>, Error> {
+        self.check_links(name)?;
         let dataset = self
             .file
             .dataset(name)
             .map_err(wrong(&self.object, format!("no dataset {name}")))?;
         let unreadable = || wrong(&self.object, unreadable(name));
+        let created = dataset.dcpl().map_err(unreadable())?;
+        if dataset.filename() != self.file.filename()
+            || created.get_layout().map_err(unreadable())? == Layout::Virtual
+            || !created.get_external().map_err(unreadable())?.is_empty()
+        {
+            return Err(self.elsewhere(name));
+        }
         match dataset
             .dtype()
             .and_then(|dtype| dtype.to_descriptor())
@@ -249,6 +297,57 @@ impl Hdf5Dataset<'_> {
     /// [`Error::Usage`] if the ranges do not lie within the shape; [`Error::TooLarge`] above the
     /// limits the file was opened with; [`Error::Format`] if the file is damaged.
     pub fn read(&self, ranges: &[(usize, usize)]) -> Result<ArrayD<f64>, Error> {
+        self.read_as(ranges)
+    }
+
+    /// Frames and camera rows of a movie in the axes of `orientation`, as `(t, y, x)`.
+    ///
+    /// Only the chunks of that part are read. Numbers of other types are rounded to f32. What writers know of the
+    /// orientation is no property of the format; those of this workspace write [`Orientation::name`] as the attribute
+    /// `axes`.
+    ///
+    /// ```
+    /// use ndarray::Array3;
+    /// use widefield_storage::{Dataset, Orientation, Place};
+    ///
+    /// let place = Place::open("memory://")?;
+    /// let movie = Array3::from_shape_fn((10, 4, 6), |(t, y, x)| (100 * t + 10 * y + x) as f32);
+    /// let mut file = place.create_hdf5("trial.h5", Dataset::new("mov", [10, 4, 6]))?;
+    /// file.push(movie.view())?;
+    /// file.finish()?;
+    ///
+    /// let file = place.open_hdf5("trial.h5")?;
+    /// let dataset = file.dataset("mov")?;
+    /// assert_eq!(dataset.read_movie(Orientation::Notebook, .., ..)?, movie);
+    /// let part = dataset.read_movie(Orientation::Notebook, 7..9, 1..=2)?;
+    /// assert_eq!(part, movie.slice(ndarray::s![7..9, 1..=2, ..]));
+    /// # Ok::<(), widefield_storage::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if the dataset has not three axes, or not those frames and rows; else as [`Hdf5Dataset::read`].
+    pub fn read_movie(
+        &self,
+        orientation: Orientation,
+        frames: impl RangeBounds<usize>,
+        rows: impl RangeBounds<usize>,
+    ) -> Result<Array3<f32>, Error> {
+        let object = &self.file.object;
+        let no_movie = || {
+            let reason = format!(
+                "dataset {} of the shape {:?} is no movie",
+                self.name, self.shape
+            );
+            Error::usage(object, reason)
+        };
+        let shape = <[usize; 3]>::try_from(self.shape.as_slice()).map_err(|_| no_movie())?;
+        let ranges = orientation.part(shape, frames, rows, object)?;
+        let part = self.read_as::<f32>(&ranges)?;
+        let part = part.into_dimensionality::<Ix3>().map_err(|_| no_movie())?;
+        Ok(orientation.undo(part).as_standard_layout().into_owned())
+    }
+
+    fn read_as<T: H5Type + Default>(&self, ranges: &[(usize, usize)]) -> Result<ArrayD<T>, Error> {
         let within = ranges.iter().zip(&self.shape);
         if ranges.len() != self.shape.len()
             || within
@@ -262,7 +361,7 @@ impl Hdf5Dataset<'_> {
             return Err(Error::usage(&self.file.object, reason));
         }
         let sizes: Vec<usize> = ranges.iter().map(|(from, to)| to - from).collect();
-        let bytes = volume(&sizes);
+        let bytes = volume(&sizes, size_of::<T>());
         if bytes > self.file.limits.bytes {
             return Err(Error::TooLarge {
                 object: self.file.object.clone(),
@@ -272,11 +371,11 @@ impl Hdf5Dataset<'_> {
             });
         }
         if sizes.contains(&0) {
-            return Ok(ArrayD::zeros(IxDyn(&sizes)));
+            return Ok(ArrayD::default(IxDyn(&sizes)));
         }
         let whole = within.clone().all(|(&range, &size)| range == (0, size));
         let read = if whole {
-            self.dataset.read_dyn::<f64>()
+            self.dataset.read_dyn::<T>()
         } else {
             let slice = |&(start, end): &(usize, usize)| SliceOrIndex::SliceTo {
                 start,
@@ -285,7 +384,7 @@ impl Hdf5Dataset<'_> {
                 block: 1,
             };
             let part: Hyperslab = ranges.iter().map(slice).collect::<Vec<_>>().into();
-            self.dataset.read_slice::<f64, _, IxDyn>(part)
+            self.dataset.read_slice::<T, _, IxDyn>(part)
         };
         read.map_err(wrong(&self.file.object, unreadable(&self.name)))
     }
@@ -303,17 +402,17 @@ fn wrong(object: &str, what: String) -> impl FnOnce(hdf5::Error) -> Error {
     }
 }
 
-/// Bytes of an array of f64, `u64::MAX` if that is too many.
-fn volume(shape: &[usize]) -> u64 {
-    let bytes = shape
-        .iter()
-        .try_fold(8_u64, |product, &size| product.checked_mul(size as u64));
+/// Bytes of an array of numbers of `size` bytes, `u64::MAX` if that is too many.
+fn volume(shape: &[usize], size: usize) -> u64 {
+    let bytes = shape.iter().try_fold(size as u64, |product, &size| {
+        product.checked_mul(size as u64)
+    });
     bytes.unwrap_or(u64::MAX)
 }
 
 /// Refuses shapes that only a forged or damaged file can announce, before anything is allocated.
 fn check_plausible(dataset: &hdf5::Dataset, object: &str, file_bytes: u64) -> Result<(), Error> {
-    let bytes = volume(&dataset.shape());
+    let bytes = volume(&dataset.shape(), 8);
     // Values that were never written take no room in the file, hence the allowance.
     let stored = dataset.storage_size().min(file_bytes);
     let plausible = stored
@@ -392,6 +491,11 @@ mod tests {
         ] {
             assert_eq!(kind(ranges), Err(ErrorKind::Invalid), "{ranges:?}");
         }
+        // As f32 the same part takes half.
+        let movie = |frames| dataset.read_movie(Orientation::Camera, frames, ..);
+        assert!(movie(3..5).is_ok());
+        assert_eq!(movie(3..6).unwrap_err().kind(), ErrorKind::TooLarge);
+        assert_eq!(movie(39..41).unwrap_err().kind(), ErrorKind::Invalid);
         let error = file.dataset("mov").unwrap_err();
         assert!(error.to_string().contains("no dataset mov"), "{error}");
         assert_eq!(

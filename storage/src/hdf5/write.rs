@@ -7,9 +7,9 @@ use rayon::prelude::*;
 use super::chunk::{Encoders, Grid};
 use super::{Attribute, failure, raw};
 use crate::checksum::Known;
-use crate::objects::Written;
+use crate::movie_file::{Format, Layout, MovieFile};
 use crate::scratch::Scratch;
-use crate::{Error, Orientation, Place, Precision};
+use crate::{Error, Orientation, Place, Precision, Written};
 
 /// Chunks compressed at once before they are written, which bounds the memory they take.
 const BATCH: usize = 32;
@@ -21,10 +21,7 @@ const BATCH: usize = 32;
 #[derive(Clone, Debug)]
 pub struct Dataset {
     name: String,
-    shape: [usize; 3],
-    orientation: Orientation,
-    precision: Precision,
-    compression: u8,
+    layout: Layout,
     attributes: Vec<(String, Attribute)>,
 }
 
@@ -36,10 +33,7 @@ impl Dataset {
     pub fn new(name: impl Into<String>, shape: [usize; 3]) -> Self {
         Dataset {
             name: name.into(),
-            shape,
-            orientation: Orientation::default(),
-            precision: Precision::default(),
-            compression: 1,
+            layout: Layout::new(shape),
             attributes: Vec::new(),
         }
     }
@@ -47,14 +41,14 @@ impl Dataset {
     /// Order of the axes in the file.
     #[must_use]
     pub fn orientation(mut self, orientation: Orientation) -> Self {
-        self.orientation = orientation;
+        self.layout.orientation = orientation;
         self
     }
 
     /// Type of the numbers in the file.
     #[must_use]
     pub fn precision(mut self, precision: Precision) -> Self {
-        self.precision = precision;
+        self.layout.precision = precision;
         self
     }
 
@@ -64,7 +58,15 @@ impl Dataset {
     /// other repetitions get smaller from 2 on, several times slower.
     #[must_use]
     pub fn compression(mut self, level: u8) -> Self {
-        self.compression = level;
+        self.layout.compression = level;
+        self
+    }
+
+    /// Whether each compressed chunk is inflated again by another library and compared with the numbers before it is
+    /// written, against faults of compressors and memory. Off by default. A difference is [`Error::Damaged`].
+    #[must_use]
+    pub fn verify(mut self, verify: bool) -> Self {
+        self.layout.verify = verify;
         self
     }
 
@@ -81,24 +83,14 @@ impl Dataset {
 
     fn check(&self, object: &str) -> Result<(), Error> {
         let wrong = |reason: String| Err(Error::usage(object, reason));
-        let Dataset {
-            name,
-            shape,
-            compression,
-            ..
-        } = self;
+        let Layout {
+            shape, precision, ..
+        } = &self.layout;
+        let name = &self.name;
         if name.is_empty() || name.contains(['/', '\0']) || name == "." {
             return wrong(format!("{name:?} cannot name a dataset"));
         }
-        if shape.contains(&0) {
-            let [t, y, x] = shape;
-            return wrong(format!(
-                "a movie of {t} frames of {x} x {y} px has no pixel"
-            ));
-        }
-        if *compression > 9 {
-            return wrong(format!("compression {compression} is not within 0 to 9"));
-        }
+        self.layout.check(object)?;
         for (name, value) in &self.attributes {
             let text = matches!(value, Attribute::Text(text) if text.contains('\0'));
             if name.is_empty() || name.contains('\0') || text {
@@ -109,7 +101,7 @@ impl Dataset {
         }
         let bytes = shape
             .iter()
-            .try_fold(self.precision.bytes() as u64, |product, &size| {
+            .try_fold(precision.bytes() as u64, |product, &size| {
                 product.checked_mul(size as u64)
             });
         match bytes {
@@ -130,12 +122,16 @@ impl Dataset {
 /// threads or the time. Blocks are compressed on the current rayon pool. Until
 /// [`Hdf5Writer::finish`] nothing is visible; dropped before, it leaves nothing.
 #[derive(Debug)]
-pub struct Hdf5Writer {
-    // Closed in this order: dataset, file, then the temporary file is removed.
-    dataset: Option<hdf5::Dataset>,
-    file: Option<hdf5::File>,
-    scratch: Scratch,
-    shape: [usize; 3],
+pub struct Hdf5Writer(MovieFile<Chunked>);
+
+/// The dataset as chunks.
+#[derive(Debug)]
+struct Chunked {
+    // Closed in this order.
+    dataset: hdf5::Dataset,
+    file: hdf5::File,
+    /// Rows and columns.
+    size: [usize; 2],
     grid: Grid,
     encoders: Encoders,
     /// Frames already in chunks.
@@ -145,7 +141,6 @@ pub struct Hdf5Writer {
     waiting: usize,
     /// Chunks in the file.
     known: Known,
-    failed: bool,
 }
 
 impl Place {
@@ -178,23 +173,22 @@ impl Place {
         self.check(name)?;
         dataset.check(&self.object(name))?;
         let scratch = self.scratch(name)?;
-        let grid = Grid::new(dataset.shape, dataset.orientation, dataset.precision);
+        let grid = Grid::new(&dataset.layout);
         let (file, created) = create(&scratch, &grid, &dataset)
             .map_err(|error| failure::translate(scratch.object(), "making the dataset", &error))?;
-        let [_, height, width] = dataset.shape;
-        Ok(Hdf5Writer {
-            dataset: Some(created),
-            file: Some(file),
-            shape: dataset.shape,
+        let shape @ [_, height, width] = dataset.layout.shape;
+        let chunked = Chunked {
+            dataset: created,
+            file,
+            size: [height, width],
             buffer: Array3::zeros((0, height, width)),
-            scratch,
             grid,
-            encoders: Encoders::new(dataset.compression),
+            encoders: Encoders::new(&dataset.layout),
             encoded: 0,
             waiting: 0,
             known: Known::default(),
-            failed: false,
-        })
+        };
+        Ok(Hdf5Writer(MovieFile::new(chunked, scratch, shape)))
     }
 }
 
@@ -215,7 +209,7 @@ fn create(
         })
         .with_fcpl(|create| create.obj_track_times(false))
         .create(scratch.path())?;
-    let builder = match dataset.precision {
+    let builder = match dataset.layout.precision {
         Precision::F32 => file.new_dataset::<f32>(),
         Precision::F64 => file.new_dataset::<f64>(),
     };
@@ -223,8 +217,8 @@ fn create(
         .shape(grid.shape())
         .chunk(grid.chunk)
         .obj_track_times(false);
-    if dataset.compression > 0 {
-        builder = builder.shuffle().deflate(dataset.compression);
+    if dataset.layout.compression > 0 {
+        builder = builder.shuffle().deflate(dataset.layout.compression);
     }
     let created = builder.create(dataset.name.as_str())?;
     for (name, value) in &dataset.attributes {
@@ -241,10 +235,7 @@ impl Hdf5Writer {
     /// then nothing was taken. [`Error::Full`] and what else the system reports; then
     /// only dropping is left.
     pub fn push(&mut self, block: ArrayView3<'_, f32>) -> Result<(), Error> {
-        self.check(block)?;
-        let result = self.take(block);
-        self.failed = result.is_err();
-        result
+        self.0.push(block)
     }
 
     /// Puts the finished file in its place.
@@ -252,48 +243,20 @@ impl Hdf5Writer {
     /// # Errors
     /// [`Error::Usage`] if frames are missing; [`Error::Full`] and what else the system
     /// reports. Then nothing is left.
-    pub fn finish(mut self) -> Result<Written, Error> {
-        let [frames, ..] = self.shape;
-        let done = self.encoded + self.waiting;
-        if self.failed || done < frames {
-            let reason = if self.failed {
-                "an earlier block could not be written".to_owned()
-            } else {
-                format!("{done} of {frames} frames were pushed")
-            };
-            return Err(Error::usage(self.scratch.object(), reason));
-        }
-        self.close()?;
-        self.scratch.commit(self.known)
+    pub fn finish(self) -> Result<Written, Error> {
+        self.0.finish()
     }
+}
 
-    fn check(&self, block: ArrayView3<'_, f32>) -> Result<(), Error> {
-        let wrong = |reason: String| Err(Error::usage(self.scratch.object(), reason));
-        let [frames, height, width] = self.shape;
-        let (more, y, x) = block.dim();
-        let done = self.encoded + self.waiting;
-        if self.failed {
-            return wrong("an earlier block could not be written".to_owned());
-        }
-        if (y, x) != (height, width) {
-            return wrong(format!(
-                "frames of {x} x {y} px pushed, {width} x {height} announced"
-            ));
-        }
-        if more > frames - done {
-            return wrong(format!("frame {} pushed, {frames} announced", done + more));
-        }
-        Ok(())
-    }
-
-    fn take(&mut self, mut block: ArrayView3<'_, f32>) -> Result<(), Error> {
+impl Format for Chunked {
+    fn take(&mut self, mut block: ArrayView3<'_, f32>, object: &str) -> Result<(), Error> {
         while !block.is_empty() {
             let slab = self.grid.slab(self.encoded).len();
             let missing = slab - self.waiting;
             if self.waiting == 0 && block.dim().0 >= slab {
                 // A whole slab at once is taken from where it lies.
                 let (whole, rest) = block.split_at(Axis(0), slab);
-                self.write_slab(whole)?;
+                self.write_slab(whole, object)?;
                 block = rest;
                 continue;
             }
@@ -303,7 +266,7 @@ impl Hdf5Writer {
             if self.waiting == slab {
                 let buffer = std::mem::take(&mut self.buffer);
                 self.waiting = 0;
-                let result = self.write_slab(buffer.slice(s![..slab, .., ..]));
+                let result = self.write_slab(buffer.slice(s![..slab, .., ..]), object);
                 self.buffer = buffer;
                 result?;
             }
@@ -311,10 +274,21 @@ impl Hdf5Writer {
         Ok(())
     }
 
+    /// Closes dataset and file; what the library still held back is written here.
+    fn close(self, object: &str) -> Result<Known, Error> {
+        let failed = |error| failure::translate(object, "closing", &error);
+        drop(self.dataset);
+        self.file.flush().map_err(failed)?;
+        self.file.close().map_err(failed)?;
+        Ok(self.known)
+    }
+}
+
+impl Chunked {
     /// Copies frames behind those that wait.
     fn keep(&mut self, frames: ArrayView3<'_, f32>) {
         if self.buffer.is_empty() {
-            let [_, height, width] = self.shape;
+            let [height, width] = self.size;
             self.buffer = Array3::zeros((self.grid.chunk[2], height, width));
         }
         let end = self.waiting + frames.dim().0;
@@ -325,21 +299,17 @@ impl Hdf5Writer {
     }
 
     /// Compresses and writes all chunks of the next slab.
-    fn write_slab(&mut self, frames: ArrayView3<'_, f32>) -> Result<(), Error> {
-        let object = self.scratch.object();
+    fn write_slab(&mut self, frames: ArrayView3<'_, f32>, object: &str) -> Result<(), Error> {
         let failed = |error| failure::translate(object, "writing", &error);
-        let Some(dataset) = &self.dataset else {
-            return Err(Error::usage(object, "the file is closed"));
-        };
         let (grid, encoders) = (&self.grid, &self.encoders);
         for tiles in grid.tiles().chunks(BATCH) {
             let encoded: Vec<Vec<u8>> = tiles
                 .par_iter()
-                .map(|&tile| encoders.encode(grid, tile, frames))
-                .collect();
+                .map(|&tile| encoders.encode(grid, tile, frames, object))
+                .collect::<Result<_, Error>>()?;
             for (&tile, bytes) in tiles.iter().zip(encoded) {
                 let offset = grid.offset(tile, self.encoded);
-                let start = raw::write_chunk(dataset, offset, &bytes).map_err(failed)?;
+                let start = raw::write_chunk(&self.dataset, offset, &bytes).map_err(failed)?;
                 self.known.add(start, &bytes);
                 encoders.done(bytes);
             }
@@ -347,16 +317,45 @@ impl Hdf5Writer {
         self.encoded += frames.dim().0;
         Ok(())
     }
+}
 
-    /// Closes dataset and file; what the library still held back is written here.
-    fn close(&mut self) -> Result<(), Error> {
-        let object = self.scratch.object();
-        let failed = |error| failure::translate(object, "closing", &error);
-        drop(self.dataset.take());
-        if let Some(file) = self.file.take() {
-            file.flush().map_err(failed)?;
-            file.close().map_err(failed)?;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_chunk_is_an_error_and_leaves_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::open(folder.path().to_str().unwrap()).unwrap();
+        let mut movie =
+            Array3::from_shape_fn((20, 70, 90), |(t, y, x)| ((t + 3 * y + x * x) as f32).sin());
+        movie.slice_mut(s![.., .., 60..]).fill(f32::NAN);
+        for (precision, level) in [
+            (Precision::F32, 1),
+            (Precision::F64, 1),
+            (Precision::F64, 4),
+        ] {
+            let write = |verify, damage| {
+                let mut dataset = Dataset::new("dff", [20, 70, 90])
+                    .precision(precision)
+                    .compression(level)
+                    .verify(verify);
+                dataset.layout.damage = damage;
+                let mut file = place.create_hdf5("x.h5", dataset)?;
+                movie
+                    .axis_chunks_iter(Axis(0), 7)
+                    .try_for_each(|block| file.push(block))?;
+                file.finish()
+            };
+            let error = write(true, true).unwrap_err();
+            assert!(matches!(error, Error::Damaged { .. }), "{error:?}");
+            assert!(error.to_string().contains("x.h5"), "{error}");
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+            // Without the check nobody notices, and with it whole files are the same.
+            write(false, true).unwrap();
+            assert!(place.read_hdf5("x.h5", "dff").is_err());
+            assert_eq!(write(true, false).unwrap(), write(false, false).unwrap());
+            place.remove("x.h5").unwrap();
         }
-        Ok(())
     }
 }

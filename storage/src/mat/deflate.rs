@@ -3,7 +3,7 @@
 //! Each piece is deflated by itself and ends at a byte boundary (an empty stored
 //! block, zlib's sync flush), so pieces can follow each other in one stream. Their size is
 //! fixed: the bytes depend neither on threads nor on how the data arrive. Level 1 is the
-//! crate's own; above it the compressor is `miniz_oxide` itself and not `flate2`, behind which
+//! own of `widefield-deflate`; above it the compressor is `miniz_oxide` itself and not `flate2`, behind which
 //! another crate of the same build may put another engine, with other bytes.
 
 use std::io::{self, Write};
@@ -12,21 +12,44 @@ use miniz_oxide::deflate::core::CompressorOxide;
 use miniz_oxide::deflate::stream;
 use miniz_oxide::{DataFormat, MZFlush};
 use rayon::prelude::*;
+use widefield_deflate::{Deflater, Distance, adler32, adler32_combine};
 
-use crate::Precision;
-use crate::deflate::{Deflater, Distance, adler32, combine};
+use crate::movie_file::{Layout, damaged};
+use crate::{Error, Precision};
 
 const PIECE: usize = 1 << 18;
 /// Most pieces compressed at once, which bounds the memory.
 const BATCH: usize = 16;
 
+/// Why a stream could not be written.
+#[derive(Debug)]
+pub(super) enum StreamError {
+    Io(io::Error),
+    /// A piece does not inflate to what it was made of.
+    Damaged,
+}
+
+impl From<io::Error> for StreamError {
+    fn from(error: io::Error) -> Self {
+        StreamError::Io(error)
+    }
+}
+
+impl StreamError {
+    /// The error of `object`, while `doing` something to it.
+    pub(super) fn of(self, object: &str, doing: &'static str) -> Error {
+        match self {
+            StreamError::Io(error) => Error::io(object, doing, error),
+            StreamError::Damaged => damaged(object),
+        }
+    }
+}
+
 /// Compresses what is written to it into `out`.
 #[derive(Debug)]
 pub(super) struct ZlibStream<W> {
     out: W,
-    level: u8,
-    /// Bytes of a number.
-    distance: Distance,
+    how: How,
     /// What is not compressed yet.
     waiting: Vec<u8>,
     /// One for each piece of a batch, so that their buffers serve all batches. Two for each thread keep all busy;
@@ -36,16 +59,34 @@ pub(super) struct ZlibStream<W> {
     started: bool,
 }
 
+/// How pieces are compressed.
+#[derive(Clone, Copy, Debug)]
+struct How {
+    /// 1 to 9.
+    level: u8,
+    /// Bytes of a number.
+    distance: Distance,
+    /// Whether each piece is inflated and compared.
+    verify: bool,
+    #[cfg(test)]
+    damage: bool,
+}
+
 impl<W: Write> ZlibStream<W> {
-    /// For numbers of `precision`, with deflate `level` 1 to 9.
-    pub(super) fn new(out: W, level: u8, precision: Precision) -> Self {
+    /// For the numbers of a layout that is to be compressed.
+    pub(super) fn new(out: W, layout: &Layout) -> Self {
         let batch = (2 * rayon::current_num_threads()).min(BATCH);
         ZlibStream {
             out,
-            level,
-            distance: match precision {
-                Precision::F32 => Distance::Four,
-                Precision::F64 => Distance::Eight,
+            how: How {
+                level: layout.compression,
+                distance: match layout.precision {
+                    Precision::F32 => Distance::Four,
+                    Precision::F64 => Distance::Eight,
+                },
+                verify: layout.verify,
+                #[cfg(test)]
+                damage: layout.damage,
             },
             waiting: Vec::new(),
             deflaters: (0..batch).map(|_| Deflater::default()).collect(),
@@ -60,7 +101,7 @@ impl<W: Write> ZlibStream<W> {
     }
 
     /// Compresses what waits, once it is enough.
-    pub(super) fn pump(&mut self) -> io::Result<()> {
+    pub(super) fn pump(&mut self) -> Result<(), StreamError> {
         if self.waiting.len() >= self.deflaters.len() * PIECE {
             self.compress()
         } else {
@@ -69,41 +110,35 @@ impl<W: Write> ZlibStream<W> {
     }
 
     /// Ends the stream and returns what it was written to.
-    pub(super) fn finish(mut self) -> io::Result<W> {
+    pub(super) fn finish(mut self) -> Result<W, StreamError> {
         self.compress()?;
         let mut deflater = Deflater::default();
-        let (last, adler) = deflate(
-            &mut deflater,
-            &self.waiting,
-            self.level,
-            self.distance,
-            MZFlush::Finish,
-        )?;
-        let adler = combine(self.adler, adler, self.waiting.len());
-        self.out
-            .write_all(last.as_deref().unwrap_or(deflater.as_slice()))?;
+        let last = self
+            .how
+            .deflate(&mut deflater, &self.waiting, MZFlush::Finish)?;
+        let adler = adler32_combine(self.adler, last.adler, self.waiting.len());
+        self.out.write_all(last.bytes(&deflater))?;
         self.out.write_all(&adler.to_be_bytes())?;
         Ok(self.out)
     }
 
     /// Compresses all whole pieces that wait.
-    fn compress(&mut self) -> io::Result<()> {
+    fn compress(&mut self) -> Result<(), StreamError> {
         if !self.started {
             self.out.write_all(&[0x78, 0x01])?;
             self.started = true;
         }
-        let (level, distance) = (self.level, self.distance);
+        let how = self.how;
         let whole = self.waiting.len() / PIECE * PIECE;
         for batch in self.waiting[..whole].chunks(self.deflaters.len() * PIECE) {
-            let pieces: Vec<_> = batch
+            let pieces: Vec<Piece> = batch
                 .par_chunks(PIECE)
                 .zip(&mut self.deflaters)
-                .map(|(piece, deflater)| deflate(deflater, piece, level, distance, MZFlush::Sync))
-                .collect::<io::Result<_>>()?;
-            for ((found, adler), deflater) in pieces.into_iter().zip(&self.deflaters) {
-                self.out
-                    .write_all(found.as_deref().unwrap_or(deflater.as_slice()))?;
-                self.adler = combine(self.adler, adler, PIECE);
+                .map(|(piece, deflater)| how.deflate(deflater, piece, MZFlush::Sync))
+                .collect::<Result<_, StreamError>>()?;
+            for (piece, deflater) in pieces.iter().zip(&self.deflaters) {
+                self.out.write_all(piece.bytes(deflater))?;
+                self.adler = adler32_combine(self.adler, piece.adler, PIECE);
             }
         }
         self.waiting.drain(..whole);
@@ -111,26 +146,62 @@ impl<W: Write> ZlibStream<W> {
     }
 }
 
-/// Raw deflate of one piece, which the deflater then holds unless it is returned, and its Adler-32.
-fn deflate(
-    deflater: &mut Deflater,
-    bytes: &[u8],
-    level: u8,
-    distance: Distance,
-    end: MZFlush,
-) -> io::Result<(Option<Vec<u8>>, u32)> {
-    if level > 1 {
-        return Ok((Some(search(bytes, level, end)?), adler32(bytes)));
+/// Raw deflate of one piece, and the Adler-32 of what was compressed.
+struct Piece {
+    /// Nothing if the deflater holds it.
+    own: Option<Vec<u8>>,
+    adler: u32,
+}
+
+impl Piece {
+    fn bytes<'a>(&'a self, deflater: &'a Deflater) -> &'a [u8] {
+        self.own.as_deref().unwrap_or(deflater.as_slice())
     }
-    deflater.clear();
-    let last = end == MZFlush::Finish;
-    deflater.deflate(bytes, distance, last);
-    if last {
-        deflater.align();
-    } else {
-        deflater.flush();
+}
+
+impl How {
+    fn deflate(
+        self,
+        deflater: &mut Deflater,
+        plain: &[u8],
+        end: MZFlush,
+    ) -> Result<Piece, StreamError> {
+        let adler = adler32(plain);
+        let last = end == MZFlush::Finish;
+        let own = if self.level > 1 {
+            Some(search(plain, self.level, end)?)
+        } else {
+            deflater.clear();
+            deflater.deflate(plain, self.distance, last);
+            if last {
+                deflater.align();
+            } else {
+                deflater.flush();
+            }
+            None
+        };
+        #[cfg_attr(not(test), expect(unused_mut, reason = "tests damage it"))]
+        let mut piece = Piece { own, adler };
+        #[cfg(test)]
+        if self.damage {
+            let mut bytes = piece.bytes(deflater).to_vec();
+            crate::movie_file::damage(&mut bytes);
+            piece.own = Some(bytes);
+        }
+        if self.verify && !inflates_to(piece.bytes(deflater), plain, last, adler) {
+            return Err(StreamError::Damaged);
+        }
+        Ok(piece)
     }
-    Ok((None, adler32(bytes)))
+}
+
+/// Whether a piece inflates to what it was made of, as another decoder reads it.
+fn inflates_to(piece: &[u8], plain: &[u8], last: bool, adler: u32) -> bool {
+    // A piece within the stream ends with an empty block; an empty last one makes it a stream.
+    let end: &[u8] = if last { &[] } else { &[1, 0, 0, 0xff, 0xff] };
+    let stream = [&[0x78, 0x01], piece, end, &adler.to_be_bytes()].concat();
+    miniz_oxide::inflate::decompress_to_vec_zlib_with_limit(&stream, plain.len())
+        .is_ok_and(|found| found == plain)
 }
 
 /// One piece by a search for repetitions.
@@ -159,7 +230,11 @@ mod tests {
     use super::*;
 
     fn stream(bytes: &[u8], block: usize, level: u8) -> Vec<u8> {
-        let mut stream = ZlibStream::new(Vec::new(), level, Precision::F32);
+        let layout = Layout {
+            compression: level,
+            ..Layout::new([1, 1, 1])
+        };
+        let mut stream = ZlibStream::new(Vec::new(), &layout);
         for block in bytes.chunks(block) {
             stream.waiting().extend(block);
             stream.pump().unwrap();

@@ -5,13 +5,14 @@
 //! inflates without limit; files from outside need more care. The tests compare with it.
 
 use std::borrow::Cow;
+use std::ops::RangeBounds;
 
 use miniz_oxide::inflate::{TINFLStatus, decompress_to_vec_zlib_with_limit};
-use ndarray::{ArrayD, IxDyn, ShapeBuilder};
+use ndarray::{Array3, ArrayD, Axis, Ix3, IxDyn, ShapeBuilder};
 
 use super::element::{COMPRESSED, INT8, INT32, MATRIX, UINT32};
 use crate::limits::DEFLATE_EXPANSION;
-use crate::{Error, ReadLimits};
+use crate::{Error, Orientation, Place, ReadLimits};
 
 /// Name of the file in messages; whoever knows its place puts that before it.
 const FILE: &str = "MAT file";
@@ -26,6 +27,82 @@ pub struct Variable {
     pub class: Class,
     /// Its values, axes as in MATLAB. Integers beyond 2^53 are rounded.
     pub values: ArrayD<f64>,
+}
+
+impl Variable {
+    /// Frames and camera rows of a movie in the axes of `orientation`, as `(t, y, x)`, rounded to f32.
+    ///
+    /// A matrix is a movie of one frame, as which MATLAB saves it.
+    ///
+    /// ```
+    /// use ndarray::Array3;
+    /// use widefield_storage::{MatMovie, Orientation, Place};
+    ///
+    /// let place = Place::open("memory://")?;
+    /// let movie = Array3::from_shape_fn((10, 4, 6), |(t, y, x)| (100 * t + 10 * y + x) as f32);
+    /// let mut file = place.create_mat("trial.mat", MatMovie::new("tr", [10, 4, 6]))?;
+    /// file.push(movie.view())?;
+    /// file.finish()?;
+    ///
+    /// let tr = &place.read_mat("trial.mat")?[0];
+    /// assert_eq!(tr.movie(Orientation::Notebook, .., ..)?, movie);
+    /// let part = tr.movie(Orientation::Notebook, 7..9, 1..=2)?;
+    /// assert_eq!(part, movie.slice(ndarray::s![7..9, 1..=2, ..]));
+    /// # Ok::<(), widefield_storage::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if the array has neither two nor three axes, or not those frames and rows.
+    pub fn movie(
+        &self,
+        orientation: Orientation,
+        frames: impl RangeBounds<usize>,
+        rows: impl RangeBounds<usize>,
+    ) -> Result<Array3<f32>, Error> {
+        let mut values = self.values.view();
+        if values.ndim() == 2 {
+            values = values.insert_axis(Axis(2));
+        }
+        let values = values.into_dimensionality::<Ix3>().map_err(|_| {
+            let reason = format!(
+                "an array of the shape {:?} is no movie",
+                self.values.shape()
+            );
+            Error::usage(&self.name, reason)
+        })?;
+        let (a, b, t) = values.dim();
+        let part = orientation.part([a, b, t], frames, rows, &self.name)?;
+        let [a, b, t] = part.map(|(from, to)| from..to);
+        let part = orientation.undo(values.slice(ndarray::s![a, b, t]));
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "rounding is what was asked for"
+        )]
+        let movie = part.as_standard_layout().mapv(|value| value as f32);
+        Ok(movie)
+    }
+}
+
+impl Place {
+    /// Reads like [`read`] the MAT file `name`.
+    ///
+    /// # Errors
+    /// As [`Place::read`] and [`read`], which name the file.
+    pub fn read_mat(&self, name: &str) -> Result<Vec<Variable>, Error> {
+        let object = self.object(name);
+        read(&self.read(name)?).map_err(|error| match error {
+            Error::Format { reason, .. } => Error::Format { object, reason },
+            Error::TooLarge {
+                what, bytes, limit, ..
+            } => Error::TooLarge {
+                object,
+                what,
+                bytes,
+                limit,
+            },
+            other => other,
+        })
+    }
 }
 
 /// Class of a numeric array in MATLAB.

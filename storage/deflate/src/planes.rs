@@ -1,4 +1,4 @@
-//! Elements to the bytes of a file, in order or shuffled.
+//! Numbers to planes of their bytes.
 #![cfg_attr(
     target_arch = "x86_64",
     expect(
@@ -7,33 +7,65 @@
     )
 )]
 
-use crate::Precision;
-use crate::vectors::Vectors;
+use crate::processor::Vectors;
 
-/// Fills `plain` with the elements one after the other.
-pub(super) fn store(elements: &[f32], precision: Precision, plain: &mut [u8]) {
-    match precision {
-        Precision::F32 => store_as::<f32, 4>(elements, plain),
-        Precision::F64 => store_as::<f64, 8>(elements, plain),
+/// The filter "shuffle" of HDF5 for numbers of `size` bytes: `planes` gets first the first bytes of all numbers, then
+/// the second ones, and so on. Bytes beyond a multiple of `size` follow as they are; what is longer than the other stays.
+///
+/// ```
+/// let mut planes = [0; 7];
+/// widefield_deflate::shuffle(&[1, 2, 11, 12, 21, 22, 3], 2, &mut planes);
+/// assert_eq!(planes, [1, 11, 21, 2, 12, 22, 3]);
+/// ```
+pub fn shuffle(numbers: &[u8], size: usize, planes: &mut [u8]) {
+    let length = numbers.len().min(planes.len());
+    let (numbers, planes) = (&numbers[..length], &mut planes[..length]);
+    let size = size.max(1);
+    let plane = length / size;
+    let (whole, rest) = planes.split_at_mut(plane * size);
+    for (byte, plane) in whole.chunks_exact_mut(plane.max(1)).enumerate() {
+        let source = numbers.iter().skip(byte).step_by(size);
+        plane
+            .iter_mut()
+            .zip(source)
+            .for_each(|(to, &from)| *to = from);
+    }
+    rest.copy_from_slice(&numbers[plane * size..]);
+}
+
+/// As [`shuffle`] of the little-endian bytes of `numbers`, 4 each.
+///
+/// # Panics
+/// If `planes` has not four times as many bytes as there are numbers.
+pub fn shuffle_f32(numbers: &[f32], planes: &mut [u8]) {
+    assert_eq!(
+        planes.len(),
+        4 * numbers.len(),
+        "four planes of all numbers"
+    );
+    match Vectors::detect() {
+        Some(vectors) => vectors.shuffle_f32(numbers, planes),
+        None => shuffle_from::<f32, 4>(numbers, 0, planes),
     }
 }
 
-/// The library's shuffle filter: first the first bytes of all elements, then the second ones, ...
-pub(super) fn shuffle(
-    elements: &[f32],
-    precision: Precision,
-    plain: &mut [u8],
-    vectors: Option<Vectors>,
-) {
-    match (precision, vectors) {
-        (Precision::F32, Some(vectors)) => vectors.shuffle_f32(elements, plain),
-        (Precision::F64, Some(vectors)) => vectors.shuffle_f64(elements, plain),
-        (Precision::F32, None) => shuffle_from::<f32, 4>(elements, 0, plain),
-        (Precision::F64, None) => shuffle_from::<f64, 8>(elements, 0, plain),
+/// As [`shuffle`] of the little-endian bytes of `numbers` widened to doubles, 8 each.
+///
+/// # Panics
+/// If `planes` has not eight times as many bytes as there are numbers.
+pub fn shuffle_f32_as_f64(numbers: &[f32], planes: &mut [u8]) {
+    assert_eq!(
+        planes.len(),
+        8 * numbers.len(),
+        "eight planes of all numbers"
+    );
+    match Vectors::detect() {
+        Some(vectors) => vectors.shuffle_f64(numbers, planes),
+        None => shuffle_from::<f64, 8>(numbers, 0, planes),
     }
 }
 
-/// A number as the file holds it, little-endian.
+/// A number as a file holds it, little-endian.
 trait Number<const N: usize>: From<f32> {
     fn bytes(self) -> [u8; N];
 }
@@ -50,15 +82,7 @@ impl Number<8> for f64 {
     }
 }
 
-/// Elements one after the other.
-fn store_as<T: Number<N>, const N: usize>(elements: &[f32], plain: &mut [u8]) {
-    let (numbers, _) = plain.as_chunks_mut::<N>();
-    for (number, &element) in numbers.iter_mut().zip(elements) {
-        *number = T::from(element).bytes();
-    }
-}
-
-/// [`shuffle`] of the elements from `first` on.
+/// The planes of the elements from `first` on.
 fn shuffle_from<T: Number<N>, const N: usize>(elements: &[f32], first: usize, plain: &mut [u8]) {
     // One plane at a time, which the compiler turns into vectors; few elements, which stay
     // in the first cache.
@@ -88,7 +112,7 @@ impl Vectors {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::shuffle_from;
-    use crate::vectors::Vectors;
+    use crate::processor::Vectors;
     use std::arch::x86_64::*;
 
     /// Elements taken at once, for 64 bytes of each plane.
@@ -96,13 +120,13 @@ mod x86 {
 
     impl Vectors {
         /// As `shuffle_from::<f32, 4>`.
-        pub(super) fn shuffle_f32(self, elements: &[f32], plain: &mut [u8]) {
+        pub(crate) fn shuffle_f32(self, elements: &[f32], plain: &mut [u8]) {
             // SAFETY: `self` exists only where all features were found.
             unsafe { shuffle_f32(elements, plain) }
         }
 
         /// As `shuffle_from::<f64, 8>`.
-        pub(super) fn shuffle_f64(self, elements: &[f32], plain: &mut [u8]) {
+        pub(crate) fn shuffle_f64(self, elements: &[f32], plain: &mut [u8]) {
             // SAFETY: as above.
             unsafe { shuffle_f64(elements, plain) }
         }
@@ -192,25 +216,40 @@ mod tests {
             .collect()
     }
 
+    /// By the definition.
+    fn naive(numbers: &[u8], size: usize) -> Vec<u8> {
+        (0..size)
+            .flat_map(|byte| numbers.iter().skip(byte).step_by(size))
+            .copied()
+            .collect()
+    }
+
     #[test]
     fn planes_hold_the_bytes_of_the_numbers() {
         for count in [0, 1, 63, 64, 65, 200, 5000] {
             let elements = elements(count);
-            for precision in [Precision::F32, Precision::F64] {
-                let size = precision.bytes();
-                let mut stored = vec![0; elements.len() * size];
-                store(&elements, precision, &mut stored);
-                let planes: Vec<u8> = (0..size)
-                    .flat_map(|byte| stored.iter().skip(byte).step_by(size))
-                    .copied()
-                    .collect();
-                for vectors in [None, Vectors::detect()] {
-                    // What is there before does not matter.
-                    let mut shuffled = vec![9; stored.len()];
-                    shuffle(&elements, precision, &mut shuffled, vectors);
-                    assert!(shuffled == planes, "{count} {precision:?} {vectors:?}");
-                }
-            }
+            let singles: Vec<u8> = elements.iter().flat_map(|v| v.to_le_bytes()).collect();
+            let doubles = elements.iter().flat_map(|&v| f64::from(v).to_le_bytes());
+            let doubles: Vec<u8> = doubles.collect();
+            let (singles_planes, doubles_planes) = (naive(&singles, 4), naive(&doubles, 8));
+
+            // What is there before does not matter.
+            let mut planes = vec![9; singles.len()];
+            shuffle(&singles, 4, &mut planes);
+            assert!(planes == singles_planes, "{count}");
+            planes.fill(9);
+            shuffle_f32(&elements, &mut planes);
+            assert!(planes == singles_planes, "{count}");
+            planes.fill(9);
+            shuffle_from::<f32, 4>(&elements, 0, &mut planes);
+            assert!(planes == singles_planes, "{count}");
+
+            let mut planes = vec![9; doubles.len()];
+            shuffle_f32_as_f64(&elements, &mut planes);
+            assert!(planes == doubles_planes, "{count}");
+            planes.fill(9);
+            shuffle_from::<f64, 8>(&elements, 0, &mut planes);
+            assert!(planes == doubles_planes, "{count}");
         }
     }
 }

@@ -13,28 +13,21 @@
 
 #[cfg(not(target_arch = "x86_64"))]
 mod never {
-    use super::super::bits::Bits;
-    use super::super::block::Codes;
-    use super::super::runs::{Counts, Matched, Run};
-    use crate::vectors::Vectors;
+    use crate::bits::Bits;
+    use crate::block::Codes;
+    use crate::processor::Vectors;
+    use crate::runs::{Counts, Matched, Run};
 
     impl Vectors {
-        pub(in super::super) fn equal_bits(self, _: &[u8], _: usize, _: &mut [u64]) {
+        pub(crate) fn equal_bits(self, _: &[u8], _: usize, _: &mut [u64]) {
             match self {}
         }
 
-        pub(in super::super) fn count(self, _: usize, _: &[u8], _: Matched<'_>) -> Counts {
+        pub(crate) fn count(self, _: usize, _: &[u8], _: Matched<'_>) -> Counts {
             match self {}
         }
 
-        pub(in super::super) fn put(
-            self,
-            _: &mut Bits,
-            _: &[u8],
-            _: Matched<'_>,
-            _: &[Run],
-            _: &Codes,
-        ) {
+        pub(crate) fn put(self, _: &mut Bits, _: &[u8], _: Matched<'_>, _: &[Run], _: &Codes) {
             match self {}
         }
     }
@@ -42,33 +35,28 @@ mod never {
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::super::bits::Bits;
-    use super::super::block::{self, Codes};
-    use super::super::huffman::Code;
-    use super::super::runs::{self, Counts, Matched, Run, WORD};
-    use crate::vectors::Vectors;
+    use crate::bits::Bits;
+    use crate::block::{self, Codes};
+    use crate::huffman::Code;
+    use crate::processor::Vectors;
+    use crate::runs::{self, Counts, Matched, Run, WORD};
     use std::arch::x86_64::*;
 
     impl Vectors {
         /// As `runs::equal_bits`.
-        pub(in super::super) fn equal_bits(self, bytes: &[u8], step: usize, bits: &mut [u64]) {
+        pub(crate) fn equal_bits(self, bytes: &[u8], step: usize, bits: &mut [u64]) {
             // SAFETY: `self` exists only where all features were found.
             unsafe { equal_bits(bytes, step, bits) }
         }
 
         /// As `block::count`.
-        pub(in super::super) fn count(
-            self,
-            every: usize,
-            bytes: &[u8],
-            matched: Matched<'_>,
-        ) -> Counts {
+        pub(crate) fn count(self, every: usize, bytes: &[u8], matched: Matched<'_>) -> Counts {
             // SAFETY: as above.
             unsafe { count(every, bytes, matched) }
         }
 
         /// As `block::put`.
-        pub(in super::super) fn put(
+        pub(crate) fn put(
             self,
             bits: &mut Bits,
             bytes: &[u8],

@@ -4,7 +4,7 @@
 const SLACK: usize = 8;
 
 #[derive(Debug, Default)]
-pub(super) struct Bits {
+pub(crate) struct Bits {
     /// Longer than what is used, so that writing needs no growth.
     out: Vec<u8>,
     at: Place,
@@ -12,7 +12,7 @@ pub(super) struct Bits {
 
 /// Where the next bit goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Place {
+pub(crate) struct Place {
     used: usize,
     /// Bits not yet in a whole byte, fewer than 8 between calls.
     pending: u64,
@@ -21,37 +21,37 @@ pub(super) struct Place {
 
 impl Place {
     /// Bits before it.
-    pub(super) fn bits(self) -> usize {
+    pub(crate) fn bits(self) -> usize {
         8 * self.used + self.count as usize
     }
 }
 
 impl Bits {
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.at = Place::default();
     }
 
     /// Whole bytes so far.
-    pub(super) fn as_slice(&self) -> &[u8] {
+    pub(crate) fn as_slice(&self) -> &[u8] {
         &self.out[..self.at.used]
     }
 
-    pub(super) fn aligned(&self) -> bool {
+    pub(crate) fn aligned(&self) -> bool {
         self.at.count == 0
     }
 
     /// The place to [`Bits::rewind`] to.
-    pub(super) fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> Place {
         self.at
     }
 
     /// Forgets what was written after a place of this stream.
-    pub(super) fn rewind(&mut self, place: Place) {
+    pub(crate) fn rewind(&mut self, place: Place) {
         self.at = place;
     }
 
     /// Makes room for `bytes` more.
-    pub(super) fn reserve(&mut self, bytes: usize) {
+    pub(crate) fn reserve(&mut self, bytes: usize) {
         let needed = self.at.used + bytes + SLACK;
         if self.out.len() < needed {
             self.out.resize(needed.max(self.out.len() * 3 / 2), 0);
@@ -60,14 +60,14 @@ impl Bits {
 
     /// Takes `count` bits without writing; at most 56 between two calls of [`Bits::flush`].
     #[inline(always)]
-    pub(super) fn push(&mut self, bits: u64, count: u32) {
+    pub(crate) fn push(&mut self, bits: u64, count: u32) {
         self.at.pending |= bits << self.at.count;
         self.at.count += count;
     }
 
     /// Writes whole bytes, within the room reserved.
     #[inline(always)]
-    pub(super) fn flush(&mut self) {
+    pub(crate) fn flush(&mut self) {
         let at = &mut self.at;
         self.out[at.used..at.used + 8].copy_from_slice(&at.pending.to_le_bytes());
         at.used += (at.count / 8) as usize;
@@ -77,13 +77,13 @@ impl Bits {
 
     /// Takes and writes up to 56 bits.
     #[inline(always)]
-    pub(super) fn put(&mut self, bits: u64, count: u32) {
+    pub(crate) fn put(&mut self, bits: u64, count: u32) {
         self.push(bits, count);
         self.flush();
     }
 
     /// Fills the last byte with zeros.
-    pub(super) fn align(&mut self) {
+    pub(crate) fn align(&mut self) {
         if self.at.count > 0 {
             self.reserve(1);
             self.at.count = 8;
@@ -92,7 +92,7 @@ impl Bits {
     }
 
     /// Appends whole bytes at a byte boundary.
-    pub(super) fn append(&mut self, bytes: &[u8]) {
+    pub(crate) fn append(&mut self, bytes: &[u8]) {
         debug_assert!(self.aligned());
         self.reserve(bytes.len());
         let used = self.at.used;
@@ -101,13 +101,13 @@ impl Bits {
     }
 
     /// Gives back what room is left.
-    pub(super) fn shrink(&mut self) {
+    pub(crate) fn shrink(&mut self) {
         self.out.truncate(self.at.used);
         self.out.shrink_to_fit();
     }
 
     /// Appends all bits of another stream, whatever place they come to.
-    pub(super) fn append_bits(&mut self, other: &Bits) {
+    pub(crate) fn append_bits(&mut self, other: &Bits) {
         let (sixes, rest) = other.as_slice().as_chunks::<6>();
         self.reserve(other.as_slice().len() + SLACK);
         for six in sixes {

@@ -7,9 +7,9 @@ const SYMBOL_BITS: u32 = 16;
 
 /// A code, to be written from its lowest bit on, and how many bits it has; 0 if there is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Code {
-    pub(super) bits: u32,
-    pub(super) length: u32,
+pub(crate) struct Code {
+    pub(crate) bits: u32,
+    pub(crate) length: u32,
 }
 
 impl Code {
@@ -18,7 +18,7 @@ impl Code {
         not(target_arch = "x86_64"),
         expect(dead_code, reason = "what vectors need")
     )]
-    pub(super) fn split(self) -> (Code, Code) {
+    pub(crate) fn split(self) -> (Code, Code) {
         let first = self.length.min(14);
         let code = |bits, length| Code { bits, length };
         (
@@ -32,7 +32,7 @@ impl Code {
 /// that do not occur.
 ///
 /// At least two symbols get a code: not all readers take a code of one symbol.
-pub(super) fn lengths<const N: usize>(frequencies: &[u32; N], limit: usize) -> [u8; N] {
+pub(crate) fn lengths<const N: usize>(frequencies: &[u32; N], limit: usize) -> [u8; N] {
     // Frequency and symbol in one number, which is sorted faster than a pair. No memory is asked for here: blocks
     // are many, and threads would wait for each other.
     let mut keys = [0_u64; N];
@@ -132,7 +132,7 @@ fn shorten(counts: &mut [usize; LONGEST + 1], limit: usize) {
 }
 
 /// The codes of these lengths.
-pub(super) fn codes<const N: usize>(lengths: &[u8; N]) -> [Code; N] {
+pub(crate) fn codes<const N: usize>(lengths: &[u8; N]) -> [Code; N] {
     let mut counts = [0_u32; LONGEST + 1];
     for &length in lengths {
         counts[usize::from(length)] += 1;

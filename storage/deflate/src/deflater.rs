@@ -1,29 +1,38 @@
-//! Deflate (RFC 1951) for numbers, at the speed of memory rather than of a general compressor.
-//!
-//! What such data offer is known: bytes that are noise, bytes of few values, and bytes equal to
-//! those of the number before (runs in a plane of shuffled bytes; constant, masked or
-//! widened numbers otherwise). So there is no search: a match always has one distance, given by
-//! the caller, and the bytes between matches get a Huffman code made for their block. Blocks
-//! that would hardly shrink are stored, noise after a look at a 32nd of it. The bytes depend on
-//! the input alone.
+//! Blocks of a stream, and whole streams of arrays.
 
-mod adler;
-mod bits;
-mod block;
-mod huffman;
-mod runs;
-mod vectors;
+use crate::adler::adler32;
+use crate::bits::Bits;
+use crate::block::{self, Coder};
+use crate::processor::Vectors;
+use crate::runs::{self, Matched, Runs};
 
-pub(crate) use adler::{adler32, combine};
-
-use crate::vectors::Vectors;
-use bits::Bits;
-use block::Coder;
-use runs::{Matched, Runs};
-
-/// Compresses into blocks of one stream; keeps its buffers.
+/// Compresses into blocks of one stream; keeps its buffers, so one for each thread serves all arrays.
+///
+/// [`Deflater::zlib_planes`] and [`Deflater::zlib`] make a whole stream. For one that several threads make in pieces,
+/// [`Deflater::deflate`] appends blocks and [`Deflater::flush`] ends a piece where the next one may follow:
+///
+/// ```
+/// use widefield_deflate::{Deflater, Distance, adler32, adler32_combine};
+///
+/// let numbers: Vec<u8> = (0..1000_u32).flat_map(|i| (i / 7).to_le_bytes()).collect();
+/// let (first, second) = numbers.split_at(2000);
+///
+/// let mut stream = vec![0x78, 0x01]; // the header of zlib
+/// let mut deflater = Deflater::new();
+/// deflater.deflate(first, Distance::Four, false);
+/// deflater.flush();
+/// stream.extend(deflater.as_slice());
+/// deflater.clear();
+/// deflater.deflate(second, Distance::Four, true);
+/// deflater.align();
+/// stream.extend(deflater.as_slice());
+/// let sum = adler32_combine(adler32(first), adler32(second), second.len());
+/// stream.extend(sum.to_be_bytes());
+///
+/// assert_eq!(miniz_oxide::inflate::decompress_to_vec_zlib(&stream).unwrap(), numbers);
+/// ```
 #[derive(Debug)]
-pub(crate) struct Deflater {
+pub struct Deflater {
     bits: Bits,
     runs: Runs,
     coder: Coder,
@@ -54,7 +63,18 @@ impl Default for Deflater {
 }
 
 impl Deflater {
-    /// Of the same bytes whether there are vectors or not.
+    /// With the widest instructions that this processor has.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With portable code alone, which gives the same bytes: to compare, and to rule a fault of the other out.
+    #[must_use]
+    pub fn portable() -> Self {
+        Self::with(None)
+    }
+
     fn with(vectors: Option<Vectors>) -> Self {
         Deflater {
             bits: Bits::default(),
@@ -65,30 +85,77 @@ impl Deflater {
         }
     }
 
+    /// A whole zlib stream (RFC 1950) of shuffled numbers of `size` bytes: first the first bytes of all numbers, then all
+    /// second ones, and so on, as [`shuffle`](crate::shuffle) and the filter of that name of HDF5 make them.
+    ///
+    /// Each plane gets blocks of its own. Bytes beyond a multiple of `size` follow as they are; a `size` of 0 or 1 is one
+    /// plane.
+    ///
+    /// ```
+    /// use widefield_deflate::{Deflater, shuffle};
+    ///
+    /// let numbers: Vec<u8> = (0..5000_u32).flat_map(u32::to_le_bytes).collect();
+    /// let mut planes = vec![0; numbers.len()];
+    /// shuffle(&numbers, 4, &mut planes);
+    /// let mut deflater = Deflater::new();
+    /// let stream = deflater.zlib_planes(&planes, 4);
+    /// assert!(stream.len() < numbers.len() / 3);
+    /// assert_eq!(miniz_oxide::inflate::decompress_to_vec_zlib(stream).unwrap(), planes);
+    /// ```
+    pub fn zlib_planes(&mut self, planes: &[u8], size: usize) -> &[u8] {
+        let plane = planes.len() / size.max(1);
+        let (whole, rest) = planes.split_at(plane * size.max(1));
+        let parts = whole.chunks(plane.max(1)).chain([rest]);
+        self.zlib_of(
+            planes,
+            parts.filter(|part| !part.is_empty()),
+            Distance::Byte,
+        )
+    }
+
+    /// A whole zlib stream (RFC 1950) of numbers one after the other, which repeat at the one `distance`.
+    pub fn zlib(&mut self, numbers: &[u8], distance: Distance) -> &[u8] {
+        self.zlib_of(numbers, std::iter::once(numbers), distance)
+    }
+
+    fn zlib_of<'a>(
+        &mut self,
+        all: &[u8],
+        parts: impl Iterator<Item = &'a [u8]>,
+        distance: Distance,
+    ) -> &[u8] {
+        self.clear();
+        // Deflate with a window of 32 KiB, fastest.
+        self.bits.append(&[0x78, 0x01]);
+        let mut parts = parts.peekable();
+        if parts.peek().is_none() {
+            self.deflate(&[], distance, true);
+        }
+        while let Some(part) = parts.next() {
+            self.deflate(part, distance, parts.peek().is_none());
+        }
+        self.align();
+        self.bits.append(&adler32(all).to_be_bytes());
+        self.as_slice()
+    }
+
     /// Forgets the stream made so far.
-    pub(crate) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         self.bits.clear();
     }
 
-    /// What was made so far; complete after [`Deflater::align`].
-    pub(crate) fn as_slice(&self) -> &[u8] {
+    /// The whole bytes made so far; all there is after [`Deflater::align`] or [`Deflater::flush`].
+    #[must_use]
+    pub fn as_slice(&self) -> &[u8] {
         self.bits.as_slice()
     }
 
-    /// Appends bytes that are no blocks: a header, a check sum. The stream is at a byte boundary.
-    #[cfg_attr(
-        not(any(feature = "hdf5", test)),
-        expect(dead_code, reason = "HDF5 alone has it")
-    )]
-    pub(crate) fn append(&mut self, bytes: &[u8]) {
-        self.bits.append(bytes);
-    }
-
-    /// Appends `bytes` as blocks, the last of which ends the stream if `last`.
+    /// Appends `bytes` as blocks of raw deflate (RFC 1951), the last of which ends the stream if `last`; then nothing may follow
+    /// but [`Deflater::align`].
     ///
     /// All matches have the one `distance`. They never reach before `bytes`, so calls are
-    /// independent of each other.
-    pub(crate) fn deflate(&mut self, bytes: &[u8], distance: Distance, last: bool) {
+    /// independent of each other. No bytes make no block, or an empty one if `last`.
+    pub fn deflate(&mut self, bytes: &[u8], distance: Distance, last: bool) {
         if bytes.is_empty() && last {
             block::stored(&mut self.bits, bytes, true);
         }
@@ -141,28 +208,27 @@ impl Deflater {
     }
 
     /// Ends at a byte boundary after the last block of the stream.
-    pub(crate) fn align(&mut self) {
+    pub fn align(&mut self) {
         self.bits.align();
     }
 
     /// Ends at a byte boundary, from which other blocks may go on: by zlib's sync flush, an empty
     /// stored block, unless the stream is there already.
-    pub(crate) fn flush(&mut self) {
+    pub fn flush(&mut self) {
         if !self.bits.aligned() {
             block::stored(&mut self.bits, &[], false);
         }
     }
 }
 
-/// How far back bytes repeat.
+/// How far back bytes repeat: by the size of a number where numbers stand one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Distance {
+#[non_exhaustive]
+pub enum Distance {
     /// In a plane of shuffled bytes.
-    #[cfg_attr(
-        not(any(feature = "hdf5", test)),
-        expect(dead_code, reason = "HDF5 alone has it")
-    )]
     Byte,
+    /// In numbers of 2 bytes.
+    Two,
     /// In numbers of 4 bytes.
     Four,
     /// In numbers of 8 bytes.
@@ -170,35 +236,37 @@ pub(crate) enum Distance {
 }
 
 impl Distance {
-    fn bytes(self) -> usize {
+    pub(crate) fn bytes(self) -> usize {
         match self {
             Distance::Byte => 1,
+            Distance::Two => 2,
             Distance::Four => 4,
             Distance::Eight => 8,
         }
     }
 
     /// Least length of a match. In a plane the bytes of runs are cheap to code one by one.
-    fn least(self) -> usize {
+    pub(crate) fn least(self) -> usize {
         match self {
             Distance::Byte => 4,
-            Distance::Four | Distance::Eight => 3,
+            Distance::Two | Distance::Four | Distance::Eight => 3,
         }
     }
 
     /// Bytes of a block, for each of which a code is made anew. A plane changes with the light on its pixels: of 64 KiB
     /// it takes 3 % more.
-    fn block(self) -> usize {
+    pub(crate) fn block(self) -> usize {
         match self {
             Distance::Byte => 1 << 15,
-            Distance::Four | Distance::Eight => 1 << 16,
+            Distance::Two | Distance::Four | Distance::Eight => 1 << 16,
         }
     }
 
     /// Symbol of the format, and the value and number of its extra bits.
-    fn symbol(self) -> (usize, u32, u32) {
+    pub(crate) fn symbol(self) -> (usize, u32, u32) {
         match self {
             Distance::Byte => (0, 0, 0),
+            Distance::Two => (1, 0, 0),
             Distance::Four => (3, 0, 0),
             Distance::Eight => (5, 1, 1),
         }
@@ -208,12 +276,16 @@ impl Distance {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     /// The shortest block.
     const BLOCK: usize = 1 << 15;
 
-    const DISTANCES: [Distance; 3] = [Distance::Byte, Distance::Four, Distance::Eight];
+    const DISTANCES: [Distance; 4] = [
+        Distance::Byte,
+        Distance::Two,
+        Distance::Four,
+        Distance::Eight,
+    ];
 
     /// Pseudo-random bytes.
     fn noise(length: usize, seed: u64) -> Vec<u8> {
@@ -247,14 +319,11 @@ mod tests {
         let plain: Vec<u8> = parts.iter().flat_map(|(part, _)| *part).copied().collect();
         let back = miniz_oxide::inflate::decompress_to_vec(&stream).unwrap();
         assert!(back == plain, "miniz_oxide, {} bytes", plain.len());
-        #[cfg(feature = "hdf5")]
-        {
-            let mut back = vec![0; plain.len()];
-            let length = libdeflater::Decompressor::new()
-                .deflate_decompress(&stream, &mut back)
-                .unwrap();
-            assert!(length == plain.len() && back == plain, "libdeflate");
-        }
+        let mut back = vec![0; plain.len()];
+        let length = libdeflater::Decompressor::new()
+            .deflate_decompress(&stream, &mut back)
+            .unwrap();
+        assert!(length == plain.len() && back == plain, "libdeflate");
         // Stored blocks have a header of at most 6 bytes; aligning may cost another 5.
         let most = plain.len() + 6 * (plain.len() / BLOCK) + 12 * parts.len() + 1;
         assert!(stream.len() <= most, "{} of {}", stream.len(), plain.len());
@@ -396,43 +465,5 @@ mod tests {
             .collect();
         let size = check(&[(&bytes, Distance::Eight)], false);
         assert!(size < bytes.len(), "{size}");
-    }
-
-    /// Stretches of noise, of few values, of one value, of repeated numbers.
-    fn stretch() -> impl Strategy<Value = Vec<u8>> {
-        let length = prop_oneof![0..12_usize, 200..600_usize, 1000..40_000_usize];
-        (length, 0..6_usize, any::<u64>()).prop_map(|(length, kind, seed)| {
-            let mut bytes = noise(length, seed);
-            let few = u8::try_from(seed % 7 + 1).unwrap();
-            for at in 0..length {
-                bytes[at] = match kind {
-                    0 => bytes[at],
-                    1 => bytes[at] % few,
-                    2 => few,
-                    3 if at >= 4 && bytes[at] > 40 => bytes[at - 4],
-                    4 if at >= 8 && bytes[at] > 90 => bytes[at - 8],
-                    5 if at >= 1 && bytes[at] > 30 => bytes[at - 1],
-                    _ => bytes[at],
-                };
-            }
-            bytes
-        })
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(96))]
-
-        #[test]
-        fn streams_give_their_bytes_back(
-            parts in prop::collection::vec((prop::collection::vec(stretch(), 0..4), 0..3_usize), 1..5),
-            flush in any::<bool>(),
-        ) {
-            let parts: Vec<_> = parts
-                .iter()
-                .map(|(stretches, distance)| (stretches.concat(), DISTANCES[*distance]))
-                .collect();
-            let parts: Vec<_> = parts.iter().map(|(p, d)| (p.as_slice(), *d)).collect();
-            check(&parts, flush);
-        }
     }
 }

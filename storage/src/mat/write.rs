@@ -4,12 +4,11 @@ use std::io::{self, Seek, SeekFrom, Write};
 
 use ndarray::{ArrayView2, ArrayView3};
 
-use super::deflate::ZlibStream;
+use super::deflate::{StreamError, ZlibStream};
 use super::element::{self, Frame};
 use crate::checksum::{Known, Summed};
-use crate::objects::Written;
-use crate::scratch::Scratch;
-use crate::{Error, Orientation, Place, Precision};
+use crate::movie_file::{Format, Layout, MovieFile};
+use crate::{Error, Orientation, Place, Precision, Written};
 
 /// Bytes of an uncompressed variable gathered before they are written.
 const BUFFER: usize = 1 << 22;
@@ -18,11 +17,8 @@ const BUFFER: usize = 1 << 22;
 #[derive(Clone, Debug)]
 pub struct MatMovie {
     name: String,
-    shape: [usize; 3],
-    orientation: Orientation,
-    precision: Precision,
-    compression: u8,
-    add: f64,
+    layout: Layout,
+    offset: f64,
 }
 
 impl MatMovie {
@@ -30,30 +26,27 @@ impl MatMovie {
     ///
     /// In MATLAB it has the three dimensions of [`Orientation`], frames last; MATLAB shows a single
     /// frame as a matrix. Defaults: [`Orientation::Notebook`], [`Precision::F32`]
-    /// (class `single`), compression 1, nothing added.
+    /// (class `single`), compression 1, offset 0.
     #[must_use]
     pub fn new(name: impl Into<String>, shape: [usize; 3]) -> Self {
         MatMovie {
             name: name.into(),
-            shape,
-            orientation: Orientation::default(),
-            precision: Precision::default(),
-            compression: 1,
-            add: 0.0,
+            layout: Layout::new(shape),
+            offset: 0.0,
         }
     }
 
     /// Order of the axes in the file.
     #[must_use]
     pub fn orientation(mut self, orientation: Orientation) -> Self {
-        self.orientation = orientation;
+        self.layout.orientation = orientation;
         self
     }
 
     /// Type of the numbers in the file: class `single` or `double`.
     #[must_use]
     pub fn precision(mut self, precision: Precision) -> Self {
-        self.precision = precision;
+        self.layout.precision = precision;
         self
     }
 
@@ -63,19 +56,23 @@ impl MatMovie {
     /// other repetitions get smaller from 2 on, several times slower.
     #[must_use]
     pub fn compression(mut self, level: u8) -> Self {
-        self.compression = level;
+        self.layout.compression = level;
         self
     }
 
     /// A constant added to every value before it is written, in f64 and rounded once: 1 turns
     /// (F - F0) / F0 into F / F0.
     #[must_use]
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "a builder's option, not a sum of movies"
-    )]
-    pub fn add(mut self, constant: f64) -> Self {
-        self.add = constant;
+    pub fn offset(mut self, constant: f64) -> Self {
+        self.offset = constant;
+        self
+    }
+
+    /// Whether each compressed piece is inflated again by another library and compared with the numbers before it is
+    /// written, against faults of compressors and memory. Off by default. A difference is [`Error::Damaged`].
+    #[must_use]
+    pub fn verify(mut self, verify: bool) -> Self {
+        self.layout.verify = verify;
         self
     }
 }
@@ -86,13 +83,14 @@ impl MatMovie {
 /// threads or the time. Until [`MatWriter::finish`] nothing is visible; dropped
 /// before, it leaves nothing.
 #[derive(Debug)]
-pub struct MatWriter {
-    scratch: Scratch,
+pub struct MatWriter(MovieFile<Element>);
+
+/// The variable as an element of the file.
+#[derive(Debug)]
+struct Element {
     movie: MatMovie,
     frame: Frame,
     sink: Sink,
-    done: usize,
-    failed: bool,
 }
 
 /// Where the bytes of the array go, by clones of the scratch file's handle.
@@ -111,7 +109,7 @@ impl Place {
     ///
     /// let place = Place::open("memory://")?;
     /// let dff = Array3::<f32>::zeros((10, 4, 6));
-    /// let mut file = place.create_mat("cond_100_trial1.mat", MatMovie::new("tr", [10, 4, 6]).add(1.0))?;
+    /// let mut file = place.create_mat("cond_100_trial1.mat", MatMovie::new("tr", [10, 4, 6]).offset(1.0))?;
     /// file.push(dff.view())?;
     /// file.finish()?;
     /// let variables = mat::read(&place.read("cond_100_trial1.mat")?)?;
@@ -127,22 +125,18 @@ impl Place {
     pub fn create_mat(&self, name: &str, movie: MatMovie) -> Result<MatWriter, Error> {
         self.check(name)?;
         let object = self.object(name);
-        let [frames, height, width] = movie.shape;
-        if movie.shape.contains(&0) {
-            let reason =
-                format!("a movie of {frames} frames of {width} x {height} px has no pixel");
-            return Err(Error::usage(object, reason));
-        }
-        check_level(&object, movie.compression)?;
-        let [a, b] = movie.orientation.axes(height, width);
-        let frame = Frame::new(&movie.name, &[a, b, frames], movie.precision)
+        let layout = &movie.layout;
+        layout.check(&object)?;
+        let shape @ [frames, height, width] = layout.shape;
+        let [a, b] = layout.orientation.axes(height, width);
+        let frame = Frame::new(&movie.name, &[a, b, frames], layout.precision)
             .map_err(|error| within(&object, error))?;
 
         let scratch = self.scratch(name)?;
         let failed = |error| Error::io(&object, "writing", error);
         let mut out = scratch.file().try_clone().map_err(failed)?;
         out.write_all(&element::header()).map_err(failed)?;
-        let mut sink = if movie.compression == 0 {
+        let mut sink = if layout.compression == 0 {
             Sink::Plain {
                 out: Summed::new(out).map_err(failed)?,
                 waiting: Vec::new(),
@@ -152,17 +146,11 @@ impl Place {
             out.write_all(&element::tag(element::COMPRESSED, 0))
                 .map_err(failed)?;
             let out = Summed::new(out).map_err(failed)?;
-            Sink::Deflate(ZlibStream::new(out, movie.compression, movie.precision))
+            Sink::Deflate(ZlibStream::new(out, layout))
         };
         sink.waiting().extend(&frame.before);
-        Ok(MatWriter {
-            scratch,
-            movie,
-            frame,
-            sink,
-            done: 0,
-            failed: false,
-        })
+        let element = Element { movie, frame, sink };
+        Ok(MatWriter(MovieFile::new(element, scratch, shape)))
     }
 }
 
@@ -174,33 +162,7 @@ impl MatWriter {
     /// then nothing was taken. [`Error::Full`] and what else the system reports; then
     /// only dropping is left.
     pub fn push(&mut self, block: ArrayView3<'_, f32>) -> Result<(), Error> {
-        let object = self.scratch.object();
-        let wrong = |reason: String| Err(Error::usage(object, reason));
-        let [frames, height, width] = self.movie.shape;
-        let (more, y, x) = block.dim();
-        if self.failed {
-            return wrong("an earlier block could not be written".to_owned());
-        }
-        if (y, x) != (height, width) {
-            return wrong(format!(
-                "frames of {x} x {y} px pushed, {width} x {height} announced"
-            ));
-        }
-        if more > frames - self.done {
-            return wrong(format!(
-                "frame {} pushed, {frames} announced",
-                self.done + more
-            ));
-        }
-        for frame in block.outer_iter() {
-            append(self.sink.waiting(), frame, &self.movie);
-            if let Err(error) = self.sink.pump() {
-                self.failed = true;
-                return Err(Error::io(object, "writing", error));
-            }
-        }
-        self.done += more;
-        Ok(())
+        self.0.push(block)
     }
 
     /// Puts the finished file in its place.
@@ -209,29 +171,26 @@ impl MatWriter {
     /// [`Error::Usage`] if frames are missing; [`Error::Full`] and what else the system
     /// reports. Then nothing is left.
     pub fn finish(self) -> Result<Written, Error> {
-        let MatWriter {
-            scratch,
-            movie,
-            frame,
-            mut sink,
-            done,
-            failed,
-        } = self;
-        let frames = movie.shape[0];
-        if failed || done < frames {
-            let reason = if failed {
-                "an earlier block could not be written".to_owned()
-            } else {
-                format!("{done} of {frames} frames were pushed")
-            };
-            return Err(Error::usage(scratch.object(), reason));
-        }
-        let end = sink.waiting().len() + frame.padding;
-        sink.waiting().resize(end, 0);
-        match sink.finish() {
-            Ok(known) => scratch.commit(known),
-            Err(error) => Err(Error::io(scratch.object(), "writing", error)),
-        }
+        self.0.finish()
+    }
+}
+
+impl Format for Element {
+    fn take(&mut self, block: ArrayView3<'_, f32>, object: &str) -> Result<(), Error> {
+        block.outer_iter().try_for_each(|frame| {
+            append(self.sink.waiting(), frame, &self.movie);
+            self.sink
+                .pump()
+                .map_err(|error| error.of(object, "writing"))
+        })
+    }
+
+    fn close(mut self, object: &str) -> Result<Known, Error> {
+        let end = self.sink.waiting().len() + self.frame.padding;
+        self.sink.waiting().resize(end, 0);
+        self.sink
+            .finish()
+            .map_err(|error| error.of(object, "writing"))
     }
 }
 
@@ -243,7 +202,7 @@ impl Sink {
         }
     }
 
-    fn pump(&mut self) -> io::Result<()> {
+    fn pump(&mut self) -> Result<(), StreamError> {
         match self {
             Sink::Plain { out, waiting } if waiting.len() >= BUFFER => {
                 out.write_all(waiting)?;
@@ -256,7 +215,7 @@ impl Sink {
     }
 
     /// Writes what waits, and the count of a compressed element into its tag. What is known of the file then.
-    fn finish(self) -> io::Result<Known> {
+    fn finish(self) -> Result<Known, StreamError> {
         match self {
             Sink::Plain { mut out, waiting } => {
                 out.write_all(&waiting)?;
@@ -278,17 +237,17 @@ impl Sink {
 
 /// Appends a frame (y, x) in the order of the file, first axis fastest.
 fn append(bytes: &mut Vec<u8>, frame: ArrayView2<'_, f32>, movie: &MatMovie) {
-    match movie.precision {
-        Precision::F32 if movie.add == 0.0 => fill(bytes, frame, movie, f32::to_le_bytes),
+    match movie.layout.precision {
+        Precision::F32 if movie.offset == 0.0 => fill(bytes, frame, movie, f32::to_le_bytes),
         #[expect(
             clippy::cast_possible_truncation,
             reason = "rounding to single is what was asked for"
         )]
         Precision::F32 => fill(bytes, frame, movie, |v| {
-            ((f64::from(v) + movie.add) as f32).to_le_bytes()
+            ((f64::from(v) + movie.offset) as f32).to_le_bytes()
         }),
         Precision::F64 => fill(bytes, frame, movie, |v| {
-            (f64::from(v) + movie.add).to_le_bytes()
+            (f64::from(v) + movie.offset).to_le_bytes()
         }),
     }
 }
@@ -301,7 +260,8 @@ fn fill<const N: usize>(
     number: impl Fn(f32) -> [u8; N],
 ) {
     bytes.reserve(frame.len() * N);
-    if movie.orientation == Orientation::Notebook && frame.is_standard_layout() {
+    let orientation = movie.layout.orientation;
+    if orientation == Orientation::Notebook && frame.is_standard_layout() {
         // Some at a time, in a loop that the compiler turns into vectors, without filling the room for all first.
         let mut numbers = [[0; N]; 256];
         for row in frame.rows().into_iter().rev() {
@@ -315,7 +275,7 @@ fn fill<const N: usize>(
         }
         return;
     }
-    each(frame, movie.orientation, |value| {
+    each(frame, orientation, |value| {
         bytes.extend_from_slice(&number(value));
     });
 }
@@ -342,16 +302,6 @@ pub(super) fn each<T: Copy>(
     }
 }
 
-pub(super) fn check_level(object: &str, level: u8) -> Result<(), Error> {
-    if level > 9 {
-        return Err(Error::usage(
-            object,
-            format!("compression {level} is not within 0 to 9"),
-        ));
-    }
-    Ok(())
-}
-
 /// Puts the file before the name of the variable.
 fn within(file: &str, error: Error) -> Error {
     match error {
@@ -371,5 +321,47 @@ fn within(file: &str, error: Error) -> Error {
             reason,
         },
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::Array3;
+
+    #[test]
+    fn a_damaged_piece_is_an_error_and_leaves_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::open(folder.path().to_str().unwrap()).unwrap();
+        let shape = [12, 150, 160];
+        let mut movie =
+            Array3::from_shape_fn(shape, |(t, y, x)| ((t + 3 * y + x * x) as f32).sin());
+        movie.slice_mut(ndarray::s![.., .., 100..]).fill(f32::NAN);
+        for (precision, level) in [
+            (Precision::F32, 1),
+            (Precision::F64, 1),
+            (Precision::F32, 4),
+        ] {
+            let write = |verify, damage| {
+                let mut plan = MatMovie::new("tr", shape)
+                    .precision(precision)
+                    .compression(level)
+                    .verify(verify);
+                plan.layout.damage = damage;
+                let mut file = place.create_mat("x.mat", plan)?;
+                movie
+                    .outer_iter()
+                    .try_for_each(|frame| file.push(frame.insert_axis(ndarray::Axis(0))))?;
+                file.finish()
+            };
+            let error = write(true, true).unwrap_err();
+            assert!(matches!(error, Error::Damaged { .. }), "{error:?}");
+            assert!(error.to_string().contains("x.mat"), "{error}");
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+            write(false, true).unwrap();
+            assert!(crate::mat::read(&place.read("x.mat").unwrap()).is_err());
+            assert_eq!(write(true, false).unwrap(), write(false, false).unwrap());
+            place.remove("x.mat").unwrap();
+        }
     }
 }

@@ -1,10 +1,10 @@
 //! Blocks: stored as they are, or coded with a Huffman code of their own.
 
-use super::Distance;
-use super::bits::Bits;
-use super::huffman::{self, Code};
-use super::runs::{self, Counts, Frequencies, Matched, Run, WORD};
-use crate::vectors::Vectors;
+use crate::Distance;
+use crate::bits::Bits;
+use crate::huffman::{self, Code};
+use crate::processor::Vectors;
+use crate::runs::{self, Counts, Frequencies, Matched, Run, WORD};
 use multiversion::multiversion;
 use std::sync::LazyLock;
 
@@ -21,7 +21,7 @@ const LONGEST_MATCH: usize = 258;
 const HEADER: usize = 600;
 
 /// Appends `bytes` as they are.
-pub(super) fn stored(bits: &mut Bits, bytes: &[u8], last: bool) {
+pub(crate) fn stored(bits: &mut Bits, bytes: &[u8], last: bool) {
     /// Most that one block takes; the format's limit is one less than twice that.
     const STORED: usize = 1 << 15;
     let mut parts = bytes.chunks(STORED);
@@ -45,15 +45,15 @@ pub(super) fn stored(bits: &mut Bits, bytes: &[u8], last: bool) {
 
 /// What a block is coded with; its buffers are kept.
 #[derive(Debug, Default)]
-pub(super) struct Coder {
+pub(crate) struct Coder {
     vectors: Option<Vectors>,
     /// Matches of runs too long to be [`SHORT`].
     pieces: Vec<Run>,
 }
 
 /// All codes of a block.
-pub(super) struct Codes {
-    pub(super) literals: [Code; LITERALS],
+pub(crate) struct Codes {
+    pub(crate) literals: [Code; LITERALS],
     /// Of the symbols after them: the end, and lengths of matches.
     lengths: [Code; SYMBOLS - LITERALS],
     /// Its extra bits included.
@@ -66,7 +66,7 @@ const SHORT: std::ops::Range<usize> = 3..6;
 impl Matched<'_> {
     /// The starts of runs of each of the [`SHORT`] lengths.
     #[inline(always)]
-    pub(super) fn short_starts(self, at: usize) -> [u64; 3] {
+    pub(crate) fn short_starts(self, at: usize) -> [u64; 3] {
         let starts = self.starts(at);
         let [third, fourth, fifth] = [3, 4, 5].map(|ahead| self.later(at, ahead));
         [
@@ -104,7 +104,7 @@ impl Codes {
 
     /// What a match of `length`, 3 to 258, takes, distance included: at most 14 + 5 + 1 + 1 bits.
     #[inline]
-    pub(super) fn of_match(&self, length: usize) -> Code {
+    pub(crate) fn of_match(&self, length: usize) -> Code {
         let (symbol, extra, count) = length_symbol(length);
         let Code { bits, length } = self.lengths[symbol - LITERALS];
         Code {
@@ -118,7 +118,7 @@ impl Codes {
         not(target_arch = "x86_64"),
         expect(dead_code, reason = "what vectors need")
     )]
-    pub(super) fn short(&self) -> [Code; 3] {
+    pub(crate) fn short(&self) -> [Code; 3] {
         [3, 4, 5].map(|length| self.of_match(length))
     }
 }
@@ -145,7 +145,7 @@ struct Block<'a> {
 const SAMPLES: usize = 1 << 12;
 
 impl Coder {
-    pub(super) fn new(vectors: Option<Vectors>) -> Self {
+    pub(crate) fn new(vectors: Option<Vectors>) -> Self {
         Coder {
             vectors,
             ..Coder::default()
@@ -154,7 +154,7 @@ impl Coder {
 
     /// Appends `bytes` as matches where they are `matched` and literals between them; stored if that does not save a
     /// 20th.
-    pub(super) fn coded(
+    pub(crate) fn coded(
         &mut self,
         bits: &mut Bits,
         bytes: &[u8],
@@ -304,7 +304,7 @@ fn tally(matched: Matched<'_>, kept: &mut Vec<Run>) -> Matches {
 ///
 /// `to_front` may move the bytes of a group whose bits are set to its front.
 #[inline(always)]
-pub(super) fn count(
+pub(crate) fn count(
     every: usize,
     bytes: &[u8],
     matched: Matched<'_>,

@@ -1,28 +1,28 @@
 //! Where bytes equal those one distance before, and where there is nothing to be found.
 
-use super::Distance;
-use crate::vectors::Vectors;
+use crate::Distance;
+use crate::processor::Vectors;
 use multiversion::multiversion;
 
 /// Bytes that one word has bits for.
-pub(super) const WORD: usize = 64;
+pub(crate) const WORD: usize = 64;
 
 /// Bytes `start..start + length` equal those one distance before each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Run {
-    pub(super) start: usize,
-    pub(super) length: usize,
+pub(crate) struct Run {
+    pub(crate) start: usize,
+    pub(crate) length: usize,
 }
 
 /// Finds runs; keeps its buffer.
 #[derive(Debug, Default)]
-pub(super) struct Runs {
+pub(crate) struct Runs {
     words: Vec<u64>,
 }
 
 /// A bit for each byte of a block, set in all runs of the least length or longer, each as long as it can be.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Matched<'a> {
+pub(crate) struct Matched<'a> {
     /// None at all, or all words of the block and one more, which is 0.
     words: &'a [u64],
     bytes: usize,
@@ -30,7 +30,7 @@ pub(super) struct Matched<'a> {
 
 impl Runs {
     /// All runs within `bytes`, by vectors where there are some.
-    pub(super) fn find(
+    pub(crate) fn find(
         &mut self,
         bytes: &[u8],
         distance: Distance,
@@ -85,20 +85,20 @@ fn keep_runs<const LEAST: u32>(words: &mut [u64]) -> usize {
 
 impl Matched<'_> {
     /// Of a block without runs.
-    pub(super) const NOTHING: Self = Matched {
+    pub(crate) const NOTHING: Self = Matched {
         words: &[],
         bytes: 0,
     };
 
     /// The bits of 64 bytes of the block.
     #[inline(always)]
-    pub(super) fn word(self, at: usize) -> u64 {
+    pub(crate) fn word(self, at: usize) -> u64 {
         self.words.get(at).copied().unwrap_or(0)
     }
 
     /// A bit for each byte with which a run begins.
     #[inline(always)]
-    pub(super) fn starts(self, at: usize) -> u64 {
+    pub(crate) fn starts(self, at: usize) -> u64 {
         let before = at.checked_sub(1).map_or(0, |before| self.word(before));
         let word = self.word(at);
         word & !(word << 1 | before >> 63)
@@ -106,23 +106,23 @@ impl Matched<'_> {
 
     /// Bits as far as `ahead` bytes later, 1 to 63.
     #[inline(always)]
-    pub(super) fn later(self, at: usize, ahead: u32) -> u64 {
+    pub(crate) fn later(self, at: usize, ahead: u32) -> u64 {
         self.word(at) >> ahead | self.word(at + 1) << (64 - ahead)
     }
 
     /// How many bytes runs cover.
-    pub(super) fn bytes(self) -> usize {
+    pub(crate) fn bytes(self) -> usize {
         self.bytes
     }
 
     /// How many words have bits.
-    pub(super) fn words(self) -> usize {
+    pub(crate) fn words(self) -> usize {
         self.words.len()
     }
 
     /// The run that begins with byte `start`.
     #[inline(always)]
-    pub(super) fn run(self, start: usize) -> Run {
+    pub(crate) fn run(self, start: usize) -> Run {
         let (mut at, before) = (start / WORD, start % WORD);
         let mut end = start + (self.word(at) >> before).trailing_ones() as usize;
         if end == WORD * (at + 1) {
@@ -138,7 +138,7 @@ impl Matched<'_> {
     }
 
     /// All runs in order.
-    pub(super) fn runs(self) -> impl Iterator<Item = Run> {
+    pub(crate) fn runs(self) -> impl Iterator<Item = Run> {
         (0..self.words.len())
             .flat_map(move |at| ones(self.starts(at)).map(move |bit| self.run(WORD * at + bit)))
     }
@@ -146,7 +146,7 @@ impl Matched<'_> {
 
 /// The places of the bits that are set, from the lowest on.
 #[inline(always)]
-pub(super) fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
+pub(crate) fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
         let lowest = (bits != 0).then(|| bits.trailing_zeros() as usize);
         bits &= bits.wrapping_sub(1);
@@ -189,7 +189,7 @@ fn equal_bits(bytes: &[u8], step: usize, bits: &mut [u64]) {
 }
 
 /// The bits of bytes that [`equal_bits`] does not take by words.
-pub(super) fn one_by_one(
+pub(crate) fn one_by_one(
     bytes: &[u8],
     range: std::ops::Range<usize>,
     step: usize,
@@ -216,18 +216,18 @@ const GROUPS: usize = 128;
 
 /// What samples at fixed places tell about a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Look {
+pub(crate) struct Look {
     /// No value is much more frequent than others, and bytes do not repeat: what could be saved is not worth the
     /// search for it.
-    pub(super) noise: bool,
+    pub(crate) noise: bool,
     /// There are matches to be found.
-    pub(super) repeats: bool,
+    pub(crate) repeats: bool,
     /// All bytes that were looked at repeat.
-    pub(super) constant: bool,
+    pub(crate) constant: bool,
 }
 
 /// Looks at some groups of bytes of a block, a 16th of a plane's.
-pub(super) fn look(block: &[u8], distance: Distance, vectors: Option<Vectors>) -> Look {
+pub(crate) fn look(block: &[u8], distance: Distance, vectors: Option<Vectors>) -> Look {
     const SAMPLES: usize = GROUP * GROUPS;
     if block.len() < 4 * SAMPLES {
         return Look {
@@ -268,14 +268,14 @@ pub(super) fn look(block: &[u8], distance: Distance, vectors: Option<Vectors>) -
 }
 
 /// How often each byte occurs.
-pub(super) type Counts = [u32; 256];
+pub(crate) type Counts = [u32; 256];
 
 /// Whether no byte is so much more frequent than others that a code is worth its time.
 ///
 /// Of `n` samples of uniform noise the sum of squared frequencies is n^2 / 256 + n, of 2048 with a standard deviation of
 /// 1 %. A sum larger by a factor f means a collision entropy, and so at most an entropy, that is lower by log2 f
 /// bits: what is taken for noise could have saved 0.42 bits of 8, or 5 %, at the most.
-pub(super) fn noise(counts: &Counts) -> bool {
+pub(crate) fn noise(counts: &Counts) -> bool {
     let counts = counts.iter().map(|&count| u64::from(count));
     let (samples, squares) = counts.fold((0, 0), |(samples, squares), count| {
         (samples + count, squares + count * count)
@@ -284,7 +284,7 @@ pub(super) fn noise(counts: &Counts) -> bool {
 }
 
 /// Counts bytes, in four tables, since to raise one counter twice in a row takes long.
-pub(super) struct Frequencies([Counts; 4]);
+pub(crate) struct Frequencies([Counts; 4]);
 
 impl Default for Frequencies {
     fn default() -> Self {
@@ -294,7 +294,7 @@ impl Default for Frequencies {
 
 impl Frequencies {
     #[inline(always)]
-    pub(super) fn add(&mut self, bytes: &[u8]) {
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
         let (fours, rest) = bytes.as_chunks::<4>();
         for four in fours {
             for (table, &byte) in self.0.iter_mut().zip(four) {
@@ -306,7 +306,7 @@ impl Frequencies {
         }
     }
 
-    pub(super) fn sum(self) -> Counts {
+    pub(crate) fn sum(self) -> Counts {
         let [mut sum, others @ ..] = self.0;
         for table in &others {
             for (sum, count) in sum.iter_mut().zip(table) {

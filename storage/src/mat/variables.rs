@@ -4,7 +4,8 @@ use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
 use super::deflate::ZlibStream;
 use super::element::{self, Frame};
-use super::movie::{check_level, each};
+use super::write::each;
+use crate::movie_file::{Layout, check_level};
 use crate::{Error, Orientation, Precision};
 
 /// A MAT file (level 5) of rows and matrices of doubles.
@@ -21,6 +22,7 @@ use crate::{Error, Orientation, Precision};
 #[derive(Clone, Debug, Default)]
 pub struct MatFile {
     variables: Vec<Matrix>,
+    verify: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -61,11 +63,18 @@ impl MatFile {
         self
     }
 
+    /// Whether each compressed variable is inflated again by another library and compared. Off by default.
+    #[must_use]
+    pub fn verify(mut self, verify: bool) -> Self {
+        self.verify = verify;
+        self
+    }
+
     /// The bytes of the file; `compression` is the deflate level, 0 for none.
     ///
     /// # Errors
     /// [`Error::Usage`] for a name that MATLAB does not take or that occurs twice, or a
-    /// level above 9; [`Error::TooLarge`] for a variable of 2 GiB.
+    /// level above 9; [`Error::TooLarge`] for a variable of 2 GiB; [`Error::Damaged`] where verifying was asked for.
     pub fn encode(&self, compression: u8) -> Result<Vec<u8>, Error> {
         check_level("MAT file", compression)?;
         let mut bytes = element::header().to_vec();
@@ -82,15 +91,22 @@ impl MatFile {
                 bytes.extend(array);
                 continue;
             }
-            let mut stream = ZlibStream::new(Vec::new(), compression, Precision::F64);
+            let layout = Layout {
+                precision: Precision::F64,
+                compression,
+                verify: self.verify,
+                ..Layout::new([1, 1, 1])
+            };
+            let mut stream = ZlibStream::new(Vec::new(), &layout);
             *stream.waiting() = array;
-            let failed = |source| Error::Other {
+            let packed = stream
+                .finish()
+                .map_err(|error| error.of(name, "compressing"))?;
+            let count = u32::try_from(packed.len()).map_err(|error| Error::Other {
                 object: name.clone(),
                 doing: "compressing",
-                source,
-            };
-            let packed = stream.finish().map_err(|error| failed(error.into()))?;
-            let count = u32::try_from(packed.len()).map_err(|error| failed(error.into()))?;
+                source: error.into(),
+            })?;
             bytes.extend(element::tag(element::COMPRESSED, count));
             bytes.extend(packed);
         }
@@ -128,6 +144,7 @@ mod tests {
         let image = array![[1.0, 2.0, 3.0], [4.0, 5.0, f64::NAN]];
         for compression in [0, 1, 9] {
             let bytes = MatFile::new()
+                .verify(true)
                 .row("tr_100", &[1.0, 5.0, 9.0])
                 .row("none", &[])
                 .matrix("camera", image.view(), Orientation::Camera)
