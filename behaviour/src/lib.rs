@@ -33,6 +33,7 @@ mod interval;
 mod line;
 mod log;
 mod outcome;
+pub mod pairing;
 mod parse;
 mod problem;
 mod reaction;
