@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 
 use widefield_behaviour::Correct::{Go, NoGo};
-use widefield_behaviour::{Correction, Log, Score, text};
+use widefield_behaviour::{Correction, Log, Matching, Score, Stimuli, text};
 
 const BUILT_IN: &str = include_str!("../tests/data/every_decision.txt");
 
@@ -25,7 +25,7 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
         Some(path) => {
             let bytes =
                 std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-            Log::read(&String::from_utf8_lossy(&bytes))
+            Log::from_bytes(&bytes)
         }
         None => Log::parse(BUILT_IN)?,
     };
@@ -34,7 +34,8 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     }
 
     let stimuli = [("Texture 1 P100", Go), ("Texture 7 P1200", NoGo)];
-    let score = Score::of(log.trials(), &stimuli)?;
+    let stimuli = Stimuli::new(&stimuli, Matching::FullName)?;
+    let score = Score::from_trials(log.trials(), &stimuli)?;
     print!("{}", text::performance(&score, &stimuli));
     println!(
         "Early: {}, unscored: {}, damaged: {}",
@@ -42,9 +43,7 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
         score.unscored(),
         score.damaged()
     );
-    println!(
-        "d' {:.3} (log-linear)",
-        score.d_prime(Correction::LogLinear)
-    );
+    let correction = Correction::default();
+    println!("d' {:.3} ({correction})", score.d_prime(correction));
     Ok(())
 }

@@ -162,7 +162,7 @@ impl<'a> Assembler<'a> {
             };
             self.report(number, entry.event_column(), what, Done::Cut);
         }
-        let event = Event::of_trimmed(text);
+        let event = Event::from_trimmed(text);
         if !matches!(event, Event::Begin(_)) {
             self.leave_cut_trial(number, entry);
         }

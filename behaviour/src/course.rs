@@ -5,8 +5,9 @@ use std::ops::Range;
 use jiff::civil::DateTime;
 
 use crate::error::Error;
+use crate::outcome::Verdict;
 use crate::score::Score;
-use crate::stimulus::Table;
+use crate::stimuli::Stimuli;
 use crate::trial::Trial;
 
 /// One position of a sliding window.
@@ -27,11 +28,11 @@ pub struct Window {
 /// # use widefield_behaviour::*;
 /// # let log = Log::parse(include_str!("../tests/data/every_decision.txt"))?;
 /// # let stimuli = [("Texture 1 P100", Correct::Go), ("Texture 7 P1200", Correct::NoGo)];
-/// let table = Table::new(&stimuli, Matching::FullName)?;
-/// for window in sliding(log.trials(), &table, 4, 1)? {
+/// let stimuli = Stimuli::new(&stimuli, Matching::FullName)?;
+/// for window in sliding(log.trials(), &stimuli, 4, 1)? {
 ///     println!("from trial {}: {:.2}", window.trials.start, window.score.hit_rate());
 /// }
-/// # assert_eq!(sliding(log.trials(), &table, 4, 1)?.len(), 7);
+/// # assert_eq!(sliding(log.trials(), &stimuli, 4, 1)?.len(), 7);
 /// # Ok::<(), widefield_behaviour::Error>(())
 /// ```
 ///
@@ -40,7 +41,7 @@ pub struct Window {
 /// [`Error::MissingStimulus`].
 pub fn sliding(
     trials: &[Trial],
-    table: &Table,
+    stimuli: &Stimuli,
     width: usize,
     step: usize,
 ) -> Result<Vec<Window>, Error> {
@@ -55,8 +56,8 @@ pub fn sliding(
     }
     let outcomes = trials
         .iter()
-        .map(|trial| table.outcome(trial))
-        .collect::<Result<Vec<_>, _>>()?;
+        .map(|trial| stimuli.judge(trial))
+        .collect::<Result<Vec<Verdict>, _>>()?;
     let mut windows: Vec<Window> = Vec::new();
     for start in (0..=outcomes.len().saturating_sub(width)).step_by(step) {
         let Some(now) = outcomes.get(start..start + width) else {
@@ -72,10 +73,7 @@ pub fn sliding(
                 now[width - step..].iter().for_each(|come| score.add(*come));
                 score
             }
-            _ => now.iter().fold(Score::default(), |mut score, outcome| {
-                score.add(*outcome);
-                score
-            }),
+            _ => now.iter().copied().collect(),
         };
         windows.push(Window {
             trials: start..start + width,
@@ -102,9 +100,9 @@ pub struct Session {
 /// # use widefield_behaviour::*;
 /// # let log = Log::parse(include_str!("../tests/data/every_decision.txt"))?;
 /// # let stimuli = [("Texture 1 P100", Correct::Go), ("Texture 7 P1200", Correct::NoGo)];
-/// # let table = Table::new(&stimuli, Matching::FullName)?;
+/// # let stimuli = Stimuli::new(&stimuli, Matching::FullName)?;
 /// # let (monday, tuesday) = (log.trials(), log.trials());
-/// for session in learning_curve([("Monday", monday), ("Tuesday", tuesday)], &table)? {
+/// for session in learning_curve([("Monday", monday), ("Tuesday", tuesday)], &stimuli)? {
 ///     let rate = session.score.hit_rate_interval(0.95)?;
 ///     println!("{}: hits {:.2} to {:.2}", session.name, rate.low, rate.high);
 /// }
@@ -115,11 +113,11 @@ pub struct Session {
 /// [`Error::Session`] naming the session, with its cause.
 pub fn learning_curve<'t, N: Into<String>>(
     sessions: impl IntoIterator<Item = (N, &'t [Trial])>,
-    table: &Table,
+    stimuli: &Stimuli,
 ) -> Result<Vec<Session>, Error> {
     let one = |(name, trials): (N, &[Trial])| {
         let (name, start) = (name.into(), trials.first().map(|trial| trial.start));
-        match Score::with(trials, table) {
+        match Score::from_trials(trials, stimuli) {
             Ok(score) => Ok(Session { name, start, score }),
             Err(cause) => Err(Error::Session {
                 session: name,
@@ -134,11 +132,12 @@ pub fn learning_curve<'t, N: Into<String>>(
 mod tests {
     use super::*;
     use crate::event::Decision;
-    use crate::stimulus::{Correct, Matching};
+    use crate::stimuli::Matching;
+    use crate::stimulus::Correct;
     use jiff::civil::date;
 
-    fn table() -> Table {
-        Table::new(&[("Texture 1 P100", Correct::Go)], Matching::FullName).unwrap()
+    fn stimuli() -> Stimuli {
+        Stimuli::new(&[("Texture 1 P100", Correct::Go)], Matching::FullName).unwrap()
     }
 
     /// Trials of one Go stimulus: `h` hit, `m` miss, `e` early, `d` damaged.
@@ -162,7 +161,7 @@ mod tests {
         let all = trials("hhmehdmmhhhemhdh");
         for width in 1..=17 {
             for step in 1..=5 {
-                let windows = sliding(&all, &table(), width, step).unwrap();
+                let windows = sliding(&all, &stimuli(), width, step).unwrap();
                 let starts: Vec<usize> = (0..all.len())
                     .step_by(step)
                     .filter(|s| s + width <= all.len())
@@ -172,7 +171,8 @@ mod tests {
                     starts
                 );
                 for window in windows {
-                    let direct = Score::with(&all[window.trials.clone()], &table()).unwrap();
+                    let direct =
+                        Score::from_trials(&all[window.trials.clone()], &stimuli()).unwrap();
                     assert_eq!(
                         window.score, direct,
                         "width {width}, step {step}, {:?}",
@@ -181,18 +181,18 @@ mod tests {
                 }
             }
         }
-        assert!(sliding(&[], &table(), 3, 1).unwrap().is_empty());
-        assert!(sliding(&all, &table(), usize::MAX, 1).unwrap().is_empty());
+        assert!(sliding(&[], &stimuli(), 3, 1).unwrap().is_empty());
+        assert!(sliding(&all, &stimuli(), usize::MAX, 1).unwrap().is_empty());
     }
 
     #[test]
     fn widths_and_steps_of_zero_are_refused() {
         assert!(matches!(
-            sliding(&[], &table(), 0, 1),
+            sliding(&[], &stimuli(), 0, 1),
             Err(Error::Range { .. })
         ));
         assert!(matches!(
-            sliding(&[], &table(), 1, 0),
+            sliding(&[], &stimuli(), 1, 0),
             Err(Error::Range { .. })
         ));
     }
@@ -201,14 +201,14 @@ mod tests {
     fn a_session_that_cannot_be_scored_is_named() {
         let (good, mut bad) = (trials("hm"), trials("h"));
         bad[0].stimulus = None;
-        let curve = learning_curve([("one", good.as_slice()), ("none", &[])], &table()).unwrap();
+        let curve = learning_curve([("one", good.as_slice()), ("none", &[])], &stimuli()).unwrap();
         assert_eq!(
             (curve[0].score.hits(), curve[0].start),
             (1, Some(good[0].start))
         );
         assert_eq!((curve[1].score.trials(), curve[1].start), (0, None));
         let error =
-            learning_curve([("one", good.as_slice()), ("two", &bad)], &table()).unwrap_err();
+            learning_curve([("one", good.as_slice()), ("two", &bad)], &stimuli()).unwrap_err();
         assert_eq!(
             error.to_string(),
             "session two: trial 1: the log names no stimulus"

@@ -9,7 +9,7 @@ pub enum Error {
     /// A line of the log cannot be used; says line, column and reason.
     #[error("{0}")]
     Unusable(Problem),
-    /// A trial's stimulus is not in the table of correct decisions.
+    /// A trial's stimulus is not listed.
     #[error("trial {running}: stimulus {stimulus:?} is not in the table of correct decisions")]
     UnknownStimulus {
         /// The stimulus as the log spells it.
@@ -23,7 +23,7 @@ pub enum Error {
         /// Running number of the first such trial.
         running: u32,
     },
-    /// The table of correct decisions gives two answers for one stimulus.
+    /// Two correct decisions are listed for one stimulus.
     #[error("stimulus {stimulus:?} is listed both as Go and as No Go")]
     Contradiction {
         /// The stimulus, or under [`Matching::Grit`](crate::Matching::Grit) its grit.
@@ -49,9 +49,23 @@ pub enum Error {
         /// The text, shortened.
         text: String,
     },
+    /// A text names no outcome.
+    #[error(
+        "{text:?} is no outcome (hit, miss, correct rejection, false alarm, early or unscored)"
+    )]
+    Outcome {
+        /// The text, shortened.
+        text: String,
+    },
     /// A text names no correct decision.
     #[error("{text:?} is no correct decision (Go or No Go)")]
     Correct {
+        /// The text, shortened.
+        text: String,
+    },
+    /// A text names no correction of rates.
+    #[error("{text:?} is no correction (none, half-trial or log-linear)")]
+    Correction {
         /// The text, shortened.
         text: String,
     },

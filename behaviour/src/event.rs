@@ -2,6 +2,8 @@
 
 /// Whether the camera records a trial, as its begin line says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Recording {
     /// `Begin Trial / Recording`, `Begin Trial + Recording`.
     Yes,
@@ -22,6 +24,8 @@ pub enum Recording {
 /// assert_eq!("Inappropriate Response".parse(), Ok(Decision::InappropriateResponse));
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Decision {
     /// `Go`: licked to the Go texture.
     Go,
@@ -74,15 +78,15 @@ impl<'a> Event<'a> {
     ///
     /// ```
     /// use widefield_behaviour::{Decision, Event};
-    /// assert_eq!(Event::of("No Go "), Event::Decision(Decision::NoGo));
-    /// assert_eq!(Event::of("Coffee"), Event::Other("Coffee"));
+    /// assert_eq!(Event::from_text("No Go "), Event::Decision(Decision::NoGo));
+    /// assert_eq!(Event::from_text("Coffee"), Event::Other("Coffee"));
     /// ```
-    pub fn of(text: &'a str) -> Self {
-        Self::of_trimmed(text.trim())
+    pub fn from_text(text: &'a str) -> Self {
+        Self::from_trimmed(text.trim())
     }
 
-    /// [`Event::of`] a text without blanks at its ends.
-    pub(crate) fn of_trimmed(text: &'a str) -> Self {
+    /// [`Event::from_text`] a text without blanks at its ends.
+    pub(crate) fn from_trimmed(text: &'a str) -> Self {
         // By the first letter, so that few texts are compared.
         let known = match text.as_bytes().first() {
             Some(b'A') if text == "Auto Reward" => Some(Event::Reward { automatic: true }),
@@ -179,8 +183,12 @@ mod tests {
             ("Puff", Event::Puff),
             ("Z-Plane -12.5", Event::ZPlane(-12.5)),
         ] {
-            assert_eq!(Event::of(text), event, "{text}");
-            assert_eq!(Event::of(&format!(" {text} ")), event, "{text} with blanks");
+            assert_eq!(Event::from_text(text), event, "{text}");
+            assert_eq!(
+                Event::from_text(&format!(" {text} ")),
+                event,
+                "{text} with blanks"
+            );
         }
     }
 
@@ -198,7 +206,7 @@ mod tests {
             "go",
             "Puff 2",
         ] {
-            assert_eq!(Event::of(text), Event::Other(text));
+            assert_eq!(Event::from_text(text), Event::Other(text));
         }
     }
 

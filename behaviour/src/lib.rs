@@ -11,13 +11,13 @@
 //!
 //! ```
 //! use widefield_behaviour::Correct::{Go, NoGo};
-//! use widefield_behaviour::{Correction, Log, Score, text};
+//! use widefield_behaviour::{Correction, Log, Matching, Score, Stimuli, text};
 //!
 //! # let text = include_str!("../tests/data/every_decision.txt");
 //! let log = Log::parse(text)?; // or Log::read(text), which keeps what is sound
-//! let stimuli = [("Texture 1 P100", Go), ("Texture 7 P1200", NoGo)];
-//! let score = Score::of(log.trials(), &stimuli)?;
-//! println!("{} hits, d' {:.2}", score.hits(), score.d_prime(Correction::LogLinear));
+//! let stimuli = Stimuli::new(&[("Texture 1 P100", Go), ("Texture 7 P1200", NoGo)], Matching::FullName)?;
+//! let score = Score::from_trials(log.trials(), &stimuli)?;
+//! println!("{} hits, d' {:.2}", score.hits(), score.d_prime(Correction::default()));
 //! print!("{}", text::performance(&score, &stimuli));
 //! # assert_eq!((score.hits(), score.misses(), score.early()), (1, 2, 2));
 //! # Ok::<(), widefield_behaviour::Error>(())
@@ -25,20 +25,24 @@
 
 mod assemble;
 mod course;
-pub mod csv;
 mod date;
+mod encoding;
 mod error;
 mod event;
 mod interval;
 mod line;
 mod log;
 mod outcome;
+pub mod pairing;
+mod parse;
 mod problem;
 mod reaction;
 mod rules;
 mod score;
 pub mod sdt;
+mod stimuli;
 mod stimulus;
+pub mod table;
 pub mod text;
 mod time;
 mod trial;
@@ -50,13 +54,14 @@ pub use error::Error;
 pub use event::{Decision, Event, Recording};
 pub use interval::{Interval, wilson};
 pub use log::Log;
-pub use outcome::Outcome;
+pub use outcome::{Outcome, Verdict};
 pub use problem::{Done, Problem, What};
 pub use reaction::{quantiles, reaction_times_s};
 pub use rules::Rules;
 pub use score::Score;
 pub use sdt::Correction;
-pub use stimulus::{Correct, Matching, Table, condition};
+pub use stimuli::{Matching, Stimuli, Unlabelled, Unlisted, nearest};
+pub use stimulus::{Correct, condition};
 pub use time::{format_date_time, parse_date_time};
 pub use trial::{OtherEvent, ReactionFrom, Reward, Trial};
 

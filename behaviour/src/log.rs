@@ -1,11 +1,6 @@
 //! A whole log: its trials and what is wrong with it.
 
-use nom::FindSubstring;
-
-use crate::assemble::Assembler;
-use crate::error::Error;
 use crate::problem::{Problem, What};
-use crate::rules::Rules;
 use crate::trial::Trial;
 
 /// The trials of a behaviour log, with a report of every line that was not as expected.
@@ -22,7 +17,7 @@ use crate::trial::Trial;
 ///   listed among the trials, damaged, with [`end`](Trial::end) `None`.
 /// * Any other trial without end is listed in [`incomplete`](Log::incomplete), not among the
 ///   trials; it keeps its running number. Any other end without begin is reported and not used
-///   (under [`Rules::notebook`] it repeats the trial before).
+///   (under [`Rules::notebook`](crate::Rules::notebook) it repeats the trial before).
 /// * A missing header, further headers, clocks that go back, textures or decisions outside a trial
 ///   are reported. Blank lines, a byte order mark and CR LF are not.
 ///
@@ -59,45 +54,6 @@ pub struct Log {
 impl Log {
     /// Problems kept; further ones are only counted.
     pub const MAX_PROBLEMS: usize = 10_000;
-
-    /// Reads a log of which every line must be usable.
-    ///
-    /// What is unusual but usable (a missing header, an incomplete trial) is no error; see
-    /// [`Log::problems`].
-    ///
-    /// # Errors
-    /// [`Error::Unusable`] for the first line that cannot be used, with line, column and reason.
-    pub fn parse(text: &str) -> Result<Self, Error> {
-        Self::parse_with(text, Rules::default())
-    }
-
-    /// [`Log::parse`] with other rules.
-    ///
-    /// # Errors
-    /// Like [`Log::parse`].
-    pub fn parse_with(text: &str, rules: Rules) -> Result<Self, Error> {
-        let mut assembler = Assembler::new(rules);
-        for (index, line) in lines(text).enumerate() {
-            if let Some(problem) = assembler.line(index + 1, line) {
-                return Err(Error::Unusable(problem));
-            }
-        }
-        Ok(assembler.finish())
-    }
-
-    /// Reads what can be read of any text; never fails.
-    pub fn read(text: &str) -> Self {
-        Self::read_with(text, Rules::default())
-    }
-
-    /// [`Log::read`] with other rules.
-    pub fn read_with(text: &str, rules: Rules) -> Self {
-        let mut assembler = Assembler::new(rules);
-        for (index, line) in lines(text).enumerate() {
-            assembler.line(index + 1, line);
-        }
-        assembler.finish()
-    }
 
     /// The trials, in the order of the log.
     pub fn trials(&self) -> &[Trial] {
@@ -175,25 +131,4 @@ impl Log {
             self.problems_omitted += 1;
         }
     }
-}
-
-/// Lines without their ends. Of a text that has no LF at all, CR ends the lines.
-fn lines(text: &str) -> impl Iterator<Item = &str> {
-    let end = if text.as_bytes().find_substring("\n").is_some() {
-        "\n"
-    } else {
-        "\r"
-    };
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        // nom searches bytes by vectors, twice as fast as str::split. The end is ASCII, so the cut
-        // lies between characters.
-        let at = rest.as_bytes().find_substring(end).unwrap_or(rest.len());
-        let line = rest.get(..at)?;
-        rest = rest.get(at + 1..).unwrap_or_default();
-        Some(line)
-    })
 }

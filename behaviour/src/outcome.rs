@@ -1,7 +1,9 @@
 //! What a decision means, given the correct one.
 
+use crate::error::Error;
 use crate::event::Decision;
-use crate::stimulus::Correct;
+use crate::problem::excerpt;
+use crate::stimulus::{Correct, plain};
 
 /// The outcome of a trial.
 ///
@@ -18,7 +20,17 @@ use crate::stimulus::Correct;
 /// Unscored pairs contradict themselves: the first names a lick to a No Go texture, the second a
 /// missing lick to a Go texture. The reference notebook counts them nowhere; here they are counted
 /// apart, in no rate and in neither trial total. So are early ones.
+///
+/// `Display` writes `correct rejection`; `FromStr` reads that in any case, with any blanks, `-` or
+/// `_` between the words.
+///
+/// ```
+/// use widefield_behaviour::Outcome;
+/// assert_eq!("correct_rejection".parse(), Ok(Outcome::CorrectRejection));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Outcome {
     /// Licked to a Go stimulus.
     Hit,
@@ -49,9 +61,9 @@ impl Outcome {
     ///
     /// ```
     /// use widefield_behaviour::{Correct, Decision, Outcome};
-    /// assert_eq!(Outcome::of(Correct::Go, Decision::NoResponse), Outcome::Miss);
+    /// assert_eq!(Outcome::from_decision(Correct::Go, Decision::NoResponse), Outcome::Miss);
     /// ```
-    pub fn of(correct: Correct, decision: Decision) -> Self {
+    pub fn from_decision(correct: Correct, decision: Decision) -> Self {
         match (correct, decision) {
             (_, Decision::Early) => Outcome::Early,
             (Correct::Go, Decision::Go) => Outcome::Hit,
@@ -74,5 +86,48 @@ impl std::fmt::Display for Outcome {
             Outcome::Early => "early",
             Outcome::Unscored => "unscored",
         })
+    }
+}
+
+impl std::str::FromStr for Outcome {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let wanted = plain(text);
+        let known = Outcome::ALL.into_iter();
+        let mut same = known.filter(|outcome| plain(&outcome.to_string()) == wanted);
+        same.next().ok_or_else(|| Error::Outcome {
+            text: excerpt(text),
+        })
+    }
+}
+
+/// What becomes of a trial in a [`Score`](crate::Score); see [`Stimuli::judge`](crate::Stimuli::judge).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum Verdict {
+    /// It has an outcome.
+    Scored(Outcome),
+    /// Unusable lines [damaged](crate::Trial::damaged) it, so it cannot be judged.
+    Damaged,
+    /// Its stimulus is missing or not listed, and such trials are
+    /// [left out](crate::Unlabelled::LeaveOut).
+    LeftOut,
+}
+
+impl Verdict {
+    /// The outcome, if it has one.
+    pub fn outcome(self) -> Option<Outcome> {
+        match self {
+            Verdict::Scored(outcome) => Some(outcome),
+            Verdict::Damaged | Verdict::LeftOut => None,
+        }
+    }
+}
+
+impl From<Outcome> for Verdict {
+    fn from(outcome: Outcome) -> Self {
+        Verdict::Scored(outcome)
     }
 }

@@ -44,6 +44,8 @@ pub enum What {
     TrialNumber(String),
     /// The fourth cell is empty.
     NoEvent,
+    /// The text is UTF-16.
+    Utf16,
     /// The text does not begin with a header line.
     NoHeader,
     /// A header line that is not the first line; usually two files were joined.
@@ -157,6 +159,7 @@ impl fmt::Display for What {
             What::TrialNumber(text) => write!(f, "{text:?} is no trial number"),
             What::NoEvent => f.write_str("the event is empty"),
             What::NoHeader => f.write_str("no header line"),
+            What::Utf16 => f.write_str("the text is UTF-16, not UTF-8"),
             What::RepeatedHeader => f.write_str("another header line"),
             What::DateOrder(text) => {
                 write!(

@@ -2,9 +2,9 @@
 
 use crate::error::Error;
 use crate::interval::{Interval, wilson};
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Verdict};
 use crate::sdt::{self, Correction};
-use crate::stimulus::{Correct, Matching, Table};
+use crate::stimuli::Stimuli;
 use crate::trial::Trial;
 
 /// How often each outcome occurred.
@@ -19,120 +19,125 @@ use crate::trial::Trial;
 /// assert!(score.d_prime(Correction::LogLinear) > 0.0);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Score {
-    counts: [u32; 6],
+    hits: u32,
+    misses: u32,
+    correct_rejections: u32,
+    false_alarms: u32,
+    early: u32,
+    unscored: u32,
     damaged: u32,
+    left_out: u32,
 }
 
 impl Score {
-    /// Counts the outcomes of trials. `stimuli` names the correct decision for each stimulus, by
-    /// its full name.
-    ///
-    /// [Damaged](Trial::damaged) trials are counted apart, whatever they hold.
+    /// Counts what becomes of trials.
     ///
     /// # Errors
     /// [`Error::UnknownStimulus`] and [`Error::MissingStimulus`] for the first undamaged trial
-    /// whose stimulus is not listed or missing; [`Error::Contradiction`] for the list.
-    pub fn of(trials: &[Trial], stimuli: &[(impl AsRef<str>, Correct)]) -> Result<Self, Error> {
-        Self::with(trials, &Table::new(stimuli, Matching::FullName)?)
-    }
-
-    /// Like [`Score::of`], with a table made before.
-    ///
-    /// # Errors
-    /// [`Error::UnknownStimulus`], [`Error::MissingStimulus`].
-    pub fn with<'t>(
+    /// whose stimulus is not listed or missing, unless
+    /// [such trials are left out](crate::Unlabelled::LeaveOut).
+    pub fn from_trials<'t>(
         trials: impl IntoIterator<Item = &'t Trial>,
-        table: &Table,
+        stimuli: &Stimuli,
     ) -> Result<Self, Error> {
-        let mut score = Score::default();
-        for trial in trials {
-            score.add(table.outcome(trial)?);
-        }
-        Ok(score)
+        trials.into_iter().map(|t| stimuli.judge(t)).collect()
     }
 
-    /// One count per stimulus of the trials, in the order of first appearance. Damaged trials
-    /// without stimulus are left out.
+    /// One count per stimulus of the trials, in the order of first appearance. Trials without
+    /// stimulus are in none.
     ///
     /// # Errors
-    /// Like [`Score::with`].
-    pub fn by_stimulus(trials: &[Trial], table: &Table) -> Result<Vec<(String, Score)>, Error> {
-        let mut scores: Vec<(String, Score)> = Vec::new();
+    /// Like [`Score::from_trials`].
+    pub fn by_stimulus<'t>(
+        trials: impl IntoIterator<Item = &'t Trial>,
+        stimuli: &Stimuli,
+    ) -> Result<Vec<(&'t str, Score)>, Error> {
+        let mut scores: Vec<(&str, Score)> = Vec::new();
         for trial in trials {
-            let outcome = table.outcome(trial)?;
-            let Some(stimulus) = &trial.stimulus else {
+            let verdict = stimuli.judge(trial)?;
+            let Some(stimulus) = trial.stimulus.as_deref() else {
                 continue;
             };
-            match scores.iter_mut().find(|(known, _)| known == stimulus) {
-                Some((_, score)) => score.add(outcome),
-                None => {
-                    let mut score = Score::default();
-                    score.add(outcome);
-                    scores.push((stimulus.clone(), score));
-                }
-            }
+            let at = scores.iter().position(|(known, _)| *known == stimulus);
+            let at = at.unwrap_or_else(|| {
+                scores.push((stimulus, Score::default()));
+                scores.len() - 1
+            });
+            scores[at].1.add(verdict);
         }
         Ok(scores)
     }
 
-    /// Counts one more outcome, `None` for a damaged trial.
-    pub fn add(&mut self, outcome: Option<Outcome>) {
-        let count = self.slot(outcome);
+    /// Counts one more trial.
+    pub fn add(&mut self, verdict: impl Into<Verdict>) {
+        let count = self.count_mut(verdict.into());
         *count = count.saturating_add(1);
     }
 
-    /// Takes back an outcome counted before; no effect if there is none.
-    pub fn remove(&mut self, outcome: Option<Outcome>) {
-        let count = self.slot(outcome);
+    /// Takes back a trial counted before; no effect if there is none such.
+    pub fn remove(&mut self, verdict: impl Into<Verdict>) {
+        let count = self.count_mut(verdict.into());
         *count = count.saturating_sub(1);
     }
 
-    fn slot(&mut self, outcome: Option<Outcome>) -> &mut u32 {
-        match outcome {
-            Some(outcome) => &mut self.counts[outcome as usize],
-            None => &mut self.damaged,
+    fn count_mut(&mut self, verdict: Verdict) -> &mut u32 {
+        match verdict {
+            Verdict::Scored(Outcome::Hit) => &mut self.hits,
+            Verdict::Scored(Outcome::Miss) => &mut self.misses,
+            Verdict::Scored(Outcome::CorrectRejection) => &mut self.correct_rejections,
+            Verdict::Scored(Outcome::FalseAlarm) => &mut self.false_alarms,
+            Verdict::Scored(Outcome::Early) => &mut self.early,
+            Verdict::Scored(Outcome::Unscored) => &mut self.unscored,
+            Verdict::Damaged => &mut self.damaged,
+            Verdict::LeftOut => &mut self.left_out,
         }
     }
 
     /// How often an outcome occurred.
-    pub fn count(&self, outcome: Outcome) -> u32 {
-        self.counts[outcome as usize]
+    pub fn count(mut self, outcome: Outcome) -> u32 {
+        *self.count_mut(outcome.into())
     }
 
     /// Go stimulus, licked: "Correct responses" of the notebook.
     pub fn hits(&self) -> u32 {
-        self.count(Outcome::Hit)
+        self.hits
     }
 
     /// Go stimulus, not licked: "Missed responses".
     pub fn misses(&self) -> u32 {
-        self.count(Outcome::Miss)
+        self.misses
     }
 
     /// No Go stimulus, not licked: "Correct rejects".
     pub fn correct_rejections(&self) -> u32 {
-        self.count(Outcome::CorrectRejection)
+        self.correct_rejections
     }
 
     /// No Go stimulus, licked.
     pub fn false_alarms(&self) -> u32 {
-        self.count(Outcome::FalseAlarm)
+        self.false_alarms
     }
 
     /// Early licks and trials without decision; in neither of the trial totals.
     pub fn early(&self) -> u32 {
-        self.count(Outcome::Early)
+        self.early
     }
 
     /// Trials whose stimulus and decision contradict each other; in neither of the trial totals.
     pub fn unscored(&self) -> u32 {
-        self.count(Outcome::Unscored)
+        self.unscored
     }
 
     /// Trials that unusable lines damaged; in neither of the trial totals.
     pub fn damaged(&self) -> u32 {
         self.damaged
+    }
+
+    /// Trials whose stimulus is missing or not listed; in neither of the trial totals.
+    pub fn left_out(&self) -> u32 {
+        self.left_out
     }
 
     /// Hits and misses.
@@ -148,9 +153,16 @@ impl Score {
 
     /// All trials counted.
     pub fn trials(&self) -> u32 {
-        self.counts
-            .iter()
-            .fold(self.damaged, |sum, count| sum.saturating_add(*count))
+        [
+            self.go_trials(),
+            self.no_go_trials(),
+            self.early,
+            self.unscored,
+            self.damaged,
+            self.left_out,
+        ]
+        .into_iter()
+        .fold(0, u32::saturating_add)
     }
 
     /// Hits of Go trials, 0 to 1; NaN without Go trials.
@@ -219,12 +231,10 @@ impl Score {
     }
 }
 
-impl FromIterator<Outcome> for Score {
-    fn from_iter<I: IntoIterator<Item = Outcome>>(outcomes: I) -> Self {
+impl<V: Into<Verdict>> FromIterator<V> for Score {
+    fn from_iter<I: IntoIterator<Item = V>>(trials: I) -> Self {
         let mut score = Score::default();
-        outcomes
-            .into_iter()
-            .for_each(|outcome| score.add(Some(outcome)));
+        trials.into_iter().for_each(|verdict| score.add(verdict));
         score
     }
 }
@@ -242,11 +252,7 @@ mod tests {
         let none = Score::default();
         assert!(none.hit_rate().is_nan() && none.false_alarm_rate().is_nan());
         assert!(none.fraction_correct().is_nan() && none.early_rate().is_nan());
-        for correction in [
-            Correction::None,
-            Correction::HalfTrial,
-            Correction::LogLinear,
-        ] {
+        for correction in Correction::ALL {
             assert!(none.d_prime(correction).is_nan() && none.beta(correction).is_nan());
         }
     }
@@ -254,18 +260,24 @@ mod tests {
     #[test]
     fn early_unscored_and_damaged_stay_out_of_the_totals() {
         let mut score: Score = Outcome::ALL.into_iter().collect();
-        score.add(None);
+        score.add(Verdict::Damaged);
+        score.add(Verdict::LeftOut);
         assert_eq!(
             (score.go_trials(), score.no_go_trials(), score.trials()),
-            (2, 2, 7)
+            (2, 2, 8)
         );
         assert_eq!(
-            (score.early(), score.unscored(), score.damaged()),
-            (1, 1, 1)
+            (
+                score.early(),
+                score.unscored(),
+                score.damaged(),
+                score.left_out()
+            ),
+            (1, 1, 1, 1)
         );
         assert_eq!(score.fraction_correct(), 0.5);
-        score.remove(Some(Outcome::Hit));
-        score.remove(Some(Outcome::Hit));
-        assert_eq!((score.hits(), score.trials()), (0, 6));
+        score.remove(Outcome::Hit);
+        score.remove(Outcome::Hit);
+        assert_eq!((score.hits(), score.trials()), (0, 7));
     }
 }

@@ -8,11 +8,20 @@ mod normal;
 pub use normal::quantile;
 
 use crate::error::Error;
+use crate::problem::excerpt;
 
 /// What is done about rates of 0 and 1, whose `Z` is infinite.
 ///
-/// Without trials every rate is NaN.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Without trials every rate is NaN. `Display` and `FromStr` use `none`, `half-trial` and `log-linear`.
+///
+/// ```
+/// use widefield_behaviour::Correction;
+/// assert_eq!(Correction::default().to_string(), "log-linear");
+/// assert_eq!("half-trial".parse(), Ok(Correction::HalfTrial));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum Correction {
     /// Nothing: `n / N`. Indices may be infinite, or NaN where both rates are extreme.
@@ -21,13 +30,30 @@ pub enum Correction {
     ///
     /// Source: Macmillan & Kaplan 1985, Psychological Bulletin 98:185, doi:10.1037/0033-2909.98.1.185.
     HalfTrial,
-    /// `(n + 0.5) / (N + 1)`, for every rate.
+    /// `(n + 0.5) / (N + 1)`, for every rate. The default.
     ///
     /// Source: Hautus 1995, doi:10.3758/BF03203619.
+    #[default]
     LogLinear,
 }
 
 impl Correction {
+    /// All of them.
+    pub const ALL: [Correction; 3] = [
+        Correction::None,
+        Correction::HalfTrial,
+        Correction::LogLinear,
+    ];
+
+    /// What `Display` writes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Correction::None => "none",
+            Correction::HalfTrial => "half-trial",
+            Correction::LogLinear => "log-linear",
+        }
+    }
+
     /// The corrected rate of `count` among `trials`; NaN if there are no trials.
     ///
     /// ```
@@ -44,6 +70,23 @@ impl Correction {
             Correction::None | Correction::HalfTrial => n / of,
             Correction::LogLinear => (n + 0.5) / (of + 1.0),
         }
+    }
+}
+
+impl std::fmt::Display for Correction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl std::str::FromStr for Correction {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let mut same = Self::ALL.into_iter().filter(|c| c.name() == text);
+        same.next().ok_or_else(|| Error::Correction {
+            text: excerpt(text),
+        })
     }
 }
 

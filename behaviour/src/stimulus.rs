@@ -1,10 +1,8 @@
-//! Stimuli and the decision that is correct for each.
+//! One stimulus: its condition, and the decision that is correct for it.
 
 use crate::error::Error;
 use crate::event::Decision;
-use crate::outcome::Outcome;
 use crate::problem::excerpt;
-use crate::trial::Trial;
 
 /// The correct decision for a stimulus.
 ///
@@ -16,36 +14,13 @@ use crate::trial::Trial;
 /// assert_eq!(Correct::NoGo.to_string(), "No Go");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Correct {
     /// Lick.
     Go,
     /// Do not lick.
     NoGo,
-}
-
-/// How a trial's stimulus is looked up in the table of correct decisions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Matching {
-    /// The whole text must be equal. The default, and the notebook's way.
-    #[default]
-    FullName,
-    /// Only [`condition`] must be equal: `Texture 5 P1200` matches `Texture 7 P1200`, for rigs that
-    /// number their textures differently. A listed name may also be the bare grit, `P1200`.
-    Grit,
-}
-
-/// A table stimulus to correct decision, ready to look up.
-///
-/// ```
-/// use widefield_behaviour::{Correct, Matching, Table};
-/// let table = Table::new(&[("P100", Correct::Go), ("P1200", Correct::NoGo)], Matching::Grit)?;
-/// assert_eq!(table.correct("Texture 5 P1200"), Some(Correct::NoGo));
-/// # Ok::<(), widefield_behaviour::Error>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Table {
-    matching: Matching,
-    entries: Vec<(String, Correct)>,
 }
 
 /// What follows the last blank of a stimulus, its first character dropped: the condition that names
@@ -61,81 +36,10 @@ pub fn condition(stimulus: &str) -> Option<&str> {
     without_first(last)
 }
 
-fn without_first(word: &str) -> Option<&str> {
+pub(crate) fn without_first(word: &str) -> Option<&str> {
     let mut letters = word.chars();
     letters.next()?;
     Some(letters.as_str()).filter(|rest| !rest.is_empty())
-}
-
-impl Table {
-    /// A table of any number of stimuli.
-    ///
-    /// # Errors
-    /// [`Error::Contradiction`] if two entries match the same stimulus and disagree;
-    /// [`Error::NoGrit`] under [`Matching::Grit`] for a name without grit.
-    pub fn new(stimuli: &[(impl AsRef<str>, Correct)], matching: Matching) -> Result<Self, Error> {
-        let mut entries: Vec<(String, Correct)> = Vec::with_capacity(stimuli.len());
-        for (name, correct) in stimuli {
-            let key = key(name.as_ref(), matching)?;
-            match entries.iter().find(|(known, _)| *known == key) {
-                Some((_, other)) if other != correct => {
-                    return Err(Error::Contradiction { stimulus: key });
-                }
-                Some(_) => {}
-                None => entries.push((key, *correct)),
-            }
-        }
-        Ok(Table { matching, entries })
-    }
-
-    /// The correct decision for a stimulus; `None` if the table does not know it.
-    pub fn correct(&self, stimulus: &str) -> Option<Correct> {
-        let wanted = match self.matching {
-            Matching::FullName => stimulus.trim(),
-            Matching::Grit => condition(stimulus)?,
-        };
-        self.entries
-            .iter()
-            .find(|(key, _)| key == wanted)
-            .map(|(_, correct)| *correct)
-    }
-
-    /// The outcome of a trial; `None` for a [damaged](Trial::damaged) one, which cannot be judged.
-    ///
-    /// # Errors
-    /// [`Error::MissingStimulus`], [`Error::UnknownStimulus`].
-    pub fn outcome(&self, trial: &Trial) -> Result<Option<Outcome>, Error> {
-        if trial.damaged {
-            return Ok(None);
-        }
-        let running = trial.running;
-        let stimulus = trial
-            .stimulus
-            .as_deref()
-            .ok_or(Error::MissingStimulus { running })?;
-        let correct = self
-            .correct(stimulus)
-            .ok_or_else(|| Error::UnknownStimulus {
-                stimulus: stimulus.to_owned(),
-                running,
-            })?;
-        Ok(Some(Outcome::of(correct, trial.decision)))
-    }
-}
-
-fn key(name: &str, matching: Matching) -> Result<String, Error> {
-    let name = name.trim();
-    match matching {
-        Matching::FullName => Ok(name.to_owned()),
-        Matching::Grit => match name.contains(' ') {
-            true => condition(name),
-            false => without_first(name),
-        }
-        .map(str::to_owned)
-        .ok_or_else(|| Error::NoGrit {
-            stimulus: excerpt(name),
-        }),
-    }
 }
 
 impl Correct {
@@ -158,12 +62,7 @@ impl std::str::FromStr for Correct {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let plain: String = text
-            .chars()
-            .filter(|c| !(c.is_whitespace() || matches!(c, '-' | '_')))
-            .take(8)
-            .collect();
-        match plain.to_ascii_lowercase().as_str() {
+        match plain(text).as_str() {
             "go" => Ok(Correct::Go),
             "nogo" => Ok(Correct::NoGo),
             _ => Err(Error::Correct {
@@ -173,37 +72,16 @@ impl std::str::FromStr for Correct {
     }
 }
 
+/// The letters of a word or two, in lower case: of a longer text as many as tell that it is one.
+pub(crate) fn plain(text: &str) -> String {
+    let is_between = |c: &char| c.is_whitespace() || matches!(c, '-' | '_');
+    let letters = text.chars().filter(|c| !is_between(c)).take(24);
+    letters.map(|c| c.to_ascii_lowercase()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn full_names_differ_by_index() {
-        let table = Table::new(&[("Texture 7 P1200", Correct::NoGo)], Matching::FullName).unwrap();
-        assert_eq!(table.correct("Texture 7 P1200 "), Some(Correct::NoGo));
-        assert_eq!(table.correct("Texture 5 P1200"), None);
-    }
-
-    #[test]
-    fn contradictions_are_found_by_what_is_matched() {
-        let same_grit = [
-            ("Texture 1 P100", Correct::Go),
-            ("Texture 2 P100", Correct::NoGo),
-        ];
-        assert!(Table::new(&same_grit, Matching::FullName).is_ok());
-        assert_eq!(
-            Table::new(&same_grit, Matching::Grit),
-            Err(Error::Contradiction {
-                stimulus: "100".into()
-            })
-        );
-        assert_eq!(
-            Table::new(&[("P", Correct::Go)], Matching::Grit),
-            Err(Error::NoGrit {
-                stimulus: "P".into()
-            })
-        );
-    }
 
     #[test]
     fn conditions() {

@@ -7,6 +7,7 @@ pub use read::{Performance, TrialRow, read_performance, read_trial_list};
 use std::fmt::Write as _;
 
 use crate::score::Score;
+use crate::stimuli::Stimuli;
 use crate::stimulus::Correct;
 use crate::time::format_date_time;
 use crate::trial::Trial;
@@ -46,11 +47,13 @@ pub fn trial_list(trials: &[Trial]) -> String {
 /// Several stimuli are joined by `, `, none is `(none)`.
 ///
 /// ```
-/// use widefield_behaviour::{Correct, Score, text};
-/// let text = text::performance(&Score::default(), &[("Texture 1 P100", Correct::Go)]);
+/// use widefield_behaviour::{Correct, Matching, Score, Stimuli, text};
+/// let stimuli = Stimuli::new(&[("Texture 1 P100", Correct::Go)], Matching::FullName)?;
+/// let text = text::performance(&Score::default(), &stimuli);
 /// assert!(text.starts_with("Go trials (Texture 1 P100): 0\nNo Go trials (none): 0\n"));
+/// # Ok::<(), widefield_behaviour::Error>(())
 /// ```
-pub fn performance(score: &Score, stimuli: &[(impl AsRef<str>, Correct)]) -> String {
+pub fn performance(score: &Score, stimuli: &Stimuli) -> String {
     format!(
         "Go trials ({}): {}\nNo Go trials ({}): {}\nCorrect responses: {}\nCorrect rejects: {}\n\
          Missed responses: {}\nFalse alarms: {}\n",
@@ -65,9 +68,9 @@ pub fn performance(score: &Score, stimuli: &[(impl AsRef<str>, Correct)]) -> Str
     )
 }
 
-fn names(stimuli: &[(impl AsRef<str>, Correct)], wanted: Correct) -> String {
+fn names(stimuli: &Stimuli, wanted: Correct) -> String {
     let of_kind = stimuli.iter().filter(|(_, correct)| *correct == wanted);
-    let names: Vec<&str> = of_kind.map(|(name, _)| name.as_ref()).collect();
+    let names: Vec<&str> = of_kind.map(|(name, _)| name).collect();
     if names.is_empty() {
         NONE.to_owned()
     } else {

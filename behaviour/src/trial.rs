@@ -10,6 +10,7 @@ use crate::event::{Decision, Recording};
 /// Times are those of the rig's clock, without time zone. A time is `None` where the log has no
 /// such line.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Trial {
     /// Number of the trial in this log, counted at its begin line: 1, 2, 3 ... A trial that was
@@ -57,6 +58,7 @@ pub struct Trial {
 
 /// A reward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Reward {
     /// When.
     pub at: DateTime,
@@ -66,6 +68,7 @@ pub struct Reward {
 
 /// A line whose text is none of the known ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct OtherEvent {
     /// When.
     pub at: DateTime,
@@ -75,6 +78,7 @@ pub struct OtherEvent {
 
 /// Where a reaction time starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ReactionFrom {
     /// [`Trial::stimulus_onset`].
     StimulusOnset,

@@ -2,7 +2,9 @@
 
 use jiff::SignedDuration;
 use jiff::civil::date;
-use widefield_behaviour::{Correct, Decision, Done, Error, Log, Rules, Score, Table, Trial, What};
+use widefield_behaviour::{
+    Correct, Decision, Done, Error, Log, Matching, Rules, Score, Stimuli, Trial, Unlabelled, What,
+};
 
 const HEADER: &str = "Date\tTime\tTrial\tEvent\t\n";
 
@@ -189,10 +191,15 @@ fn case_11_unknown_events_are_kept() {
     assert!(log.problems().is_empty());
 }
 
+fn stimuli(name: &str, correct: Correct) -> Stimuli {
+    Stimuli::new(&[(name, correct)], Matching::FullName).unwrap()
+}
+
 #[test]
 fn case_12_an_unknown_stimulus_is_named() {
     let log = Log::parse(&whole_trial()).unwrap();
-    let error = Score::of(log.trials(), &[("Texture 7 P1200", Correct::NoGo)]).unwrap_err();
+    let error =
+        Score::from_trials(log.trials(), &stimuli("Texture 7 P1200", Correct::NoGo)).unwrap_err();
     assert_eq!(
         error,
         Error::UnknownStimulus {
@@ -202,8 +209,10 @@ fn case_12_an_unknown_stimulus_is_named() {
     );
     assert!(error.to_string().contains("\"Texture 1 P100\""));
 
-    let nothing: [(&str, Correct); 0] = [];
-    assert!(Score::of(log.trials(), &nothing).is_err());
+    assert!(Score::from_trials(log.trials(), &Stimuli::default()).is_err());
+    let lenient = Stimuli::default().unlabelled(Unlabelled::LeaveOut);
+    let score = Score::from_trials(log.trials(), &lenient).unwrap();
+    assert_eq!((score.left_out(), score.trials()), (1, 1));
 }
 
 #[test]
@@ -292,7 +301,8 @@ fn running_numbers_survive_any_unusable_line() {
                 );
             }
         }
-        let score = Score::of(log.trials(), &[("Texture 1 P100", Correct::Go)]).unwrap();
+        let score =
+            Score::from_trials(log.trials(), &stimuli("Texture 1 P100", Correct::Go)).unwrap();
         assert_eq!(score.hits(), 2, "line {broken}");
     }
 }
@@ -540,13 +550,13 @@ fn rewards_puffs_and_planes_are_kept() {
 #[test]
 fn damaged_trials_are_counted_apart() {
     let mut trial = Trial::new(4, 4, date(2017, 2, 14).at(10, 0, 0, 0));
-    let table = Table::new(&[("Texture 1 P100", Correct::Go)], Default::default()).unwrap();
+    let stimuli = stimuli("Texture 1 P100", Correct::Go);
     assert_eq!(
-        table.outcome(&trial),
+        stimuli.judge(&trial),
         Err(Error::MissingStimulus { running: 4 })
     );
     trial.damaged = true;
-    let score = Score::with([&trial], &table).unwrap();
+    let score = Score::from_trials([&trial], &stimuli).unwrap();
     assert_eq!((score.damaged(), score.early(), score.trials()), (1, 0, 1));
 }
 

@@ -5,13 +5,17 @@ use serde_json::Value;
 use widefield_behaviour::Correct::{Go, NoGo};
 use widefield_behaviour::write::LogWriter;
 use widefield_behaviour::{
-    Correct, DateOrder, Decision, Log, Matching, ReactionFrom, Rules, Score, Table,
+    Correct, DateOrder, Decision, Log, Matching, ReactionFrom, Rules, Score, Stimuli,
     format_date_time, parse_date_time, text,
 };
 
 const STIMULI: [(&str, Correct); 2] = [("Texture 1 P100", Go), ("Texture 7 P1200", NoGo)];
 const EVERY_DECISION: &str = include_str!("data/every_decision.txt");
 const SESSION: &str = include_str!("data/session.txt");
+
+fn stimuli() -> Stimuli {
+    Stimuli::new(&STIMULI, Matching::FullName).unwrap()
+}
 
 #[test]
 fn every_decision_gives_the_notebooks_trials_and_counts() {
@@ -24,9 +28,9 @@ fn every_decision_gives_the_notebooks_trials_and_counts() {
             text::trial_list(log.trials()).lines().collect::<Vec<_>>(),
             rows
         );
-        let score = Score::of(log.trials(), &STIMULI).unwrap();
+        let score = Score::from_trials(log.trials(), &stimuli()).unwrap();
         assert_eq!(
-            text::performance(&score, &STIMULI),
+            text::performance(&score, &stimuli()),
             include_str!("data/every_decision_performance.txt")
         );
         assert_eq!(
@@ -50,13 +54,13 @@ fn cell(value: &Value) -> String {
 #[test]
 fn session_texts_are_byte_equal() {
     let log = Log::parse(SESSION).unwrap();
-    let score = Score::of(log.trials(), &STIMULI).unwrap();
+    let score = Score::from_trials(log.trials(), &stimuli()).unwrap();
     assert_eq!(
         text::trial_list(log.trials()),
         include_str!("data/session_trial_list.txt")
     );
     assert_eq!(
-        text::performance(&score, &STIMULI),
+        text::performance(&score, &stimuli()),
         include_str!("data/session_performance.txt")
     );
 }
@@ -146,7 +150,8 @@ fn timestamps_in_every_spelling() {
 fn stimuli_of_any_number() {
     let log = Log::parse(EVERY_DECISION).unwrap();
     let all_go = [("Texture 1 P100", Go), ("Texture 7 P1200", Go)];
-    let score = Score::of(log.trials(), &all_go).unwrap();
+    let all_go = Stimuli::new(&all_go, Matching::FullName).unwrap();
+    let score = Score::from_trials(log.trials(), &all_go).unwrap();
     assert_eq!(
         text::performance(&score, &all_go),
         "Go trials (Texture 1 P100, Texture 7 P1200): 6\nNo Go trials (none): 0\nCorrect responses: 2\n\
@@ -199,20 +204,17 @@ fn faults_of_the_two_texts_name_their_line() {
 fn scores_by_stimulus_and_by_grit() {
     let log = Log::parse(EVERY_DECISION).unwrap();
     let other_rig = [("Texture 3 P100", Go), ("P1200", NoGo)];
-    let by_grit = Table::new(&other_rig, Matching::Grit).unwrap();
+    let by_grit = Stimuli::new(&other_rig, Matching::Grit).unwrap();
     assert_eq!(
-        Score::with(log.trials(), &by_grit),
-        Score::of(log.trials(), &STIMULI)
+        Score::from_trials(log.trials(), &by_grit),
+        Score::from_trials(log.trials(), &stimuli())
     );
 
     let scores = Score::by_stimulus(log.trials(), &by_grit).unwrap();
     let [(go, of_go), (no_go, of_no_go)] = &scores[..] else {
         panic!("{scores:?}")
     };
-    assert_eq!(
-        (go.as_str(), no_go.as_str()),
-        ("Texture 1 P100", "Texture 7 P1200")
-    );
+    assert_eq!((*go, *no_go), ("Texture 1 P100", "Texture 7 P1200"));
     assert_eq!(
         (
             of_go.hits(),

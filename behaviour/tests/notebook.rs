@@ -1,12 +1,20 @@
 //! Equality with the reference notebook's rules, written apart in Python, on random logs.
 //!
-//! Needs the environment variable `WIDEFIELD_PYTHON`, the path of a Python interpreter.
+//! Ten logs with what the rules give are kept: `python/notebook_rules.py --logs 10 --seed 7`. With the
+//! environment variable `WIDEFIELD_PYTHON`, the path of a Python interpreter, a thousand more are made.
 
 use std::io::Write;
 use std::process::Command;
 
 use serde_json::Value;
-use widefield_behaviour::{Correct, Log, Rules, Score, text};
+use widefield_behaviour::{Correct, Log, Matching, Rules, Score, Stimuli, text};
+
+#[test]
+fn kept_logs_give_the_notebooks_trials_and_counts() {
+    let (logs, plain, trials) = compare(include_str!("data/notebook_logs.jsonl"));
+    assert_eq!((logs, plain), (10, 2));
+    assert_eq!(trials, 82);
+}
 
 #[test]
 fn a_thousand_logs_give_the_notebooks_trials_and_counts() {
@@ -34,9 +42,18 @@ fn a_thousand_logs_give_the_notebooks_trials_and_counts() {
         String::from_utf8_lossy(&run.stderr)
     );
 
-    let output = String::from_utf8(run.stdout).unwrap();
+    let (logs, plain, trials) = compare(&String::from_utf8(run.stdout).unwrap());
+    assert_eq!(logs, 1000);
+    assert!(
+        plain > 200 && trials > 10_000,
+        "{plain} plain logs, {trials} trials"
+    );
+}
+
+/// Compares each log, and counts them, those on which all rules agree, and trials.
+fn compare(cases: &str) -> (usize, usize, usize) {
     let (mut logs, mut plain, mut trials) = (0, 0, 0);
-    for line in output.lines() {
+    for line in cases.lines() {
         let case: Value = serde_json::from_str(line).unwrap();
         let string = |key: &str| case[key].as_str().unwrap();
         let stimuli: Vec<(&str, Correct)> = case["stimuli"]
@@ -50,6 +67,7 @@ fn a_thousand_logs_give_the_notebooks_trials_and_counts() {
                 )
             })
             .collect();
+        let stimuli = Stimuli::new(&stimuli, Matching::FullName).unwrap();
 
         let mut rules = vec![Rules::notebook()];
         if case["plain"].as_bool().unwrap() {
@@ -64,7 +82,7 @@ fn a_thousand_logs_give_the_notebooks_trials_and_counts() {
                 "{}",
                 string("text")
             );
-            let score = Score::of(log.trials(), &stimuli).unwrap();
+            let score = Score::from_trials(log.trials(), &stimuli).unwrap();
             assert_eq!(
                 text::performance(&score, &stimuli),
                 string("performance"),
@@ -75,9 +93,5 @@ fn a_thousand_logs_give_the_notebooks_trials_and_counts() {
         }
         logs += 1;
     }
-    assert_eq!(logs, 1000);
-    assert!(
-        plain > 200 && trials > 10_000,
-        "{plain} plain logs, {trials} trials"
-    );
+    (logs, plain, trials)
 }

@@ -35,3 +35,8 @@ pub use variants::{Failure, Variant};
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// So are those of the page for readers of MATLAB and NumPy.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/idioms.md")]
+struct Idioms;

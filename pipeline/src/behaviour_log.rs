@@ -5,8 +5,9 @@ use crate::error::Error;
 use crate::record::{BehaviourRecord, Check, Level, OutcomeRecord, Output};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use widefield_behaviour::sdt::Correction;
-use widefield_behaviour::{Correct, Log, Outcome, ReactionFrom, Score, Trial, text};
+use widefield_behaviour::{
+    Correction, Log, Matching, ReactionFrom, Score, Stimuli, Trial, Unlabelled, text,
+};
 use widefield_storage::{Place, mat};
 
 /// What the log says of one movie.
@@ -28,9 +29,8 @@ pub(crate) struct SessionLog {
     labels: BTreeMap<u32, Label>,
     /// Running numbers by condition, in order of the configuration.
     conditions: Vec<(String, Vec<u32>)>,
-    rules: Vec<(String, Correct)>,
+    stimuli: Stimuli,
     score: Score,
-    left_out: u32,
 }
 
 /// That the log is missing, with the texts that are there instead.
@@ -68,8 +68,7 @@ impl SessionLog {
             return Err(wrong(no_such_file(data)?));
         }
         let bytes = data.read(name)?;
-        // Names of stimuli are ASCII; a stray byte of another encoding must not cost the log.
-        let log = Log::read(&String::from_utf8_lossy(&bytes));
+        let log = Log::from_bytes(&bytes);
         if log.trials().is_empty() {
             let first = log
                 .problems()
@@ -82,7 +81,9 @@ impl SessionLog {
     }
 
     fn new(config: &Config, name: &str, log: Log) -> Result<Self, String> {
-        let rules = config.experiment.rules();
+        let stimuli = Stimuli::new(&config.experiment.rules(), Matching::FullName)
+            .map_err(|e| e.to_string())?
+            .unlabelled(Unlabelled::LeaveOut);
         let mut labels = BTreeMap::new();
         let mut conditions: Vec<(String, Vec<u32>)> = Vec::new();
         for stimulus in &config.experiment.stimulus {
@@ -108,23 +109,14 @@ impl SessionLog {
             };
             labels.insert(trial.running, label);
         }
-        let scored = |t: &&Trial| {
-            !t.damaged
-                && t.stimulus
-                    .as_ref()
-                    .is_some_and(|s| rules.iter().any(|(name, _)| name == s))
-        };
-        let known: Vec<Trial> = log.trials().iter().filter(scored).cloned().collect();
-        let left_out = u32::try_from(log.trials().len() - known.len()).unwrap_or(u32::MAX);
-        let score = Score::of(&known, &rules).map_err(|e| e.to_string())?;
+        let score = Score::from_trials(log.trials(), &stimuli).map_err(|e| e.to_string())?;
         Ok(Self {
             name: name.to_owned(),
             log,
             labels,
             conditions,
-            rules,
+            stimuli,
             score,
-            left_out,
         })
     }
 
@@ -164,39 +156,55 @@ impl SessionLog {
         let value = problems.len() as f64;
         checks.push(Check::new("log_lines", level, value, 0.0, message));
 
-        let mut unknown: BTreeMap<&str, usize> = BTreeMap::new();
-        for trial in self.log.trials() {
-            if let Some(s) = &trial.stimulus
-                && !self.rules.iter().any(|(name, _)| name == s)
-            {
-                *unknown.entry(s).or_default() += 1;
-            }
-        }
-        if !unknown.is_empty() {
-            let names: Vec<String> = unknown
-                .iter()
-                .map(|(s, n)| format!("`{s}` ({n} trials)"))
-                .collect();
-            let value = unknown.len() as f64;
-            let message = format!(
-                "{}: stimuli that are not configured: {}; add [[experiment.stimulus]] entries to have them scored and written for OCIA",
-                self.name,
-                names.join(", ")
-            );
-            checks.push(Check::new(
-                "unknown_stimulus",
-                Level::Warn,
-                value,
-                0.0,
-                message,
-            ));
-        }
+        checks.extend(self.unlisted());
         checks
+    }
+
+    /// Stimuli of the log that are not configured, with what they may be called there.
+    fn unlisted(&self) -> Option<Check> {
+        let shown = || {
+            self.log
+                .trials()
+                .iter()
+                .filter_map(|t| t.stimulus.as_deref())
+        };
+        let unlisted = self.stimuli.unlisted(shown());
+        if unlisted.is_empty() {
+            return None;
+        }
+        let names = unlisted.iter().map(|u| {
+            let near = u.nearest.map(|name| format!(", like `{name}`"));
+            let near = near.unwrap_or_default();
+            format!("`{}` ({} trials{near})", u.stimulus, u.trials)
+        });
+        let names: Vec<String> = names.collect();
+        let configured: Vec<String> = self
+            .stimuli
+            .iter()
+            .map(|(name, _)| format!("`{name}`"))
+            .collect();
+        let configured = match configured.is_empty() {
+            true => "none".to_owned(),
+            false => configured.join(", "),
+        };
+        let value = unlisted.len() as f64;
+        let message = format!(
+            "{}: stimuli that are not configured: {}; configured: {configured}; spell [[experiment.stimulus]] entries as the log does to have them scored and written for OCIA",
+            self.name,
+            names.join(", ")
+        );
+        // A list of which nothing is ever shown is a mistake; stimuli beside it may be left out on purpose.
+        let some = shown().any(|s| self.stimuli.correct(s).is_some());
+        let level = match some || self.stimuli.iter().next().is_none() {
+            true => Level::Warn,
+            false => Level::Fail,
+        };
+        Some(Check::new("unknown_stimulus", level, value, 0.0, message))
     }
 
     pub(crate) fn record(&self) -> BehaviourRecord {
         let s = &self.score;
-        let d_prime = s.d_prime(Correction::LogLinear);
+        let d_prime = s.d_prime(Correction::default());
         BehaviourRecord {
             trials: self.log.trials().len(),
             go_trials: s.go_trials(),
@@ -207,7 +215,7 @@ impl SessionLog {
             false_alarms: s.false_alarms(),
             early: s.early(),
             unscored: s.unscored(),
-            left_out: self.left_out,
+            left_out: s.left_out() + s.damaged(),
             d_prime: (s.go_trials() > 0 && s.no_go_trials() > 0 && d_prime.is_finite())
                 .then_some(d_prime),
             hit_rate: finite(s.hit_rate()),
@@ -217,9 +225,8 @@ impl SessionLog {
     }
 
     fn outcome(&self, trial: &Trial) -> OutcomeRecord {
-        let rule = trial.stimulus.as_ref().filter(|_| !trial.damaged);
-        let rule = rule.and_then(|s| self.rules.iter().find(|(name, _)| name == s));
-        let outcome = rule.map(|(_, correct)| Outcome::of(*correct, trial.decision));
+        let verdict = self.stimuli.judge(trial).ok();
+        let outcome = verdict.and_then(|verdict| verdict.outcome());
         let reaction = trial.reaction_time(ReactionFrom::Report);
         OutcomeRecord {
             trial: trial.running,
@@ -248,7 +255,7 @@ impl SessionLog {
             ),
             (
                 config.output.beside("BehaviourPerformance.txt"),
-                text::performance(&self.score, &self.rules).into_bytes(),
+                text::performance(&self.score, &self.stimuli).into_bytes(),
             ),
         ];
         let rows: Vec<_> = self

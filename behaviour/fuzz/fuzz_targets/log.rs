@@ -2,8 +2,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use widefield_behaviour::{Correct, Error, Log, Matching, ReactionFrom, Rules, Score, Table};
-use widefield_behaviour::{csv, reaction_times_s, sliding, text};
+use widefield_behaviour::{Correct, Error, Log, Matching, ReactionFrom, Rules, Score, Stimuli};
+use widefield_behaviour::table::{self, Table};
+use widefield_behaviour::{reaction_times_s, sliding, text};
 
 fuzz_target!(|bytes: &[u8]| {
     let source = String::from_utf8_lossy(bytes);
@@ -36,8 +37,8 @@ fn check(log: &Log) {
         assert!(problem.to_string().len() < 2000);
     }
     let trials = log.trials();
-    csv::trials(trials, None);
-    csv::events(trials);
+    assert!(Table::parse(&table::trials(trials, None)).is_err(), "no column names the movie");
+    table::events(trials);
     reaction_times_s(trials, ReactionFrom::StimulusOnset);
     if let Ok(rows) = text::read_trial_list(&text::trial_list(trials)) {
         assert_eq!(rows.len(), trials.len());
@@ -48,10 +49,10 @@ fn check(log: &Log) {
         ("Texture 7 P1200", Correct::NoGo),
     ];
     for matching in [Matching::FullName, Matching::Grit] {
-        let table = Table::new(&stimuli, matching).expect("no contradiction");
-        if let Ok(score) = Score::with(trials, &table) {
+        let stimuli = Stimuli::new(&stimuli, matching).expect("no contradiction");
+        if let Ok(score) = Score::from_trials(trials, &stimuli) {
             assert_eq!(score.trials() as usize, trials.len());
-            let windows = sliding(trials, &table, 3, 2).expect("scored above");
+            let windows = sliding(trials, &stimuli, 3, 2).expect("scored above");
             assert_eq!(windows.len(), trials.len().saturating_sub(1) / 2);
             let counts =
                 text::read_performance(&text::performance(&score, &stimuli)).expect("just written");

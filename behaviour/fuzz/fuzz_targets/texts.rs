@@ -2,8 +2,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use widefield_behaviour::table::Table;
 use widefield_behaviour::{
-    Correct, DateOrder, Decision, Event, condition, format_date_time, parse_date_time, text,
+    Correct, DateOrder, Decision, Event, Outcome, condition, format_date_time, parse_date_time, text,
 };
 
 fuzz_target!(|source: &str| {
@@ -16,9 +17,14 @@ fuzz_target!(|source: &str| {
         }
     }
     if let Ok(decision) = source.parse::<Decision>() {
-        assert_eq!(Event::of(source), Event::Decision(decision));
+        assert_eq!(Event::from_text(source), Event::Decision(decision));
     }
     let _ = source.parse::<Correct>();
+    let _ = source.parse::<Outcome>();
+    match Table::parse(source) {
+        Ok(table) => assert!(table.rows().windows(2).all(|pair| pair[0].line < pair[1].line)),
+        Err(fault) => assert!(fault.to_string().len() < 4000),
+    }
     let _ = condition(source);
     let _ = text::read_trial_list(source);
     let _ = text::read_performance(source);

@@ -1,15 +1,14 @@
 //! `widefield behaviour`
 
 use super::{Outcome as Ended, output};
-use clap::ValueEnum;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use miette::{IntoDiagnostic, WrapErr};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use widefield_behaviour::{
-    Correct, Correction, Interval, Log, Matching, Outcome, ReactionFrom, Score, Table, Trial, csv,
-    format_date_time, quantiles, reaction_times_s, text,
+    Correct, Correction, Interval, Log, Matching, Outcome, ReactionFrom, Score, Stimuli, Trial,
+    Unlabelled, Verdict, format_date_time, quantiles, reaction_times_s, table, text,
 };
 
 #[derive(Debug, clap::Args)]
@@ -23,8 +22,8 @@ pub(super) struct Args {
     #[arg(long)]
     by_grit: bool,
     /// What is done about rates of 0 and 1 in d', criterion and beta
-    #[arg(long, default_value = "log-linear")]
-    correction: CorrectionArg,
+    #[arg(long, default_value_t, value_parser = corrections())]
+    correction: Correction,
     /// Print one JSON object
     #[arg(long, conflicts_with = "csv")]
     json: bool,
@@ -33,14 +32,17 @@ pub(super) struct Args {
     csv: bool,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum CorrectionArg {
-    /// n / N, which may make d' infinite
-    None,
-    /// 0 becomes 1 / (2 N), 1 becomes 1 - 1 / (2 N)
-    HalfTrial,
-    /// (n + 0.5) / (N + 1), for every rate
-    LogLinear,
+fn corrections() -> impl TypedValueParser<Value = Correction> {
+    let values = Correction::ALL.map(|correction| {
+        let help = match correction {
+            Correction::None => "n / N, which may make d' infinite",
+            Correction::HalfTrial => "0 becomes 1 / (2 N), 1 becomes 1 - 1 / (2 N)",
+            Correction::LogLinear => "(n + 0.5) / (N + 1), for every rate",
+            _ => "",
+        };
+        PossibleValue::new(correction.name()).help(help)
+    });
+    PossibleValuesParser::new(values).try_map(|text| text.parse::<Correction>())
 }
 
 /// Confidence of the intervals shown.
@@ -62,8 +64,7 @@ pub(super) fn run(args: &Args) -> miette::Result<Ended> {
     let bytes = std::fs::read(&args.log)
         .into_diagnostic()
         .wrap_err_with(|| format!("cannot read {path}"))?;
-    // Names of stimuli are ASCII; a stray byte of another encoding must not cost the log.
-    let log = Log::read(&String::from_utf8_lossy(&bytes));
+    let log = Log::from_bytes(&bytes);
     for problem in log.problems() {
         output::message(format_args!("{path}: {problem}"));
     }
@@ -80,7 +81,7 @@ pub(super) fn run(args: &Args) -> miette::Result<Ended> {
     if args.json {
         output::result(scored.json()?)?;
     } else if args.csv {
-        output::result(csv::trials(log.trials(), Some(&scored.table)).trim_end())?;
+        output::result(table::trials(log.trials(), Some(&scored.stimuli)).trim_end())?;
     } else {
         output::result(scored.trials())?;
         output::result(scored.summary()?.trim_end())?;
@@ -89,14 +90,11 @@ pub(super) fn run(args: &Args) -> miette::Result<Ended> {
     Ok(if sound { Ended::Done } else { Ended::Partly })
 }
 
-/// A log and what the table of stimuli makes of it.
+/// A log and what the stimuli make of it.
 struct Scored<'a> {
     log: &'a Log,
-    stimuli: &'a [(String, Correct)],
-    table: Table,
+    stimuli: Stimuli,
     correction: Correction,
-    /// Trials whose stimulus the table knows.
-    known: Vec<Trial>,
     score: Score,
 }
 
@@ -107,53 +105,48 @@ impl<'a> Scored<'a> {
         } else {
             Matching::FullName
         };
-        let table = Table::new(&args.stimuli, matching).into_diagnostic()?;
-        let is_known = |t: &&Trial| {
-            t.stimulus
-                .as_deref()
-                .is_some_and(|s| table.correct(s).is_some())
-        };
-        let known: Vec<Trial> = log.trials().iter().filter(is_known).cloned().collect();
-        let names = log.trials().iter().filter_map(|t| t.stimulus.as_deref());
-        let unknown: BTreeSet<&str> = names.filter(|s| table.correct(s).is_none()).collect();
-        if !unknown.is_empty() {
-            let hint: Vec<String> = unknown
+        let stimuli = Stimuli::new(&args.stimuli, matching)
+            .into_diagnostic()?
+            .unlabelled(Unlabelled::LeaveOut);
+        let shown = log.trials().iter().filter_map(|t| t.stimulus.as_deref());
+        let unlisted = stimuli.unlisted(shown);
+        if !unlisted.is_empty() {
+            let names: Vec<&str> = unlisted.iter().map(|u| u.stimulus).collect();
+            let hint: Vec<String> = names
                 .iter()
                 .map(|s| format!("--stimulus '{s}=Go'"))
                 .collect();
             output::message(format_args!(
                 "not scored, since no correct decision is given: {}; add for instance {}",
-                unknown.into_iter().collect::<Vec<_>>().join(", "),
+                names.join(", "),
                 hint.join(" ")
             ));
         }
-        let score = Score::with(&known, &table).into_diagnostic()?;
+        let score = Score::from_trials(log.trials(), &stimuli).into_diagnostic()?;
         Ok(Self {
             log,
-            stimuli: &args.stimuli,
-            table,
-            correction: match args.correction {
-                CorrectionArg::None => Correction::None,
-                CorrectionArg::HalfTrial => Correction::HalfTrial,
-                CorrectionArg::LogLinear => Correction::LogLinear,
-            },
-            known,
+            stimuli,
+            correction: args.correction,
             score,
         })
     }
 
+    fn verdict(&self, trial: &Trial) -> Verdict {
+        self.stimuli.judge(trial).unwrap_or(Verdict::LeftOut)
+    }
+
     fn outcome(&self, trial: &Trial) -> String {
-        match self.table.outcome(trial) {
-            Ok(Some(outcome)) => outcome.to_string(),
-            Ok(None) => "damaged".into(),
-            Err(_) => "not scored".into(),
+        match self.verdict(trial) {
+            Verdict::Scored(outcome) => outcome.to_string(),
+            Verdict::LeftOut if !trial.damaged => "not scored".into(),
+            Verdict::LeftOut | Verdict::Damaged => "damaged".into(),
         }
     }
 
     /// Reaction times of hits in seconds, from the moment the animal may answer.
     fn reactions_s(&self) -> Vec<f64> {
-        let hit = |t: &&Trial| self.table.outcome(t) == Ok(Some(Outcome::Hit));
-        reaction_times_s(self.known.iter().filter(hit), ReactionFrom::Report)
+        let hit = |t: &&Trial| self.verdict(t) == Outcome::Hit.into();
+        reaction_times_s(self.log.trials().iter().filter(hit), ReactionFrom::Report)
     }
 
     fn trials(&self) -> String {
@@ -177,14 +170,14 @@ impl<'a> Scored<'a> {
 
     fn summary(&self) -> miette::Result<String> {
         let s = &self.score;
-        let mut out = text::performance(s, self.stimuli);
-        let not_scored = self.log.trials().len() - self.known.len();
+        let mut out = text::performance(s, &self.stimuli);
         let _ = writeln!(
             out,
-            "Early: {}\nUnscored: {}\nDamaged: {}\nNot scored: {not_scored}\nIncomplete: {}\n",
+            "Early: {}\nUnscored: {}\nDamaged: {}\nNot scored: {}\nIncomplete: {}\n",
             s.early(),
             s.unscored(),
             s.damaged(),
+            s.left_out(),
             self.log.incomplete().len()
         );
         let rate = |value: f64, interval: Interval| {
@@ -289,17 +282,18 @@ impl<'a> Scored<'a> {
             })
         };
         let by_stimulus: serde_json::Map<String, Value> =
-            Score::by_stimulus(&self.known, &self.table)
+            Score::by_stimulus(self.log.trials(), &self.stimuli)
                 .into_diagnostic()?
                 .iter()
-                .map(|(stimulus, score)| (stimulus.clone(), counts(score)))
+                .filter(|(stimulus, _)| self.stimuli.correct(stimulus).is_some())
+                .map(|(stimulus, score)| ((*stimulus).to_owned(), counts(score)))
                 .collect();
         let reactions = self.reactions_s();
         let q = quantiles(&reactions, &[0.25, 0.5, 0.75]).into_diagnostic()?;
         Ok(json!({
             "trials": trials,
             "incomplete": self.log.incomplete().len(),
-            "not_scored": self.log.trials().len() - self.known.len(),
+            "not_scored": self.score.left_out(),
             "score": counts(&self.score),
             "by_stimulus": by_stimulus,
             "reaction_of_hits_s": {"trials": reactions.len(), "quartiles": q.into_iter().map(finite).collect::<Vec<_>>()},

@@ -312,6 +312,46 @@ fn a_stimulus_the_configuration_does_not_know() {
 }
 
 #[test]
+fn stimuli_that_are_all_spelt_differently() {
+    let spoil = |dir: &Path| edit_text(dir.join("behaviour.txt"), |t| t.replace(" P1", " p1"));
+    let ended = after(spoil, "");
+    let told = ended.checks("unknown_stimulus").join("");
+    for text in [
+        "`Texture 1 p100` (2 trials, like `Texture 1 P100`)",
+        "`Texture 7 p1200` (1 trials, like `Texture 7 P1200`)",
+        "configured: `Texture 1 P100`, `Texture 7 P1200`",
+    ] {
+        assert!(told.contains(text), "{told}");
+    }
+    let record = common::record(ended.dir.path());
+    let checks = record["checks"].as_array().unwrap();
+    let mut levels = checks.iter().filter(|c| c["name"] == "unknown_stimulus");
+    assert_eq!(levels.next().unwrap()["level"], "fail");
+}
+
+#[test]
+fn a_log_in_utf_16_is_read_and_told() {
+    let spoil = |dir: &Path| {
+        let path = dir.join("behaviour.txt");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let units = format!("\u{feff}{text}");
+        let bytes: Vec<u8> = units.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        std::fs::write(path, bytes).unwrap();
+    };
+    let ended = after(spoil, "");
+    assert_eq!(ended.status, 0, "{}", ended.stderr);
+    let told = ended.checks("log_lines").join("");
+    assert!(told.contains("the text is UTF-16"), "{told}");
+    assert!(
+        ended
+            .dir
+            .path()
+            .join("mat_out/cond_100_trial2.mat")
+            .exists()
+    );
+}
+
+#[test]
 fn two_movies_with_one_number() {
     let spoil = |dir: &Path| {
         _ = std::fs::copy(dir.join(FIRST), dir.join("20170214_999999_1.dcimg")).unwrap()

@@ -3,6 +3,7 @@
 mod common;
 
 use common::{files, golden_experiment, golden_session, record, run, run_experiment, widefield};
+use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
 #[test]
@@ -259,28 +260,13 @@ fn an_interrupted_run_is_completed_by_the_next() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let results = place.join("dff_out");
-    let one_is_done = || results.is_dir() && files(&results).iter().any(|f| f.ends_with(".h5"));
-    if !common::within_a_minute(one_is_done) {
-        child.kill().unwrap();
-        let ended = child.wait_with_output().unwrap();
-        let stderr = String::from_utf8_lossy(&ended.stderr);
-        panic!(
-            "no trial is done after a minute: {}, {stderr}",
-            ended.status
-        );
-    }
-    let pid = child.id().to_string();
-    assert!(
-        std::process::Command::new("kill")
-            .args(["-INT", &pid])
-            .status()
-            .unwrap()
-            .success()
-    );
-    let ended = child.wait_with_output().unwrap();
-    let stderr = String::from_utf8_lossy(&ended.stderr).into_owned();
-    assert_eq!(ended.status.code(), Some(130), "{stderr}");
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut told = lines.by_ref().map_while(Result::ok);
+    assert!(told.any(|line| line.starts_with("[1/12]")));
+    let id = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(id, rustix::process::Signal::INT).expect("signal");
+    let told: Vec<String> = told.collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{told:?}");
     common::assert_nothing_temporary(&place);
     let first = record(&place);
     assert_eq!(first["totals"]["interrupted"], true);

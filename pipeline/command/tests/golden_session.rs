@@ -279,3 +279,95 @@ fn a_session_wide_mask_and_background_are_the_same_in_every_trial() {
         |file: &str| dataset(dir.path(), &format!("dff_out/{file}.h5"), "dff").mapv(f64::is_nan);
     assert!(nan("20170214_102233_1") == nan("20170214_102307_3"));
 }
+
+/// Pixels of the golden session under other parameters, computed by Pillow, scipy and numpy:
+/// `tests/python/golden_variants.py`.
+#[test]
+fn other_parameters_give_the_values_of_other_software() {
+    let text = std::fs::read(golden_session().join("variants.json")).expect("variants.json");
+    let variants: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
+    let variants = variants.as_object().expect("variants");
+    assert_eq!(variants.len(), 3);
+    for (name, variant) in variants {
+        let dir = tempfile::tempdir().expect("folder");
+        let mut more = vec!["--set", "output.orientation=camera"];
+        for set in variant["set"].as_array().expect("list") {
+            more.extend(["--set", set.as_str().expect("text")]);
+        }
+        let (status, _, stderr) = run_experiment(&golden_experiment(dir.path(), ""), &more);
+        assert_eq!(status, 0, "{stderr}");
+        let record = record(dir.path());
+        let trials = variant["trials"].as_array().expect("trials");
+        assert_eq!(trials.len(), 3);
+        for (ours, theirs) in record["trials"]
+            .as_array()
+            .expect("trials")
+            .iter()
+            .zip(trials)
+        {
+            let file = theirs["file"].as_str().expect("name");
+            let number = |v: &serde_json::Value, key: &str| v[key].as_f64().expect("number");
+            let off = (number(ours, "background") - number(theirs, "background")).abs();
+            // As in `recompute.py`, which says why.
+            let limit = 1e-8 * number(theirs, "amplitude");
+            assert!(off <= limit, "{name}, {file}: background off by {off}");
+            assert_eq!(
+                ours["masked_pixels"], theirs["masked_pixels"],
+                "{name}, {file}"
+            );
+            let movie = dataset(dir.path(), &format!("mov_out/{file}.h5"), "mov");
+            let dff = dataset(dir.path(), &format!("dff_out/{file}.h5"), "dff");
+            let pixels = theirs["pixels"].as_array().expect("pixels");
+            assert_eq!(pixels.len(), 40);
+            for pixel in pixels {
+                let index =
+                    |k: usize| usize::try_from(pixel[k].as_u64().expect("index")).expect("small");
+                let at = [index(1), index(2), index(0)];
+                let off = (movie[&at[..]] - pixel[3].as_f64().expect("counts")).abs();
+                assert!(off <= 1e-4, "{name}, {file} {at:?}: movie off by {off}");
+                match pixel[4].as_f64() {
+                    None => assert!(dff[&at[..]].is_nan(), "{name}, {file} {at:?}: not masked"),
+                    Some(value) => {
+                        let off = (dff[&at[..]] - value).abs();
+                        let limit = 1e-6 * value.abs().max(1.0);
+                        assert!(off <= limit, "{name}, {file} {at:?}: dF/F off by {off}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The same numbers whatever the axes, the precision and the scale of the files.
+#[test]
+fn camera_axes_double_precision_and_the_ratio_hold_the_golden_values() {
+    let dir = tempfile::tempdir().expect("folder");
+    let set = [
+        "output.orientation=camera",
+        "output.precision=f64",
+        "output.mat_scale=f_over_f0",
+    ];
+    let more: Vec<&str> = set.iter().flat_map(|s| ["--set", s]).collect();
+    let (status, _, stderr) = run_experiment(&golden_experiment(dir.path(), ""), &more);
+    assert_eq!(status, 0, "{stderr}");
+    // (y, x, t) from (x, reversed y, t).
+    let camera = |name: &str| {
+        let mut golden = golden(name);
+        golden.invert_axis(Axis(1));
+        golden.permuted_axes([1, 0, 2])
+    };
+    for (mat, file) in [
+        ("cond_100_trial1.mat", "20170214_102233_1"),
+        ("cond_1200_trial1.mat", "20170214_102250_2"),
+        ("cond_100_trial2.mat", "20170214_102307_3"),
+    ] {
+        let mov = dataset(dir.path(), &format!("mov_out/{file}.h5"), "mov");
+        assert!(difference(&mov, &camera(&format!("{file}.mov.npy"))) <= 1e-4);
+        let dff = dataset(dir.path(), &format!("dff_out/{file}.h5"), "dff");
+        let golden = camera(&format!("{file}.dff.npy"));
+        assert!(difference(&dff, &golden) <= 1e-5);
+        let bytes = std::fs::read(dir.path().join("mat_out").join(mat)).expect(mat);
+        let ratio = &mat::read(&bytes).expect(mat)[0].values;
+        assert!(difference(ratio, &golden.mapv(|v| 1.0 + v)) <= 1e-5);
+    }
+}

@@ -3,15 +3,16 @@
 
 mod common;
 
-use common::killing::{Killed, Random, kill_and_resume, tells_times, whole_run, without_times};
+use common::killing::{self, Moment, Run, events_of, tells_times, was_killed, without_times};
 use common::{
-    assert_nothing_temporary, files, golden_experiment, record, run, run_experiment, widefield,
+    assert_nothing_temporary, files, golden_experiment, record, run_experiment, widefield,
 };
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
 
-/// The golden session with more trials, so that a run takes long enough to be hit in every stage.
+/// The golden session with more trials, so that two are at work most of the time.
 fn eight_trials(dir: &Path, more: &str) -> PathBuf {
     let experiment = golden_experiment(dir, more);
     let movie = std::fs::read(dir.join("20170214_102233_1")).expect("movie");
@@ -21,22 +22,10 @@ fn eight_trials(dir: &Path, more: &str) -> PathBuf {
     experiment
 }
 
-fn start(experiment: &Path, temporary: &Path) -> Child {
-    let mut command = widefield();
-    command.arg("run").arg(experiment).args(["--jobs", "2"]);
-    command.env("TMPDIR", temporary);
-    command
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the command starts")
-}
-
-fn signal(child: &Child, name: &str) {
-    let status = Command::new("kill")
-        .args([format!("-{name}"), child.id().to_string()])
-        .status();
-    assert!(status.expect("kill").success());
+#[test]
+#[ignore = "what the others start and kill"]
+fn run_that_is_killed() {
+    killing::run_to_be_killed();
 }
 
 /// Everything that a whole run leaves but its record and page, which tell times.
@@ -56,96 +45,76 @@ fn assert_as_unbroken(dir: &Path, unbroken: &Path, temporary: &Path) {
     assert_eq!(without_times(record(dir)), without_times(record(unbroken)));
 }
 
-/// A session in a folder of its own.
-struct Folder<'a> {
-    dir: tempfile::TempDir,
-    experiment: PathBuf,
-    /// Of the system, for the run.
-    temporary: &'a Path,
-    unbroken: &'a Path,
+/// Every event of a run, and writing after every event: the first bytes, and further and further into a movie as long
+/// as movies are to come.
+fn moments(events: u64) -> impl Iterator<Item = Moment> {
+    (0..events).flat_map(move |event| {
+        let bytes = if 2 * event < events { 5000 * event } else { 0 };
+        let after = event;
+        [Moment::Event(event), Moment::Byte { after, bytes }]
+    })
 }
 
-impl Killed for Folder<'_> {
-    fn start(&self) -> Child {
-        start(&self.experiment, self.temporary)
-    }
-
-    fn resume(&self) -> u64 {
-        let mut command = widefield();
-        command.arg("run").arg(&self.experiment);
-        let (status, _, stderr) = run(command.env("TMPDIR", self.temporary));
-        assert_eq!(status, 0, "{stderr}");
-        let kept = record(self.dir.path())["totals"]["skipped"].as_u64();
-        kept.expect("a count")
-    }
-
-    fn assert_as_unbroken(&self) {
-        assert_as_unbroken(self.dir.path(), self.unbroken, self.temporary);
-    }
-}
-
-/// Kills a run `moments` times, each in a session of its own, and resumes each.
-fn kill_sessions(more: &str, moments: usize, seed: u64) {
+/// Kills a run at each of its moments, in a session of its own, and resumes it.
+fn kill_sessions(more: &str) {
     let unbroken = tempfile::tempdir().expect("folder");
-    let experiment = eight_trials(unbroken.path(), more);
     let temporary = tempfile::tempdir().expect("folder");
-    let whole_s = whole_run(start(&experiment, temporary.path()));
-    kill_and_resume(moments, seed, whole_s, || {
+    let run = |experiment: &Path, moment| {
+        let mut command = Run::new(experiment, &[]).command(moment);
+        command.env("TMPDIR", temporary.path());
+        command
+    };
+    let events = events_of(run(&eight_trials(unbroken.path(), more), None));
+    let mut kept = 0;
+    for moment in moments(events) {
         let dir = tempfile::tempdir().expect("folder");
-        Folder {
-            experiment: eight_trials(dir.path(), more),
-            dir,
-            temporary: temporary.path(),
-            unbroken: unbroken.path(),
-        }
-    });
+        let experiment = eight_trials(dir.path(), more);
+        let killed = run(&experiment, Some(moment)).output().expect("a run");
+        assert!(was_killed(killed.status), "{moment:?}: {killed:?}");
+        events_of(run(&experiment, None));
+        kept += record(dir.path())["totals"]["skipped"]
+            .as_u64()
+            .expect("a count");
+        assert_as_unbroken(dir.path(), unbroken.path(), temporary.path());
+    }
+    assert!(
+        kept > events,
+        "killed runs leave what need not be done again"
+    );
 }
 
 #[test]
 fn killed_at_any_moment_and_resumed_a_session_is_as_if_unbroken() {
-    kill_sessions("", 20, 1);
+    kill_sessions("");
 }
 
 #[test]
 fn killed_in_either_round_a_session_decides_as_if_unbroken() {
-    let more = "scope = \"session\"\n";
-    kill_sessions(more, 10, 2);
+    kill_sessions("scope = \"session\"\n");
 }
 
 #[test]
 fn killed_while_replacing_nothing_old_passes_for_new() {
+    // Without compression outputs have the same size whatever the parameters.
+    let before = ["output.compression=0"];
+    let other = ["output.compression=0", "analysis.clamp_negative=false"];
+    let replace = [other[0], other[1], "output.existing=replace"];
     let unbroken = tempfile::tempdir().expect("folder");
-    let experiment = eight_trials(unbroken.path(), "");
-    let other = [
-        "--set",
-        "output.compression=0",
-        "--set",
-        "analysis.clamp_negative=false",
-    ];
-    let (status, _, stderr) = run_experiment(&experiment, &other);
-    assert_eq!(status, 0, "{stderr}");
     let temporary = tempfile::tempdir().expect("folder");
-    let mut random = Random(3);
-    for _ in 0..5 {
+    let whole =
+        |experiment: &Path, set: &[&str]| events_of(Run::new(experiment, set).command(None));
+    let events = whole(&eight_trials(unbroken.path(), ""), &other);
+    for moment in moments(events).step_by(5) {
         let dir = tempfile::tempdir().expect("folder");
         let experiment = eight_trials(dir.path(), "");
-        // Without compression outputs have the same size whatever the parameters.
-        let first = run_experiment(&experiment, &["--set", "output.compression=0"]);
-        assert_eq!(first.0, 0, "{}", first.2);
-        let mut child = widefield()
-            .args(["run", "--existing", "replace"])
-            .arg(&experiment)
-            .args(other)
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the command starts");
-        std::thread::sleep(Duration::from_secs_f64(0.3 * random.next()));
-        child.kill().expect("kill");
-        child.wait().expect("wait");
-        let back = run_experiment(&experiment, &["--set", "output.compression=0"]);
-        assert_eq!(back.0, 0, "{}", back.2);
-        let (status, _, stderr) = run_experiment(&experiment, &other);
-        assert_eq!(status, 0, "{stderr}");
+        whole(&experiment, &before);
+        let killed = Run::new(&experiment, &replace)
+            .command(Some(moment))
+            .output()
+            .expect("a run");
+        assert!(was_killed(killed.status), "{moment:?}: {killed:?}");
+        whole(&experiment, &before);
+        whole(&experiment, &other);
         assert_as_unbroken(dir.path(), unbroken.path(), temporary.path());
     }
 }
@@ -174,33 +143,58 @@ fn the_place_of_a_killed_first_run_belongs_to_its_session() {
 
 #[test]
 fn one_interrupt_abandons_in_order_and_a_second_one_stops_at_once() {
+    let unbroken = tempfile::tempdir().expect("folder");
+    let experiment = eight_trials(unbroken.path(), "");
+    assert_eq!(run_experiment(&experiment, &[]).0, 0);
     for times in [1, 2] {
-        let unbroken = tempfile::tempdir().expect("folder");
-        let experiment = eight_trials(unbroken.path(), "");
-        assert_eq!(run_experiment(&experiment, &[]).0, 0);
         let dir = tempfile::tempdir().expect("folder");
         let temporary = tempfile::tempdir().expect("folder");
         let experiment = eight_trials(dir.path(), "");
-        let mut child = start(&experiment, temporary.path());
-        let manifest = dir.path().join("manifest");
-        assert!(
-            common::within_a_minute(|| manifest.exists()),
-            "the run does not begin"
-        );
-        for _ in 0..times {
-            signal(&child, "INT");
-            std::thread::sleep(Duration::from_millis(5));
+        // Far more to do than can be done before the signal arrives, and all of it alike.
+        let surplus = (0..60).map(|n| dir.path().join(format!("20170214_110000_{}", 100 + n)));
+        let surplus: Vec<PathBuf> = surplus.collect();
+        for link in &surplus {
+            std::fs::hard_link(dir.path().join("20170214_103000_8"), link).expect("link");
         }
-        let began = Instant::now();
-        let status = child.wait().expect("wait");
-        assert!(began.elapsed() < Duration::from_secs(5));
-        assert_eq!(status.code(), Some(130), "{times}");
+        let mut child = widefield()
+            .arg("run")
+            .arg(&experiment)
+            .args(["--jobs", "2", "--progress", "json"])
+            .env("TMPDIR", temporary.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the command starts");
+        let mut lines = BufReader::new(child.stderr.take().expect("stderr")).lines();
+        let mut until = |what: &str| {
+            let line = lines
+                .by_ref()
+                .map_while(Result::ok)
+                .find(|line| line.contains(what));
+            assert!(line.is_some(), "no line says {what}");
+        };
+        let id = Pid::from_child(&child);
+        until(r#""event":"started""#);
+        kill_process(id, Signal::INT).expect("signal");
+        if times == 2 {
+            until("once more to stop");
+            // One that has ended by now is as good.
+            let _ = kill_process(id, Signal::INT);
+        }
+        for _ in lines {}
+        assert_eq!(child.wait().expect("wait").code(), Some(130), "{times}");
         if times == 1 {
             assert_nothing_temporary(dir.path());
             assert_eq!(files(temporary.path()), [""; 0]);
-            assert_eq!(record(dir.path())["totals"]["interrupted"], true);
+            let totals = &record(dir.path())["totals"];
+            assert_eq!(totals["interrupted"], true);
+            assert!(totals["ok"].as_u64().expect("a count") < 68, "{totals}");
         }
-        let (status, _, stderr) = run_experiment(&experiment, &[]);
+        for link in &surplus {
+            std::fs::remove_file(link).expect("remove");
+        }
+        let clean = ["--existing", "clean"];
+        let (status, _, stderr) = run_experiment(&experiment, &clean);
         assert_eq!(status, 0, "{stderr}");
         assert_as_unbroken(dir.path(), unbroken.path(), temporary.path());
     }

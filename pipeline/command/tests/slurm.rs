@@ -130,7 +130,7 @@ fn a_detached_run_is_collected_by_the_next() {
             .iter()
             .any(|f| f.ends_with(".group"))
     };
-    until(60.0, "the tasks end", || !groups());
+    until("the tasks end", || !groups());
     let (status, _, stderr) = run(&mut run_into(&site.experiment, &site.path("out"), &[]));
     assert_eq!(status, 0, "{stderr}");
     let found = outcomes(&record(&site.path("out")));
@@ -143,7 +143,7 @@ fn a_detached_run_is_collected_by_the_next() {
 #[test]
 fn an_interrupt_cancels_the_jobs_and_credentials_travel_in_a_file() {
     let site = Site::new(4, 1001);
-    let worker = faulty_worker(site.dir.path(), "*_*) sleep 60 & wait $! ;;");
+    let worker = faulty_worker(site.dir.path(), "*_*) stuck ;;");
     let messages = site.path("messages");
     let marker = format!("marker-{}", std::process::id());
     let mut command = site.slurm("out", &[]);
@@ -153,14 +153,14 @@ fn an_interrupt_cancels_the_jobs_and_credentials_travel_in_a_file() {
         .env("OS_PASSWORD", &marker)
         .env("OTHER", &marker);
     let mut child = start(&mut command, &messages);
-    until(30.0, "two tasks run", || {
+    until("two tasks run", || {
         site.path("attempts").is_dir() && files(&site.path("attempts")).len() == 2
     });
     // The tasks have it by the file, and nothing else of our environment.
     let tasks = processes_with("environ", &format!("OS_PASSWORD={marker}"));
     assert!(tasks.len() >= 3, "{tasks:?}");
     // What asks Slurm for the state of its jobs has it, too, and is gone at once; the tasks stay.
-    until(10.0, "the rest stays with the command", || {
+    until("the rest stays with the command", || {
         processes_with("environ", &format!("OTHER={marker}")) == [child.id()]
     });
     assert!(processes_with("cmdline", &marker).is_empty());
@@ -177,7 +177,7 @@ fn an_interrupt_cancels_the_jobs_and_credentials_travel_in_a_file() {
         }
     }
     signal("INT", child.id());
-    let took = until(5.0, "no process is left", || {
+    let took = until("no process is left", || {
         child.try_wait().expect("child").is_some() && processes_with("environ", &marker).is_empty()
     });
     println!("gone after {took:.1} s");

@@ -117,25 +117,31 @@ fn failures_are_named_and_every_good_trial_is_right_and_once() {
     corrupt(&cluster.path("data"), 4);
     let (status, _, stderr) = run(&mut run_into(&experiment, &cluster.path("local"), &[]));
     assert_eq!(status, 1, "{stderr}");
-    // 1 is killed before its work and 6 within it; 5 is silent once; an executor is killed under 7 and 8.
-    let cases = "
+    // 1 is killed before its work and 6 as it writes; 5 is silent once; an executor is killed under 7 and 8, which wait
+    // for that.
+    let went = cluster.path("went");
+    let cases = format!(
+        "
 *_1) [ $n -gt 1 ] || kill -9 $$ ;;
 *_2) exit 3 ;;
 *_3) exit 0 ;;
 *_5) [ $n -gt 1 ] || exit 0 ;;
-*_6) [ $n -gt 1 ] || { real & sleep 0.05; kill -9 $!; wait $!; exit $?; } ;;
-*_7 | *_8) sleep 4 ;;";
-    let worker = faulty_worker(cluster.dir.path(), cases);
+*_6) [ $n -gt 1 ] || {{ (ulimit -c 0; ulimit -f 8; real); exit $?; }} ;;
+*_7 | *_8) until [ -e '{}' ]; do sleep 0.05; done ;;",
+        went.display()
+    );
+    let worker = faulty_worker(cluster.dir.path(), &cases);
     let messages = cluster.path("messages");
     let mut command = cluster.spark(&experiment, "out", &[]);
     let mut child = start(command.arg("--worker").arg(worker), &messages);
     let began =
         |number| cluster.path("attempts").is_dir() && attempts(cluster.dir.path(), number) > 0;
-    until(90.0, "the last trials begin", || began(7) && began(8));
+    until("the last trials begin", || began(7) && began(8));
     let told = std::fs::read_to_string(&messages).expect("messages");
     let of_it = executors(&application(&told).expect("an application"));
     assert_eq!(of_it.len(), 2, "{told}");
     signal("KILL", of_it[0]);
+    std::fs::write(&went, "").expect("file");
     let status = child.wait().expect("child").code();
     let told = std::fs::read_to_string(&messages).expect("messages");
     assert_eq!(status, Some(1), "{told}");
@@ -263,13 +269,13 @@ fn a_password_shows_nowhere_and_an_interrupt_leaves_no_process() {
         .env("OS_PASSWORD", &marker);
     let mut child = start(&mut command, &messages);
     let begun = |n| cluster.path("attempts").is_dir() && attempts(cluster.dir.path(), n) > 0;
-    until(90.0, "two workers wait", || begun(2) && begun(3));
+    until("two workers wait", || begun(2) && begun(3));
     let told = std::fs::read_to_string(&messages).expect("messages");
     let application = application(&told).expect("an application");
 
     // It did reach the workers.
     let workers = || processes_with("cmdline", "widefield\0worker");
-    until(10.0, "both have the password", || {
+    until("both have the password", || {
         let holders = processes_with("environ", &format!("OS_PASSWORD={marker}"));
         workers().iter().filter(|pid| holders.contains(pid)).count() == 2
     });
@@ -293,7 +299,7 @@ fn a_password_shows_nowhere_and_an_interrupt_leaves_no_process() {
     println!("{whole} pages without the password");
 
     signal("INT", child.id());
-    let took = until(5.0, "no process is left", || {
+    let took = until("no process is left", || {
         child.try_wait().expect("child").is_some()
             && processes_with("environ", &marker).is_empty()
             && executors(&application).is_empty()
@@ -331,14 +337,14 @@ fn a_run_that_is_killed_takes_its_workers_along() {
         .arg(worker)
         .env("OS_MARKER", &marker);
     let mut child = start(&mut command, &cluster.path("messages"));
-    until(90.0, "a worker waits", || {
+    until("a worker waits", || {
         cluster.path("attempts").is_dir() && attempts(cluster.dir.path(), 1) > 0
     });
     let told = std::fs::read_to_string(cluster.path("messages")).expect("messages");
     let application = application(&told).expect("an application");
     signal("KILL", child.id());
     child.wait().expect("child");
-    until(15.0, "no process is left", || {
+    until("no process is left", || {
         processes_with("environ", &marker).is_empty() && executors(&application).is_empty()
     });
 }

@@ -9,7 +9,7 @@ mod common;
 #[allow(dead_code, reason = "other tests use the rest")]
 mod direct;
 
-use common::killing::{Killed, kill_and_resume, tells_times, whole_run, without_times};
+use common::killing::{self, Moment, Run, events_of, tells_times, was_killed, without_times};
 use common::{files, golden_experiment, widefield};
 use direct::{Fault, flush_tokens, variable};
 use serde_json::Value;
@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -70,9 +70,8 @@ fn credentials(kind: Kind) -> Vec<(String, String)> {
     }
 }
 
-/// The command under test, which finds these variables for its login and no others.
-fn widefield_as(credentials: Vec<(String, String)>) -> Command {
-    let mut command = widefield();
+/// The command, which finds these variables for its login and no others.
+fn only_with(credentials: Vec<(String, String)>, mut command: Command) -> Command {
     for (name, _) in std::env::vars() {
         let starts = ["OS_", "ST_", "AWS_", "S3_", "SWIFT_"];
         if starts.iter().any(|start| name.starts_with(start)) {
@@ -117,15 +116,22 @@ impl Session {
         }
     }
 
-    fn command(&self, more: &[&str]) -> Command {
+    /// What `--set` says of the places.
+    fn places(&self) -> [String; 2] {
         let scheme = if self.kind == Kind::S3 { "s3" } else { "swift" };
         let url = format!("{scheme}://{}", self.swift.container());
-        let mut command = widefield_as(credentials(self.kind));
+        [
+            format!("data.url={url}/raw"),
+            format!("output.url={url}/out"),
+        ]
+    }
+
+    fn command(&self, more: &[&str]) -> Command {
+        let mut command = only_with(credentials(self.kind), widefield());
         command
             .arg("run")
             .arg(&self.experiment)
-            .args(["--set", &format!("data.url={url}/raw")])
-            .args(["--set", &format!("output.url={url}/out")])
+            .args(self.places().iter().flat_map(|set| ["--set", set]))
             .args(more)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -184,7 +190,7 @@ impl Session {
     /// Waits a while for `settled`, since listings may lag behind what is there.
     fn wait_until(settled: impl Fn() -> bool) {
         let start = Instant::now();
-        while !settled() && start.elapsed() < Duration::from_secs(30) {
+        while !settled() && start.elapsed() < Duration::from_secs(300) {
             std::thread::sleep(Duration::from_millis(300));
         }
     }
@@ -335,7 +341,7 @@ fn stores_and_folders_hold_the_same() {
 fn wait_for(rule: &Fault) {
     let start = Instant::now();
     while rule.hits() == 0 {
-        assert!(start.elapsed() < Duration::from_secs(60), "never applied");
+        assert!(start.elapsed() < Duration::from_secs(300), "never applied");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -453,51 +459,10 @@ fn a_store_that_stays_away_is_told_and_resume_completes() {
     expected.assert_same(&session.outcome(), "after resume");
 }
 
-/// A session in the store whose results were removed.
-struct InStore<'a> {
-    session: &'a Session,
-    expected: &'a Outcome,
-    /// Of the system, for the run.
-    temporary: &'a Path,
-}
-
-impl InStore<'_> {
-    fn command(&self) -> Command {
-        let mut command = self.session.command(&["--jobs", "2"]);
-        command.env("TMPDIR", self.temporary);
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        command
-    }
-}
-
-impl Killed for InStore<'_> {
-    fn start(&self) -> Child {
-        self.command().spawn().expect("the command starts")
-    }
-
-    fn resume(&self) -> u64 {
-        let output = self.command().stderr(Stdio::piped()).output();
-        let output = output.expect("the command starts");
-        let text = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{text}");
-        let out = Place::from_swift(&self.session.swift, "out").expect("place");
-        let record = out.read("run.json").expect("run.json");
-        let record: Value = serde_json::from_slice(&record).expect("JSON");
-        record["totals"]["skipped"].as_u64().expect("a count")
-    }
-
-    fn assert_as_unbroken(&self) {
-        let names = &self.expected.names;
-        Session::wait_until(|| self.session.results().len() == names.len());
-        let objects = self.session.objects("out");
-        let parts = parts_of(&objects);
-        let outcome = Outcome::new(objects);
-        self.expected.assert_same(&outcome, "killed and resumed");
-        Session::wait_until(|| self.session.segments().len() == parts);
-        let segments = self.session.segments();
-        assert_eq!(segments.len(), parts, "{segments:#?}");
-        assert_eq!(files(self.temporary), [""; 0]);
-    }
+#[test]
+#[ignore = "what the others start and kill"]
+fn run_that_is_killed() {
+    killing::run_to_be_killed();
 }
 
 /// What the cluster says that it takes in one put.
@@ -517,22 +482,64 @@ fn killed_at_any_moment_and_resumed_a_session_in_a_store_is_as_if_unbroken() {
     let expected = Outcome::of_folder();
     let session = Session::new(Kind::V1, "killed");
     let temporary = tempfile::tempdir().expect("folder");
-    // Most results go in parts, so that uploads of several requests are hit.
-    let limit = Fault::largest_put(LARGEST_PUT);
-    let fresh = || {
-        session.remove_results();
-        InStore {
-            session: &session,
-            expected: &expected,
-            temporary: temporary.path(),
-        }
+    let places = session.places();
+    let run = |moment| {
+        let run = Run::new(&session.experiment, &[&places[0], &places[1]]);
+        let mut command = only_with(credentials(Kind::V1), run.command(moment));
+        command.env("TMPDIR", temporary.path());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
     };
-    let unbroken = fresh();
-    let whole_s = whole_run(unbroken.start());
-    unbroken.assert_as_unbroken();
+    let assert_as_unbroken = |case: &str| {
+        Session::wait_until(|| session.results().len() == expected.names.len());
+        let objects = session.objects("out");
+        let parts = parts_of(&objects);
+        expected.assert_same(&Outcome::new(objects), case);
+        Session::wait_until(|| session.segments().len() == parts);
+        let segments = session.segments();
+        assert_eq!(segments.len(), parts, "{case}: {segments:#?}");
+        assert_eq!(files(temporary.path()), [""; 0]);
+    };
+    // Most results go in parts, so that uploads of several requests are hit.
+    let parts = Fault::largest_put(LARGEST_PUT);
+    let events = events_of(run(None));
+    assert_as_unbroken("unbroken");
     assert!(parts_of(&expected.outputs) >= 20, "most are in parts");
-    kill_and_resume(20, 4, whole_s, fresh);
-    assert!(limit.hits() >= 20, "runs ask for the limits");
+    let mut kept = 0;
+    let mut resume = |case: &str| {
+        events_of(run(None));
+        let record = session.objects("out").remove("run.json").expect("run.json");
+        let record: Value = serde_json::from_slice(&record).expect("JSON");
+        kept += record["totals"]["skipped"].as_u64().expect("a count");
+        assert_as_unbroken(case);
+    };
+    for event in 0..events {
+        session.remove_results();
+        let moment = Moment::Event(event);
+        let killed = run(Some(moment)).output().expect("a run");
+        assert!(was_killed(killed.status), "{moment:?}: {killed:?}");
+        resume(&format!("{moment:?}"));
+    }
+    drop(parts);
+    // A request that the store puts off for ever holds the run up for as long as killing takes.
+    for request in (0..26).step_by(2) {
+        session.remove_results();
+        let put_off = Fault::set(&format!(
+            r#"[{}, {{"method": "PUT", "path": "/out/", "skip": {request}, "count": -1, "status": 503,
+            "headers": {{"Retry-After": "5"}}}}]"#,
+            Fault::largest_put_rule(LARGEST_PUT)
+        ));
+        let mut child = run(None).spawn().expect("the run starts");
+        wait_for(&put_off);
+        child.kill().expect("kill");
+        let killed = child.wait_with_output().expect("output");
+        assert!(was_killed(killed.status), "request {request}: {killed:?}");
+        drop(put_off);
+        let parts = Fault::largest_put(LARGEST_PUT);
+        resume(&format!("request {request}"));
+        drop(parts);
+    }
+    assert!(kept > 10, "killed runs leave what need not be done again");
     session.remove_results();
     Session::wait_until(|| session.segments().is_empty());
     assert_eq!(session.segments(), [""; 0]);

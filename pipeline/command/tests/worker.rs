@@ -164,7 +164,6 @@ fn what_is_no_request_is_refused() {
 #[cfg(unix)]
 #[test]
 fn a_worker_ends_with_its_parent() {
-    use std::time::{Duration, Instant};
     let dir = tempfile::tempdir().expect("folder");
     let note = dir.path().join("pid");
     // The shell starts a worker that waits for its line, tells its number, and is killed.
@@ -178,33 +177,26 @@ fn a_worker_ends_with_its_parent() {
         .spawn()
         .expect("sh");
     let stdin = shell.stdin.take();
-    let deadline = Instant::now() + Duration::from_secs(10);
-    let pid = loop {
-        if let Ok(text) = std::fs::read_to_string(&note) {
-            break text.trim().to_owned();
-        }
-        assert!(Instant::now() < deadline, "the worker does not start");
-        std::thread::sleep(Duration::from_millis(10));
-    };
+    assert!(
+        common::within_a_minute(|| note.exists()),
+        "the worker does not start"
+    );
+    let pid = std::fs::read_to_string(&note).expect("number");
+    let pid = pid.trim();
     let alive = || {
         let asked = std::process::Command::new("kill")
-            .args(["-0", &pid])
+            .args(["-0", pid])
             .stderr(Stdio::null())
             .status();
         asked.expect("kill").success()
     };
-    std::thread::sleep(Duration::from_millis(300));
     assert!(alive());
     shell.kill().expect("kill");
     shell.wait().expect("wait");
-    let deadline = Instant::now() + Duration::from_secs(5);
-    while alive() {
-        assert!(
-            Instant::now() < deadline,
-            "worker {pid} goes on without its parent"
-        );
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    assert!(
+        common::within_a_minute(|| !alive()),
+        "worker {pid} goes on without its parent"
+    );
     drop(stdin);
 }
 
@@ -224,15 +216,13 @@ fn a_worker_that_is_told_to_end_leaves_nothing() {
     stdin.write_all(line(&request).as_bytes()).expect("write");
     drop(stdin);
     // When it writes, it has something to leave.
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
-    while !dir.path().join("mov_out").exists() || files(&dir.path().join("mov_out")).is_empty() {
-        assert!(std::time::Instant::now() < deadline, "nothing is written");
-        std::thread::sleep(std::time::Duration::from_millis(2));
-    }
-    let status = std::process::Command::new("kill")
-        .args(["-TERM", &child.id().to_string()])
-        .status();
-    assert!(status.expect("kill").success());
+    let movies = dir.path().join("mov_out");
+    assert!(
+        common::within_a_minute(|| movies.exists() && !files(&movies).is_empty()),
+        "nothing is written"
+    );
+    let id = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(id, rustix::process::Signal::TERM).expect("signal");
     let (status, stdout, _) = ended(child.wait_with_output().expect("output"));
     assert_eq!((status, stdout.as_str()), (130, ""));
     assert!(

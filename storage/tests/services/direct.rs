@@ -121,11 +121,16 @@ impl Fault {
 
     /// Has the cluster say that it takes `bytes` in one put.
     pub(crate) fn largest_put(bytes: u64) -> Self {
-        Self::set(&format!(
+        Self::set(&Self::largest_put_rule(bytes))
+    }
+
+    /// The rule of [`Fault::largest_put`], to be one of several.
+    pub(crate) fn largest_put_rule(bytes: u64) -> String {
+        format!(
             r#"{{"method": "GET", "path": "^/info", "count": -1, "status": 200, "body":
                 {{"swift": {{"max_file_size": {bytes}}}, "slo": {{"max_manifest_segments": 1000}},
                 "bulk_delete": {{"max_deletes_per_request": 1000}}}}}}"#
-        ))
+        )
     }
 }
 

@@ -1,9 +1,9 @@
 """Faults on demand, outermost in the pipeline of a proxy; no part of Swift.
 
-PUT /__fault takes a JSON rule, GET shows it, DELETE forgets it. A rule has `method`, `path` (a
-regular expression on path and query), `count` (default 1, -1 for ever), and what to do: `status`
-with `headers` and a JSON `body`, `drop` the connection, or `truncate` the body after so many bytes. With `after` the
-request is carried out before its answer is lost.
+PUT /__fault takes a JSON rule or a list of rules, of which the first that fits is applied; GET shows the last one, DELETE
+forgets all. A rule has `method`, `path` (a regular expression on path and query), `skip` (so many requests are let
+through first), `count` (default 1, -1 for ever), and what to do: `status` with `headers` and a JSON `body`, `drop` the
+connection, or `truncate` the body after so many bytes. With `after` the request is carried out before its answer is lost.
 """
 import json
 import re
@@ -26,15 +26,14 @@ def hang_up(stream):
 
 class Faults:
     def __init__(self, app):
-        self.app, self.rule = app, None
+        self.app, self.rules = app, []
 
     def __call__(self, env, start):
         if env.get("PATH_INFO") == "/__fault":
             return self.control(env, start)
-        rule, target = self.rule, env.get("PATH_INFO", "") + "?" + env.get("QUERY_STRING", "")
-        if (not rule or rule["count"] == 0
-                or rule.get("method", env["REQUEST_METHOD"]) != env["REQUEST_METHOD"]
-                or not re.search(rule.get("path", ""), target)):
+        target = env.get("PATH_INFO", "") + "?" + env.get("QUERY_STRING", "")
+        rule = next((rule for rule in self.rules if self.fits(rule, env["REQUEST_METHOD"], target)), None)
+        if rule is None:
             return self.app(env, start)
         rule["count"] -= rule["count"] > 0
         rule["hits"] += 1
@@ -54,6 +53,13 @@ class Faults:
         return [body]
 
     @staticmethod
+    def fits(rule, method, target):
+        if rule["count"] == 0 or rule.get("method", method) != method or not re.search(rule.get("path", ""), target):
+            return False
+        rule["skip"] -= 1
+        return rule["skip"] < 0
+
+    @staticmethod
     def cut(body, left, stream):
         for chunk in body:
             if len(chunk) >= left:
@@ -65,11 +71,12 @@ class Faults:
 
     def control(self, env, start):
         if env["REQUEST_METHOD"] == "PUT":
-            rule = json.loads(env["wsgi.input"].read())
-            self.rule = dict(rule, count=rule.get("count", 1), hits=0)
+            rules = json.loads(env["wsgi.input"].read())
+            rules = rules if isinstance(rules, list) else [rules]
+            self.rules = [{"count": 1, "skip": 0, **rule, "hits": 0} for rule in rules]
         elif env["REQUEST_METHOD"] == "DELETE":
-            self.rule = None
-        answer = json.dumps(self.rule).encode()
+            self.rules = []
+        answer = json.dumps(self.rules[-1] if self.rules else None).encode()
         start("200 OK", [("Content-Length", str(len(answer)))])
         return [answer]
 

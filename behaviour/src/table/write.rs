@@ -1,12 +1,10 @@
-//! Trials as tables for statistics programs.
-//!
-//! Comma-separated, one header line, LF at line ends, quotes where a text needs them (RFC 4180).
-//! What is missing is an empty cell. Times ending in `_s` are seconds after the trial's start.
+//! Tables for statistics programs.
 
 use jiff::civil::DateTime;
 
 use crate::event::Recording;
-use crate::stimulus::{Table, condition};
+use crate::stimuli::Stimuli;
+use crate::stimulus::condition;
 use crate::trial::{ReactionFrom, Trial};
 
 /// The columns of [`trials`].
@@ -41,27 +39,23 @@ const TRIALS: [&str; 26] = [
 
 /// One row per trial, with every field of [`Trial`].
 ///
-/// `correct` and `outcome` come from the table; they are empty without one, and for stimuli it does
-/// not know. `rewards`, `auto_rewards` (those among the rewards that are automatic), `puffs` and
+/// What is missing is an empty cell. Times ending in `_s` are seconds after the trial's start.
+/// `correct` and `outcome` come from the stimuli; they are empty without them, and for stimuli that
+/// are not listed. `rewards`, `auto_rewards` (those among the rewards that are automatic), `puffs` and
 /// `other_events` are counts; [`events`] has a row for each. `start` is ISO 8601 to the nanosecond.
 ///
 /// ```
-/// use widefield_behaviour::{Log, csv};
-/// let log = Log::parse(include_str!("../tests/data/session.txt"))?;
-/// let table = csv::trials(log.trials(), None);
+/// use widefield_behaviour::{Log, table};
+/// let log = Log::parse(include_str!("../../tests/data/session.txt"))?;
+/// let table = table::trials(log.trials(), None);
 /// assert!(table.lines().nth(1).unwrap().starts_with("1,1,1,2,2017-02-14T10:22:33.25,Texture 1 P100,100,"));
 /// # Ok::<(), widefield_behaviour::Error>(())
 /// ```
-pub fn trials(trials: &[Trial], table: Option<&Table>) -> String {
-    let mut text = String::new();
-    push(&mut text, TRIALS);
-    for trial in trials {
-        push(&mut text, cells(trial, table));
-    }
-    text
+pub fn trials(trials: &[Trial], stimuli: Option<&Stimuli>) -> String {
+    written(TRIALS, trials.iter().map(|trial| cells(trial, stimuli)))
 }
 
-fn cells(trial: &Trial, table: Option<&Table>) -> [String; TRIALS.len()] {
+fn cells(trial: &Trial, stimuli: Option<&Stimuli>) -> [String; TRIALS.len()] {
     let stimulus = trial.stimulus.as_deref();
     let seconds = |at: Option<DateTime>| seconds(trial, at);
     let reaction = |from| shown(trial.reaction_time(from).map(|time| time.as_secs_f64()));
@@ -79,12 +73,12 @@ fn cells(trial: &Trial, table: Option<&Table>) -> [String; TRIALS.len()] {
         shown(stimulus),
         shown(stimulus.and_then(condition)),
         shown(
-            table
+            stimuli
                 .zip(stimulus)
-                .and_then(|(table, stimulus)| table.correct(stimulus)),
+                .and_then(|(stimuli, stimulus)| stimuli.correct(stimulus)),
         ),
         trial.decision.to_string(),
-        shown(table.and_then(|table| table.outcome(trial).ok().flatten())),
+        shown(stimuli.and_then(|stimuli| stimuli.judge(trial).ok()?.outcome())),
         trial.damaged.to_string(),
         recording.to_owned(),
         seconds(trial.stimulus_line_at),
@@ -114,9 +108,7 @@ fn cells(trial: &Trial, table: Option<&Table>) -> [String; TRIALS.len()] {
 ///
 /// Rows of a trial are in the order of time, those of one time in the order above.
 pub fn events(trials: &[Trial]) -> String {
-    let mut text = String::new();
-    push(&mut text, ["running", "time_s", "event", "text"]);
-    for trial in trials {
+    let rows = trials.iter().flat_map(|trial| {
         let kind = |automatic| if automatic { "auto_reward" } else { "reward" };
         let rewards = trial
             .rewards
@@ -129,17 +121,16 @@ pub fn events(trials: &[Trial]) -> String {
             .map(|event| (event.at, "other", event.text.as_str()));
         let mut rows: Vec<_> = rewards.chain(puffs).chain(other).collect();
         rows.sort_by_key(|(at, _, _)| *at);
-        for (at, event, words) in rows {
-            let cells = [
+        rows.into_iter().map(move |(at, event, words)| {
+            [
                 trial.running.to_string(),
                 seconds(trial, Some(at)),
                 event.to_owned(),
                 words.to_owned(),
-            ];
-            push(&mut text, cells);
-        }
-    }
-    text
+            ]
+        })
+    });
+    written(["running", "time_s", "event", "text"], rows)
 }
 
 fn seconds(trial: &Trial, at: Option<DateTime>) -> String {
@@ -150,27 +141,26 @@ fn shown(value: Option<impl ToString>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
-fn push<const N: usize>(text: &mut String, cells: [impl AsRef<str>; N]) {
-    for (index, cell) in cells.iter().enumerate() {
-        if index > 0 {
-            text.push(',');
-        }
-        let cell = cell.as_ref();
-        if cell.contains([',', '"', '\n', '\r']) {
-            text.push('"');
-            text.push_str(&cell.replace('"', "\"\""));
-            text.push('"');
-        } else {
-            text.push_str(cell);
-        }
+/// Comma-separated, with a header line, LF at line ends, quotes where a text needs them.
+fn written<const N: usize>(
+    header: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    // Writing to a Vec cannot fail, and neither can rows of one length.
+    let _ = writer.write_record(header);
+    for row in rows {
+        let _ = writer.write_record(&row);
     }
-    text.push('\n');
+    let bytes = writer.into_inner().unwrap_or_default();
+    String::from_utf8(bytes).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stimulus::{Correct, Matching};
+    use crate::stimuli::Matching;
+    use crate::stimulus::Correct;
     use crate::trial::{OtherEvent, Reward};
     use crate::{Log, Rules};
     use jiff::civil::date;
@@ -191,8 +181,8 @@ mod tests {
             15.02.2017\t00:00:06\t7\tsays \"hello\", then \n\
             15.02.2017\t00:00:07\t7\tEnd Trial\n";
         let log = Log::parse_with(text, Rules::default()).unwrap();
-        let table = Table::new(&[("Texture 1 P100", Correct::Go)], Matching::FullName).unwrap();
-        let csv = trials(log.trials(), Some(&table));
+        let stimuli = Stimuli::new(&[("Texture 1 P100", Correct::Go)], Matching::FullName).unwrap();
+        let csv = trials(log.trials(), Some(&stimuli));
         assert_eq!(
             csv.lines().nth(1).unwrap(),
             "1,1,7,2,2017-02-14T23:59:58.5,Texture 1 P100,100,Go,Go,hit,false,yes,\
@@ -218,9 +208,8 @@ mod tests {
             ("a\nb", "\"a\nb\""),
             ("a\rb", "\"a\rb\""),
         ] {
-            let mut row = String::new();
-            push(&mut row, ["1", text]);
-            assert_eq!(row, format!("1,{cell}\n"));
+            let text = written(["a", "b"], [["1".to_owned(), text.to_owned()]]);
+            assert_eq!(text, format!("a,b\n1,{cell}\n"));
         }
     }
 
