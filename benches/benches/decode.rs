@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use criterion::{Criterion, Throughput};
-use dcimg::{Dcimg, Mapped, Movie};
+use dcimg::{Dcimg, File, Movie};
 use ndarray::{Array2, Array3, Axis};
 use openreadout_core::reader::{FormatReader, PlaneIndex};
 use openreadout_dcimg::DcimgReader;
@@ -186,7 +186,7 @@ fn from_disk(criterion: &mut Criterion, input: &Input, path: &Path) {
     group.throughput(bytes(input));
     group.bench_function(format!("dcimg/{}", input.name()), |bench| {
         bench.iter(|| {
-            let file = Mapped::open(path).expect("a valid file");
+            let file = File::open(path).expect("a valid file");
             let movie = file.movie();
             let mut counts = Array2::<u16>::zeros((movie.height(), movie.width()));
             for frame in movie.frames() {
@@ -208,7 +208,7 @@ fn open(criterion: &mut Criterion, folder: &Path) {
             let path = folder.join(format!("{name}-{size}"));
             sparse_dcimg(&path, layout, frames).expect("a file system with sparse files");
             group.bench_function(format!("{name}/{size}"), |bench| {
-                bench.iter(|| black_box(Mapped::open(&path).expect("a valid file")));
+                bench.iter(|| black_box(File::open(&path).expect("a valid file")));
             });
         }
     }

@@ -87,7 +87,7 @@ fn small(spec: &Spec, frames: u32) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dcimg::Mapped;
+    use dcimg::File;
 
     #[test]
     fn both_layouts_read_to_the_last_frame() {
@@ -97,7 +97,7 @@ mod tests {
             let bytes = sparse_dcimg(&path, layout, 3000).unwrap();
             assert!(bytes > 3000 * 512 * 1024);
             assert_eq!(path.metadata().unwrap().len(), bytes);
-            let file = Mapped::open(&path).unwrap();
+            let file = File::open(&path).unwrap();
             assert_eq!(file.warnings(), []);
             let last = file.movie().frame(2999).unwrap();
             assert_eq!(last.to_array::<u16>().unwrap().sum(), 0);

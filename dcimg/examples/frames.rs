@@ -10,13 +10,13 @@ use std::error::Error;
 use std::io::Cursor;
 
 use dcimg::write::{Spec, Writer};
-use dcimg::{Dcimg, Mapped, Movie, Stamp, Timestamp, Warning};
+use dcimg::{Dcimg, File, Movie, Stamp, Timestamp, Warning};
 use ndarray::Array2;
 
 fn main() -> Result<(), Box<dyn Error>> {
     match std::env::args_os().nth(1) {
         Some(path) => {
-            let file = Mapped::open(path)?;
+            let file = File::open(path)?;
             print(file.movie(), file.warnings())
         }
         None => {
@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn print(movie: Movie<'_>, warnings: &[Warning]) -> Result<(), Box<dyn Error>> {
     let (n, width, height) = (movie.len(), movie.width(), movie.height());
     println!("{n} frames of {width} x {height} px, {}", movie.pixel());
-    println!("relocated pixels: {}", movie.relocation());
+    println!("relocated pixels: {}", movie.relocation()?);
     let clock = movie.clock()?;
     if let Some(first) = clock.times().first() {
         println!(

@@ -1,5 +1,6 @@
 //! Bytes of a file at an offset: all of them, or only the ranges somebody fetched.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use nom::Parser;
@@ -21,14 +22,12 @@ pub struct Pieces<'a> {
     file_bytes: u64,
     /// In the order of their starts.
     pieces: Vec<Piece<'a>>,
-    /// Only what is parsed is asked for, not what will be wanted with it.
-    frugal: bool,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Piece<'a> {
     start: u64,
-    bytes: &'a [u8],
+    bytes: Cow<'a, [u8]>,
     /// Where the farthest-reaching piece up to this one ends.
     reach: u64,
 }
@@ -40,16 +39,6 @@ impl<'a> Pieces<'a> {
         Self {
             file_bytes,
             pieces: Vec::new(),
-            frugal: false,
-        }
-    }
-
-    /// The same for a file at hand, where many small reads cost less than few large ones.
-    #[cfg(feature = "mmap")]
-    pub(crate) fn frugal(file_bytes: u64) -> Self {
-        Self {
-            frugal: true,
-            ..Self::new(file_bytes)
         }
     }
 
@@ -57,12 +46,46 @@ impl<'a> Pieces<'a> {
     /// file are ignored. Fastest in the order of the file.
     pub fn add(&mut self, offset: u64, bytes: &'a [u8]) {
         let room = usize::try_from(self.file_bytes.saturating_sub(offset)).unwrap_or(usize::MAX);
+        self.insert(offset, Cow::Borrowed(&bytes[..bytes.len().min(room)]));
+    }
+
+    /// Adds what `fetch` gives for each of `ranges`, for instance those of [`crate::Layout::frame_ranges`].
+    ///
+    /// ```
+    /// let file = b"DCIMG\0\0\0 and more";
+    /// let mut pieces = dcimg::Pieces::new(file.len() as u64);
+    /// pieces.fetch([0..5, 9..12], |range| file.get(range.start as usize..range.end as usize).ok_or("it ends"))?;
+    /// # Ok::<(), dcimg::FetchError<&str>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`FetchError::Fetch`] with the first error of `fetch`, [`FetchError::Format`] with [`Error::NotFetched`] if it
+    /// gives fewer bytes than asked for.
+    pub fn fetch<B: Into<Vec<u8>>, E>(
+        &mut self,
+        ranges: impl IntoIterator<Item = Range<u64>>,
+        mut fetch: impl FnMut(Range<u64>) -> Result<B, E>,
+    ) -> Result<(), FetchError<E>> {
+        for range in ranges {
+            let (offset, bytes) = (range.start, range.end.saturating_sub(range.start));
+            let mut fetched: Vec<u8> = fetch(range).map_err(FetchError::Fetch)?.into();
+            if (fetched.len() as u64) < bytes {
+                return Err(FetchError::Format(Error::NotFetched { offset, bytes }));
+            }
+            fetched.truncate(usize::try_from(bytes).unwrap_or(usize::MAX));
+            self.insert(offset, Cow::Owned(fetched));
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, start: u64, bytes: Cow<'a, [u8]>) {
         let piece = Piece {
-            start: offset,
-            bytes: &bytes[..bytes.len().min(room)],
+            start,
+            bytes,
             reach: 0,
         };
-        let at = self.pieces.partition_point(|piece| piece.start <= offset);
+        let at = self.pieces.partition_point(|piece| piece.start <= start);
         self.pieces.insert(at, piece);
         let mut reach = at
             .checked_sub(1)
@@ -79,24 +102,33 @@ impl<'a> Pieces<'a> {
         self.file_bytes
     }
 
-    fn get(&self, offset: u64, bytes: u64) -> Option<&'a [u8]> {
+    fn get(&self, offset: u64, bytes: u64) -> Option<&[u8]> {
         let end = offset.checked_add(bytes)?;
         let candidates = self.pieces.partition_point(|piece| piece.start <= offset);
         self.pieces[..candidates]
             .iter()
             .rev()
             .take_while(|piece| piece.reach >= end)
-            .find_map(|piece| slice(piece.bytes, offset - piece.start, bytes))
+            .find_map(|piece| slice(&piece.bytes, offset - piece.start, bytes))
     }
 }
 
-/// Where bytes come from; cheap to copy.
+/// Why a part of a file was not had from a function that fetches ranges.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FetchError<E> {
+    /// What was fetched is no DCIMG file, not one that can be read as asked, or too short.
+    #[error(transparent)]
+    Format(#[from] Error),
+    /// The function gave an error.
+    #[error(transparent)]
+    Fetch(E),
+}
+
+/// Bytes of a file in memory; cheap to copy.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Source<'a> {
+pub(crate) enum Bytes<'a> {
     Whole(&'a [u8]),
     Pieces(&'a Pieces<'a>),
-    #[cfg(feature = "mmap")]
-    Map(&'a crate::mapped::Map),
 }
 
 /// Why bytes could not be had: not fetched yet, or an error for good.
@@ -124,13 +156,11 @@ impl From<Fault> for Error {
     }
 }
 
-impl<'a> Source<'a> {
+impl<'a> Bytes<'a> {
     pub(crate) fn len(self) -> u64 {
         match self {
             Self::Whole(bytes) => bytes.len() as u64,
             Self::Pieces(pieces) => pieces.file_bytes,
-            #[cfg(feature = "mmap")]
-            Self::Map(map) => map.file_bytes(),
         }
     }
 
@@ -146,8 +176,6 @@ impl<'a> Source<'a> {
             Self::Pieces(pieces) if bytes == 0 && offset <= pieces.file_bytes => Some(&[][..]),
             Self::Whole(all) => slice(all, offset, bytes),
             Self::Pieces(pieces) => pieces.get(offset, bytes),
-            #[cfg(feature = "mmap")]
-            Self::Map(map) => slice(map.bytes()?, offset, bytes),
         };
         if let Some(found) = found {
             return Ok(found);
@@ -167,9 +195,6 @@ impl<'a> Source<'a> {
     /// Makes sure that the part of `range` inside the file is at hand, so that many small reads
     /// become one fetch.
     pub(crate) fn want(self, range: Range<u64>) -> Result<(), Fault> {
-        if matches!(self, Self::Pieces(Pieces { frugal: true, .. })) {
-            return Ok(());
-        }
         let end = range.end.min(self.len());
         if range.start < end {
             self.get(range.start, end - range.start, "range")?;
@@ -193,7 +218,7 @@ pub(crate) struct At<T> {
 
 /// Runs a nom parser over the structure at `offset`, which has `bytes` bytes.
 pub(crate) fn structure<'a, T>(
-    source: Source<'a>,
+    source: Bytes<'a>,
     offset: u64,
     bytes: u64,
     what: &'static str,
@@ -220,7 +245,7 @@ mod tests {
 
     #[test]
     fn whole_source_ends_where_the_bytes_end() {
-        let source = Source::Whole(&[1, 2, 3, 4]);
+        let source = Bytes::Whole(&[1, 2, 3, 4]);
         assert_eq!(source.get(1, 3, "x").unwrap(), [2, 3, 4]);
         for (offset, bytes) in [(1, 4), (5, 0), (u64::MAX, 1), (1, u64::MAX)] {
             let fault = source.get(offset, bytes, "x").unwrap_err();
@@ -233,7 +258,7 @@ mod tests {
         let mut pieces = Pieces::new(100);
         pieces.add(10, &[1, 2, 3]);
         pieces.add(90, &[0; 20]);
-        let source = Source::Pieces(&pieces);
+        let source = Bytes::Pieces(&pieces);
         assert_eq!(source.get(11, 2, "x").unwrap(), [2, 3]);
         assert!(matches!(source.get(11, 3, "x"), Err(Fault::Missing(range)) if range == (11..14)));
         assert!(source.get(99, 1, "x").is_ok());
@@ -265,8 +290,8 @@ mod tests {
     #[test]
     fn wanted_range_is_clipped_to_the_file() {
         let pieces = Pieces::new(50);
-        let fault = Source::Pieces(&pieces).want(40..4096).unwrap_err();
+        let fault = Bytes::Pieces(&pieces).want(40..4096).unwrap_err();
         assert!(matches!(fault, Fault::Missing(range) if range == (40..50)));
-        assert!(Source::Pieces(&pieces).want(60..70).is_ok());
+        assert!(Bytes::Pieces(&pieces).want(60..70).is_ok());
     }
 }

@@ -1,6 +1,6 @@
 //! The clock of a movie: all framestamps and timestamps, and what they say about dropped frames.
 
-use crate::{Stamp, Timestamp, Warning};
+use crate::{Error, Stamp, Timestamp, Warning};
 
 /// Framestamps and timestamps of a movie, in frame order.
 ///
@@ -19,8 +19,8 @@ use crate::{Stamp, Timestamp, Warning};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Clock {
-    framestamps: Vec<u32>,
-    times: Vec<Timestamp>,
+    pub(crate) framestamps: Vec<u32>,
+    pub(crate) times: Vec<Timestamp>,
 }
 
 /// Frames that the camera counted but the recorder did not store.
@@ -45,6 +45,27 @@ impl Clock {
             .map(|stamp| (stamp.framestamp, stamp.time))
             .unzip();
         Self { framestamps, times }
+    }
+
+    /// Without stamps, but with room for those of `frames` frames.
+    pub(crate) fn with_room(frames: usize) -> Result<Self, Error> {
+        let mut clock = Self::default();
+        clock
+            .framestamps
+            .try_reserve_exact(frames)
+            .and_then(|()| clock.times.try_reserve_exact(frames))
+            .map_err(|_| Error::Memory {
+                what: "the clock",
+                bytes: (frames as u64).saturating_mul(12),
+            })?;
+        Ok(clock)
+    }
+
+    pub(crate) fn extend(&mut self, stamps: impl IntoIterator<Item = Stamp>) {
+        for Stamp { framestamp, time } in stamps {
+            self.framestamps.push(framestamp);
+            self.times.push(time);
+        }
     }
 
     /// Number of frames with stamps.

@@ -139,6 +139,19 @@ pub enum Error {
         /// What is wrong.
         reason: &'static str,
     },
+    /// Frames of a packed file reach into its footer: their number, size or place is wrong, and pixels would be
+    /// shifted.
+    #[error(
+        "byte {offset}: frames end at byte {frames_end}, inside the footer, which starts at {footer}"
+    )]
+    FramesInFooter {
+        /// Position of the frame count.
+        offset: u64,
+        /// Where the last frame ends.
+        frames_end: u64,
+        /// Where the footer starts.
+        footer: u64,
+    },
     /// The announced place or store of the relocated pixels cannot be right.
     #[error("byte {offset}: relocated pixels: {reason}")]
     RelocationPlace {
@@ -213,8 +226,8 @@ pub enum Error {
         /// The type asked for.
         asked: &'static str,
     },
-    /// A zero-copy view would not be aligned to its pixel type, or the byte order of the
-    /// machine differs from that of the file; `read_into` works all the same.
+    /// Pixels cannot be viewed in place: they are in a file on disk, not aligned to their type, or the byte order of
+    /// the machine differs from that of the file; `read_into` works all the same.
     #[error("byte {offset}: stored pixels cannot be viewed in place ({reason})")]
     NoView {
         /// Where the frame starts in the file.
@@ -222,14 +235,26 @@ pub enum Error {
         /// What prevents it.
         reason: &'static str,
     },
-    /// The file could not be mapped into memory when its first frame was asked for.
-    #[error("the file cannot be mapped into memory: {reason}")]
-    Map {
+    /// Bytes of a [`crate::File`] could not be read; [`std::io::ErrorKind::UnexpectedEof`] if it has become shorter
+    /// since it was opened.
+    #[error("byte {offset}: {reason}")]
+    Io {
+        /// Where reading began.
+        offset: u64,
+        /// What kind of failure it is.
+        kind: std::io::ErrorKind,
         /// What the system says.
         reason: String,
     },
-    /// Bytes that were not given to [`crate::Pieces`], or that a file has lost since it was
-    /// opened, are needed.
+    /// The system has not enough memory for what was asked for.
+    #[error("{bytes} bytes of memory for {what} cannot be had")]
+    Memory {
+        /// What it was for.
+        what: &'static str,
+        /// How many bytes it takes; `u64::MAX` if more.
+        bytes: u64,
+    },
+    /// Bytes that were not given to [`crate::Pieces`] are needed.
     #[error("byte {offset}: {bytes} bytes are needed but were not fetched")]
     NotFetched {
         /// Where the bytes start.
@@ -258,16 +283,18 @@ impl Error {
             | Self::DataOffset { offset, .. }
             | Self::Stride { offset, .. }
             | Self::Footer { offset, .. }
+            | Self::FramesInFooter { offset, .. }
             | Self::RelocationPlace { offset, .. }
             | Self::Overflow { offset, .. }
             | Self::Limit { offset, .. }
             | Self::NoClock { offset, .. }
             | Self::NoView { offset, .. }
+            | Self::Io { offset, .. }
             | Self::NotFetched { offset, .. } => Some(offset),
             Self::NoSuchFrame { .. }
             | Self::NoSuchRange { .. }
             | Self::Shape { .. }
-            | Self::Map { .. }
+            | Self::Memory { .. }
             | Self::PixelType { .. } => None,
         }
     }

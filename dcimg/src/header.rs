@@ -6,8 +6,8 @@ use nom::Parser;
 use nom::bytes::complete::take;
 use nom::number::complete::{le_u32, le_u64};
 
-use crate::bytes::{At, Fault, Source, structure};
-use crate::{Camera, Error, Limits};
+use crate::bytes::{At, Bytes, Fault, structure};
+use crate::{Camera, Error, Limits, PixelType};
 
 pub(crate) const MAGIC: &[u8; 5] = b"DCIMG";
 /// Bytes of the file header that hold known fields.
@@ -60,36 +60,6 @@ impl Version {
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:#x}", self.number())
-    }
-}
-
-/// How a pixel is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum PixelType {
-    /// One unsigned byte.
-    U8,
-    /// Two bytes, unsigned, little-endian.
-    U16,
-}
-
-impl PixelType {
-    /// Bytes per pixel, which is also the code in the file.
-    #[must_use]
-    pub fn bytes(self) -> usize {
-        match self {
-            Self::U8 => 1,
-            Self::U16 => 2,
-        }
-    }
-}
-
-impl fmt::Display for PixelType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::U8 => "u8",
-            Self::U16 => "u16",
-        })
     }
 }
 
@@ -181,7 +151,7 @@ pub(crate) struct FileHeader {
 }
 
 /// Reads and checks the file header.
-pub(crate) fn parse(source: Source<'_>, limits: &Limits) -> Result<FileHeader, Fault> {
+pub(crate) fn parse(source: Bytes<'_>, limits: &Limits) -> Result<FileHeader, Fault> {
     let start = source.get(0, source.len().min(8), "magic")?;
     let compared = start.len().min(MAGIC.len());
     if start[..compared] != MAGIC[..compared] {
@@ -256,7 +226,7 @@ mod tests {
     }
 
     fn read(bytes: &[u8]) -> Result<FileHeader, Error> {
-        parse(Source::Whole(bytes), &Limits::default()).map_err(Error::from)
+        parse(Bytes::Whole(bytes), &Limits::default()).map_err(Error::from)
     }
 
     #[test]

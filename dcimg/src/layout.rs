@@ -4,23 +4,27 @@ use std::ops::Range;
 
 mod parse;
 
-use crate::bytes::{Fault, Pieces, Source};
+use crate::bytes::{Bytes, Fault, Pieces};
 use crate::relocation::{JUNK, Plan, RELOCATED_BYTES, Store};
-use crate::session::framed;
-use crate::{Error, Header, Movie, Options, Warning};
+use crate::session::framed_v1_v2;
+use crate::{Error, FetchError, Header, Options, Warning};
+
+/// Most bytes between parts of the clock that are one range, and most bytes of such a range.
+const CLOCK_BETWEEN: u64 = 4 << 10;
+const CLOCK_TOGETHER: u64 = 1 << 20;
 
 /// The parsed layout of a file, without its bytes.
 ///
-/// [`crate::Dcimg`] and [`crate::Mapped`] keep one beside the bytes. On its own it serves files
-/// that are somewhere else: [`Layout::from_pieces`] says which byte ranges it needs,
-/// [`Layout::frame_ranges`] which ones some frames need, and [`Layout::movie`] reads them.
+/// [`crate::Dcimg`] and [`crate::File`] keep one beside the bytes. On its own it serves files
+/// that are somewhere else: [`Layout::from_fetch`] asks for the byte ranges it needs,
+/// [`Layout::frame_ranges`] says which ones some frames need, and [`Layout::movie`] reads them.
 ///
 /// # Example
 ///
 /// Reading the last frame of a file far away, here played by a slice:
 ///
 /// ```
-/// use dcimg::{Layout, Options, Pieces, Step};
+/// use dcimg::{Layout, Options, Pieces};
 /// # let mut file = std::io::Cursor::new(Vec::new());
 /// # let spec = dcimg::write::Spec::packed(4, 3);
 /// # let mut writer = dcimg::write::Writer::new(&mut file, &spec)?;
@@ -29,20 +33,14 @@ use crate::{Error, Header, Movie, Options, Warning};
 /// # }
 /// # writer.finish()?;
 /// # let remote = file.into_inner();
-/// let fetch = |range: std::ops::Range<u64>| remote[range.start as usize..range.end as usize].to_vec();
-///
-/// let mut fetched = Vec::new();
-/// let layout = loop {
-///     let mut pieces = Pieces::new(remote.len() as u64);
-///     fetched.iter().for_each(|(start, bytes): &(u64, Vec<u8>)| pieces.add(*start, bytes));
-///     match Layout::from_pieces(&pieces, &Options::default())? {
-///         Step::Done(layout) => break layout,
-///         Step::Needs(range) => fetched.push((range.start, fetch(range))),
-///     }
+/// let size = remote.len() as u64;
+/// let fetch = |range: std::ops::Range<u64>| {
+///     remote.get(range.start as usize..range.end as usize).ok_or(std::io::Error::other("it is shorter"))
 /// };
-/// let parts: Vec<_> = layout.frame_ranges(4..5)?.into_iter().map(|r| (r.start, fetch(r))).collect();
-/// let mut pieces = Pieces::new(remote.len() as u64);
-/// parts.iter().for_each(|(start, bytes)| pieces.add(*start, bytes));
+///
+/// let layout = Layout::from_fetch(size, &Options::default(), fetch)?;
+/// let mut pieces = Pieces::new(size);
+/// pieces.fetch(layout.frame_ranges(4..5)?, fetch)?;
 /// let frame = layout.movie(&pieces).frame(4)?.to_array::<u16>()?;
 /// assert_eq!(frame[[2, 3]], 4);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -51,7 +49,7 @@ use crate::{Error, Header, Movie, Options, Warning};
 pub struct Layout {
     header: Header,
     warnings: Vec<Warning>,
-    file_bytes: u64,
+    pub(crate) file_bytes: u64,
     frames: usize,
     width: usize,
     height: usize,
@@ -90,18 +88,38 @@ impl Layout {
     /// [`Error::NotDcimg`], [`Error::Unsupported`], [`Error::Truncated`] and the other variants
     /// that blame the file.
     pub fn parse(bytes: &[u8], options: &Options) -> Result<Self, Error> {
-        Ok(parse::layout(Source::Whole(bytes), options)?)
+        Ok(parse::layout(Bytes::Whole(bytes), options)?)
     }
 
-    /// Parses from the parts of a file fetched so far, or says which part is needed next. A
-    /// handful of calls lead to the end, whatever the size of the file: usually one range at
-    /// the start and, in packed files, one in the footer.
+    /// Parses a file of `file_bytes` bytes of which `fetch` gives ranges, each inside the file and of a few KiB:
+    /// usually one at the start and, in packed files, one in the footer.
+    ///
+    /// # Errors
+    ///
+    /// [`FetchError::Format`] as [`Layout::parse`], or with [`Error::NotFetched`] if fewer bytes are given than were
+    /// asked for; [`FetchError::Fetch`] with the first error of `fetch`.
+    pub fn from_fetch<B: Into<Vec<u8>>, E>(
+        file_bytes: u64,
+        options: &Options,
+        mut fetch: impl FnMut(Range<u64>) -> Result<B, E>,
+    ) -> Result<Self, FetchError<E>> {
+        let mut pieces = Pieces::new(file_bytes);
+        loop {
+            match Self::from_pieces(&pieces, options)? {
+                Step::Done(layout) => return Ok(layout),
+                Step::Needs(range) => pieces.fetch([range], &mut fetch)?,
+            }
+        }
+    }
+
+    /// Parses from the parts of a file fetched so far, or says which part is needed next, where
+    /// [`Layout::from_fetch`] cannot wait for it, as in async code.
     ///
     /// # Errors
     ///
     /// As [`Layout::parse`].
     pub fn from_pieces(pieces: &Pieces<'_>, options: &Options) -> Result<Step, Error> {
-        match parse::layout(Source::Pieces(pieces), options) {
+        match parse::layout(Bytes::Pieces(pieces), options) {
             Ok(layout) => Ok(Step::Done(layout)),
             Err(Fault::Missing(range)) => Ok(Step::Needs(range)),
             Err(Fault::Failed(error)) => Err(error),
@@ -137,20 +155,6 @@ impl Layout {
     #[must_use]
     pub fn height(&self) -> usize {
         self.height
-    }
-
-    /// The movie in the fetched parts of the file. Reading what was not fetched is
-    /// [`Error::NotFetched`].
-    #[must_use]
-    pub fn movie<'a>(&'a self, pieces: &'a Pieces<'a>) -> Movie<'a> {
-        Movie::new(self, Source::Pieces(pieces))
-    }
-
-    /// The movie in the bytes of the whole file, which must be those that were parsed; with
-    /// other bytes reading gives an error or other numbers.
-    #[must_use]
-    pub fn movie_of<'a>(&'a self, bytes: &'a [u8]) -> Movie<'a> {
-        Movie::new(self, Source::Whole(bytes))
     }
 
     /// The byte ranges that reading `frames` needs, stamps and relocated pixels included: one
@@ -189,26 +193,48 @@ impl Layout {
         Ok(ranges)
     }
 
-    /// The byte ranges that the clock needs: two tables in packed files, twelve bytes of every
-    /// trailer in framed ones, none where there is no clock.
-    #[must_use]
-    pub fn clock_ranges(&self) -> Vec<Range<u64>> {
+    /// The byte ranges that the clock needs, in the order of the file: usually one in packed files, where its
+    /// tables stand side by side, twelve bytes of every trailer in framed ones, none where there is no clock.
+    ///
+    /// Ranges with little between them are one, bytes between included, so that small frames do not take a
+    /// request each: at most 4 KiB between, and together no longer than 1 MiB, unless they touch.
+    pub fn clock_ranges(&self) -> impl Iterator<Item = Range<u64>> + use<'_> {
         let n = self.frames as u64;
-        match self.stamps {
-            Stamps::Unavailable { .. } => Vec::new(),
+        let (mut tables, trailers) = match self.stamps {
+            Stamps::Unavailable { .. } => ([0..0, 0..0], 0),
             Stamps::Tables {
                 framestamps,
                 timestamps,
-            } => vec![
-                framestamps..framestamps + 4 * n,
-                timestamps..timestamps + 8 * n,
-            ],
-            Stamps::Trailers => (0..self.frames)
-                .map(|frame| self.trailer_start(frame))
-                .map(|start| start..start + u64::from(framed::STAMP_BYTES))
-                .filter(|range| range.end <= self.file_bytes)
-                .collect(),
-        }
+            } => (
+                [
+                    framestamps..framestamps + 4 * n,
+                    timestamps..timestamps + 8 * n,
+                ],
+                0,
+            ),
+            Stamps::Trailers => ([0..0, 0..0], self.frames),
+        };
+        tables.sort_by_key(|table| table.start);
+        let trailers = (0..trailers)
+            .map(|frame| self.trailer_start(frame))
+            .map(|start| start..start + u64::from(framed_v1_v2::STAMP_BYTES))
+            .filter(|range| range.end <= self.file_bytes);
+        let mut ranges = tables
+            .into_iter()
+            .filter(|table| !table.is_empty())
+            .chain(trailers)
+            .peekable();
+        std::iter::from_fn(move || {
+            let mut range = ranges.next()?;
+            while let Some(next) = ranges.next_if(|next| {
+                next.start <= range.end
+                    || next.start - range.end <= CLOCK_BETWEEN
+                        && next.end - range.start <= CLOCK_TOGETHER
+            }) {
+                range.end = range.end.max(next.end);
+            }
+            Some(range)
+        })
     }
 
     /// First column of the movie and number of columns that the relocated bytes at byte `place`

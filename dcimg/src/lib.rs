@@ -21,7 +21,7 @@
 //! # }
 //! # let bytes = writer.finish()?.into_inner();
 //! # let mut means = Vec::new();
-//! let file = dcimg::Dcimg::parse(&bytes)?; // or dcimg::Mapped::open(path)?
+//! let file = dcimg::Dcimg::parse(&bytes)?; // or dcimg::File::open(path)?
 //! let movie = file.movie();
 //! let clock = movie.clock()?;
 //! println!(
@@ -47,67 +47,79 @@
 //! | to | use |
 //! | --- | --- |
 //! | recognise a file (recordings often have no extension) | [`is_dcimg`] |
-//! | open a file on disk / in memory | [`Mapped::open`] / [`Dcimg::parse`], [`Dcimg::from_vec`] |
+//! | open a file on disk / in memory | [`File::open`] / [`Dcimg::parse`], [`Dcimg::from_vec`] |
 //! | read a frame, a part of it, many frames | [`Frame::read_into`], [`Frame::read_region_into`], [`Movie::read_into`], [`Movie::to_array`] |
 //! | read a frame row by row | [`Frame::rows`] |
 //! | read on all cores (feature `rayon`) | `Movie::par_read_into`, `Movie::par_frames` |
-//! | look at stored pixels without copying | [`Frame::raw_u16`], [`Frame::raw_u8`], and [`Frame::relocated`] for what they hide |
+//! | look at stored pixels in memory without copying | [`Frame::raw_u16`], [`Frame::raw_u8`], and [`Frame::relocated`] for what they hide |
 //! | know times, rate, dropped frames | [`Movie::clock`] |
+//! | know which pixels are restored, and how often | [`Movie::relocation`] |
 //! | know the camera, sub-array, binning | [`Header::camera`] |
 //! | rescue a cut recording | [`Options::salvage`] |
-//! | read parts of a file in an object store | [`Layout::from_pieces`] |
+//! | read a file that is somewhere else, such as in an object store | [`Layout::from_fetch`], [`Pieces::fetch`] |
 //! | write a file | [`write`](mod@write) |
 //!
 //! Arrays have the axes `(t, y, x)` or `(y, x)`; row 0 is the first stored row, which is the top
 //! of the camera's picture. Pixels are camera counts, unchanged: reading as `f32` only converts.
+//! The arrays are those of [`ndarray`], which is re-exported.
 //!
 //! # Trust
 //!
-//! Parsing is pure, bounded by the size of the file, and meant for files from anywhere: numbers
-//! of the file meet checked arithmetic and [`Limits`] before anything is allocated. What cannot
-//! be right is an [`Error`] with the byte offset it is about; what is merely odd is a
-//! [`Warning`]. Nothing is guessed silently: a cut file, several sessions, or padding at the
-//! other end of rows are choices in [`Options`].
+//! Parsing is pure and meant for files from anywhere: numbers of the file meet checked arithmetic
+//! and [`Limits`], and a few KiB are looked at whatever they claim. Where memory is asked for that
+//! is proportional to them, for pixels or a clock, not to get it is an error, too. What cannot be
+//! right is an [`Error`] with the byte offset it is about; what is merely odd is a [`Warning`], of
+//! the headers, the clock ([`Clock::warnings`]) or the relocated pixels ([`Relocation::warning`]).
+//! Nothing is guessed silently: a cut file, several sessions, or padding at the other end of rows
+//! are choices in [`Options`].
 //!
 //! # Features
 //!
-//! `mmap` (default): [`Mapped`]. `rayon`: decoding on all cores.
+//! `rayon`: decoding on all cores.
 
 mod ahead;
+mod blocks;
 mod bytes;
 mod camera;
 mod clock;
+#[cfg(any(unix, windows))]
+mod disk;
 mod error;
+#[cfg(any(unix, windows))]
 mod file;
 pub mod format;
 mod frame;
 mod header;
+mod in_memory;
 mod layout;
 mod limits;
-#[cfg(feature = "mmap")]
-mod mapped;
 mod movie;
 mod pixel;
+mod pixel_type;
 mod relocation;
 mod rows;
 mod session;
+mod source;
 mod time;
 mod warning;
 pub mod write;
 
-pub use bytes::Pieces;
+pub use ndarray;
+
+pub use bytes::{FetchError, Pieces};
 pub use camera::{Camera, SubArray};
 pub use clock::{Clock, Gap};
 pub use error::Error;
-pub use file::Dcimg;
+#[cfg(any(unix, windows))]
+pub use file::{File, OpenError};
 pub use frame::Frame;
-pub use header::{Footer, Header, PixelType, Version, is_dcimg};
+pub use header::{Footer, Header, Version, is_dcimg};
+pub use in_memory::Dcimg;
 pub use layout::{Layout, Step};
 pub use limits::{Limits, Options, Padding, Sessions};
-#[cfg(feature = "mmap")]
-pub use mapped::{Mapped, OpenError};
 pub use movie::Movie;
 pub use pixel::Pixel;
+pub use pixel_type::PixelType;
 pub use relocation::{Basis, Relocated, Relocation, Site};
 pub use rows::Rows;
 pub use time::{Stamp, Timestamp};

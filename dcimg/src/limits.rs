@@ -74,14 +74,22 @@ pub enum Sessions {
     First,
 }
 
-/// Largest numbers believed. Memory use is bounded by the size of the file in any case: frames
-/// that do not fit into it are refused before anything is allocated.
+/// Most frames of a file: the footer of a packed one, 0x110 + 20 bytes a frame, and the index
+/// behind it, 32 bytes a frame, are counted in 32 bits.
+pub(crate) const MOST_FRAMES: u32 = u32::MAX / 32;
+
+/// Largest numbers believed.
+///
+/// Frames that do not fit into the file are refused before anything is allocated, and parsing takes a few KiB
+/// whatever the headers say. But a file may be larger than the room it takes on disk (sparse), so what is
+/// proportional to the number of frames, like [`crate::Movie::clock`], is bounded by these numbers only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
     /// Largest file header, that is, offset of the session header, in bytes; default 1 MiB.
     pub header_bytes: u32,
-    /// Most frames; default no limit.
+    /// Most frames that are in the file; default 2^27 - 1, as many as an index of 32 bytes a frame, whose size
+    /// has 32 bits in the file, can count.
     pub frames: u32,
     /// Largest frame in bytes; default no limit.
     pub frame_bytes: u32,
@@ -91,7 +99,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             header_bytes: 1 << 20,
-            frames: u32::MAX,
+            frames: MOST_FRAMES,
             frame_bytes: u32::MAX,
         }
     }

@@ -4,12 +4,13 @@ use std::ops::Range;
 
 use ndarray::{Array3, ArrayViewMut3, Axis};
 
-use crate::bytes::Source;
+use crate::bytes::{Bytes, Pieces};
 use crate::layout::{Layout, Stamps, check_range};
-use crate::pixel::Pixel;
+use crate::pixel::{Pixel, zeros};
+use crate::source::Source;
 use crate::{Clock, Error, Frame, PixelType, Relocation, Site, Stamp, Timestamp};
 
-/// The frames of a file, lent by [`crate::Dcimg`], [`crate::Mapped`] or [`Layout`]; a few
+/// The frames of a file, lent by [`crate::Dcimg`], [`crate::File`] or [`Layout`]; a few
 /// pointers, so copies are free.
 ///
 /// Arrays have the axes `(t, y, x)` or `(y, x)`; row 0 is the first stored row, column 0 the
@@ -18,6 +19,22 @@ use crate::{Clock, Error, Frame, PixelType, Relocation, Site, Stamp, Timestamp};
 pub struct Movie<'a> {
     layout: &'a Layout,
     source: Source<'a>,
+}
+
+impl Layout {
+    /// The movie in the fetched parts of the file. Reading what was not fetched is
+    /// [`Error::NotFetched`].
+    #[must_use]
+    pub fn movie<'a>(&'a self, pieces: &'a Pieces<'a>) -> Movie<'a> {
+        Movie::new(self, Source::Memory(Bytes::Pieces(pieces)))
+    }
+
+    /// The movie in the bytes of the whole file, which must be those that were parsed; with
+    /// other bytes reading gives an error or other numbers.
+    #[must_use]
+    pub fn movie_of<'a>(&'a self, bytes: &'a [u8]) -> Movie<'a> {
+        Movie::new(self, Source::Memory(Bytes::Whole(bytes)))
+    }
 }
 
 impl<'a> Movie<'a> {
@@ -89,7 +106,7 @@ impl<'a> Movie<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::NoSuchRange`], [`Error::Shape`], [`Error::PixelType`], [`Error::NotFetched`].
+    /// [`Error::NoSuchRange`], [`Error::Shape`], [`Error::PixelType`], [`Error::NotFetched`], [`Error::Io`].
     pub fn read_into<T: Pixel>(
         &self,
         frames: Range<usize>,
@@ -161,16 +178,15 @@ impl<'a> Movie<'a> {
     ///
     /// # Errors
     ///
-    /// As [`Movie::read_into`].
+    /// As [`Movie::read_into`], and [`Error::Memory`].
     pub fn to_array<T: Pixel>(&self, frames: Range<usize>) -> Result<Array3<T>, Error> {
         check_range("frames", &frames, self.len())?;
-        let shape = (frames.len(), self.height(), self.width());
-        let mut out = Array3::from_elem(shape, T::default());
+        let mut out = zeros((frames.len(), self.height(), self.width()), "frames")?;
         self.read_into(frames, out.view_mut())?;
         Ok(out)
     }
 
-    /// Framestamps and timestamps of all frames.
+    /// Framestamps and timestamps of all frames, 12 bytes each.
     ///
     /// Of a salvaged framed file the last frame may lack its stamp; then the clock is one
     /// shorter than the movie.
@@ -178,49 +194,85 @@ impl<'a> Movie<'a> {
     /// # Errors
     ///
     /// [`Error::NoClock`] if a packed file's footer is missing or unusable,
-    /// [`Error::NotFetched`] if its bytes are not there.
+    /// [`Error::NotFetched`] or [`Error::Io`] if its bytes are not there, [`Error::Memory`].
     pub fn clock(&self) -> Result<Clock, Error> {
-        let frames = self.len() as u64;
-        match self.layout.stamps {
-            Stamps::Unavailable { offset, reason } => Err(Error::NoClock { offset, reason }),
-            Stamps::Tables {
-                framestamps,
-                timestamps,
-            } => {
-                let counts = self.source.get(framestamps, 4 * frames, "framestamps")?;
-                let times = self.source.get(timestamps, 8 * frames, "timestamps")?;
-                let (counts, _) = counts.as_chunks();
-                let (times, _) = times.as_chunks();
-                Ok(Clock::from_stamps(
-                    counts
-                        .iter()
-                        .zip(times)
-                        .map(|(&count, &time)| stamp(count, time)),
-                ))
+        let n = self.len();
+        let room = || Clock::with_room(n);
+        match (self.layout.stamps, self.source) {
+            (Stamps::Unavailable { offset, reason }, _) => Err(Error::NoClock { offset, reason }),
+            (
+                Stamps::Tables {
+                    framestamps,
+                    timestamps,
+                },
+                source,
+            ) => {
+                let mut clock = room()?;
+                let add = |_: usize, bytes: &[u8]| {
+                    let counts = bytes.as_chunks().0.iter();
+                    let counts = counts.map(|&count| u32::from_le_bytes(count));
+                    clock.framestamps.extend(counts);
+                };
+                source.in_parts(framestamps, 4, n, "framestamps", add)?;
+                let add = |_: usize, bytes: &[u8]| {
+                    let times = bytes.as_chunks().0.iter();
+                    clock
+                        .times
+                        .extend(times.map(|&time| Timestamp::from_bytes(time)));
+                };
+                source.in_parts(timestamps, 8, n, "timestamps", add)?;
+                Ok(clock)
             }
-            Stamps::Trailers => {
-                let mut stamps = Vec::with_capacity(self.len());
+            (Stamps::Trailers, Source::Memory(_)) => {
+                let mut clock = room()?;
                 for frame in self.frames() {
                     // Only the last frame of a salvaged file can end inside its trailer.
-                    match frame.read_stamp() {
-                        Err(Error::Truncated { .. }) => break,
-                        read => stamps.push(read?),
+                    clock.extend(frame.stamp()?);
+                }
+                Ok(clock)
+            }
+            #[cfg(any(unix, windows))]
+            (Stamps::Trailers, Source::Disk(_)) => {
+                let mut clock = room()?;
+                for Range { start, end } in self.layout.clock_ranges() {
+                    let bytes = self.source.get(start, end - start, "stamps")?;
+                    while let Some(stamp) = self.stamp_in(&bytes, start, clock.len()) {
+                        clock.extend([stamp]);
                     }
                 }
-                Ok(Clock::from_stamps(stamps))
+                Ok(clock)
             }
         }
     }
 
+    /// The stamp of `frame`, if its trailer is among the bytes from `start` on.
+    #[cfg(any(unix, windows))]
+    fn stamp_in(&self, bytes: &[u8], start: u64, frame: usize) -> Option<Stamp> {
+        let trailer = self.layout.trailer_start(frame).checked_sub(start)?;
+        let trailer = bytes.get(usize::try_from(trailer).ok()?..)?;
+        let (count, rest) = trailer.split_first_chunk()?;
+        Some(Stamp::from_bytes(*count, *rest.first_chunk()?))
+    }
+
     /// Where relocated pixels are and in how many frames they are restored. Looks at every
     /// frame; of a file in [`crate::Pieces`] only those that were fetched are examined.
-    #[must_use]
-    pub fn relocation(&self) -> Relocation {
-        let plan = &self.layout.plan;
-        let mut sites: Vec<(crate::relocation::Place, Site)> = plan
-            .places
-            .into_iter()
-            .flatten()
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn relocation(&self) -> Result<Relocation, Error> {
+        self.relocation_in(0..self.len())
+    }
+
+    /// As [`Movie::relocation`], but looks only at `frames`, as far as there are any: enough of a long recording
+    /// to know what the camera does.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn relocation_in(&self, frames: Range<usize>) -> Result<Relocation, Error> {
+        let places = self.layout.plan.places.iter().flatten();
+        let mut sites: Vec<_> = places
             .map(|place| {
                 let (column, count) = self.layout.visible(place.byte);
                 let site = Site {
@@ -234,28 +286,31 @@ impl<'a> Movie<'a> {
                 (place, site)
             })
             .collect();
+        let end = if sites.is_empty() { 0 } else { self.len() };
         let mut examined = 0;
-        for frame in self.frames() {
-            if sites.is_empty() {
-                break;
-            }
-            let Ok(bytes) = frame.raw_bytes() else {
-                continue;
+        for index in frames.start..frames.end.min(end) {
+            let frame = Frame::new(self.layout, self.source, index);
+            let look = || {
+                let relocated = frame.relocated()?;
+                let junk = sites.iter().map(|(place, _)| frame.has_junk(place));
+                Ok((relocated, junk.collect::<Result<Vec<_>, _>>()?))
             };
-            let Ok(patch) = frame.patch(bytes) else {
-                continue;
+            let (relocated, junk) = match look() {
+                Err(Error::NotFetched { .. }) => continue,
+                looked => looked?,
             };
             examined += 1;
-            for (place, site) in &mut sites {
-                site.junk += usize::from(frame.has_junk(bytes, place));
-                site.restored += usize::from(patch.is_some_and(|patch| patch.place == *place));
+            for ((_, site), junk) in sites.iter_mut().zip(junk) {
+                site.junk += usize::from(junk);
+                let here = relocated.is_some_and(|it| (it.row, it.basis) == (site.row, site.basis));
+                site.restored += usize::from(here);
             }
         }
-        Relocation {
+        Ok(Relocation {
             sites: sites.into_iter().map(|(_, site)| site).collect(),
             frames: self.len(),
             examined,
-        }
+        })
     }
 
     fn check_block(
@@ -276,17 +331,5 @@ impl<'a> Movie<'a> {
             });
         }
         Ok(())
-    }
-}
-
-/// A stamp of its stored bytes.
-pub(crate) fn stamp(framestamp: [u8; 4], time: [u8; 8]) -> Stamp {
-    let [s0, s1, s2, s3, m0, m1, m2, m3] = time;
-    Stamp {
-        framestamp: u32::from_le_bytes(framestamp),
-        time: Timestamp {
-            seconds: u32::from_le_bytes([s0, s1, s2, s3]),
-            microseconds: u32::from_le_bytes([m0, m1, m2, m3]),
-        },
     }
 }

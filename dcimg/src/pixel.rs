@@ -1,5 +1,7 @@
 //! Turning stored bytes into numbers.
 
+use ndarray::{Array, Dimension, IntoDimension};
+
 use crate::{Error, PixelType};
 
 /// A number that stored pixels can be read as: `u8` (8-bit files only), `u16` and `f32` (every
@@ -14,7 +16,7 @@ pub(crate) mod sealed {
     use super::{Error, PixelType};
 
     /// Decoding; not for callers, so that more types can be added.
-    pub trait Decode: Sized {
+    pub trait Decode: bytemuck::Zeroable {
         /// Whether pixels stored so can be read as this type.
         fn check(stored: PixelType) -> Result<(), Error>;
         /// One pixel of little-endian bytes, the second of which is 0 in 8-bit files.
@@ -84,6 +86,23 @@ impl sealed::Decode for f32 {
             }
         }
     }
+}
+
+/// An array of zeros, or an error where the program would end for lack of memory.
+pub(crate) fn zeros<T: Pixel, S: IntoDimension>(
+    shape: S,
+    what: &'static str,
+) -> Result<Array<T, S::Dim>, Error> {
+    let shape = shape.into_dimension();
+    let sides = shape.slice().iter();
+    let count = sides.fold(1, |count: usize, &side| count.saturating_mul(side));
+    let pixels = bytemuck::try_zeroed_slice_box(count).ok();
+    pixels
+        .and_then(|pixels| Array::from_shape_vec(shape, pixels.into_vec()).ok())
+        .ok_or(Error::Memory {
+            what,
+            bytes: (count as u64).saturating_mul(size_of::<T>() as u64),
+        })
 }
 
 // Plain loops over pairs of slices: the compiler vectorises them.

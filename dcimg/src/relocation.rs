@@ -7,9 +7,9 @@
 
 use std::fmt;
 
-use crate::Error;
 use crate::bytes::At;
 use crate::session::Geometry;
+use crate::{Error, Warning};
 
 /// What cameras write over the relocated pixels.
 pub(crate) const JUNK: [u8; 8] = [0, 0, 0xFF, 0xFF, 0, 0, 0xFF, 0xFF];
@@ -175,6 +175,19 @@ impl Relocation {
         self.restored() == 0
     }
 
+    /// What is odd: pixels are announced to be relocated, and restored, but the junk pattern stands in none of the
+    /// frames that were looked at, so that good pixels may have been replaced.
+    #[must_use]
+    pub fn warning(&self) -> Option<Warning> {
+        let odd = |site: &&Site| site.basis == Basis::Announced && site.junk == 0;
+        let site = self.sites.iter().find(odd)?;
+        (self.examined > 0).then_some(Warning::NoJunk {
+            row: site.row,
+            column: site.column,
+            examined: self.examined,
+        })
+    }
+
     /// Number of frames with restored pixels.
     #[must_use]
     pub fn restored(&self) -> usize {
@@ -218,6 +231,8 @@ pub struct Relocated {
     pub column: usize,
     /// Why the place is believed.
     pub basis: Basis,
+    /// Whether the junk pattern stands there, as it should.
+    pub junk: bool,
     pub(crate) values: [u16; 8],
     pub(crate) count: usize,
 }

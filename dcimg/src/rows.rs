@@ -1,10 +1,11 @@
 //! The rows of one frame, one by one.
 
 use crate::ahead;
-use crate::frame::{Frame, Patch};
+use crate::frame::Frame;
 use crate::layout::check_range;
 use crate::pixel::Pixel;
-use crate::{Error, PixelType};
+use crate::{Error, PixelType, Relocated};
+use std::borrow::Cow;
 use std::marker::PhantomData;
 
 /// Bytes between a row that is read and what is asked for meanwhile: two pages, as memory takes less time for them than
@@ -30,50 +31,47 @@ const AHEAD: usize = 8 << 10;
 /// assert_eq!(row[..3], [700, 701, 702]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Rows<'a, T> {
     /// All stored rows, padding included.
-    bytes: &'a [u8],
+    bytes: Cow<'a, [u8]>,
     row_bytes: usize,
     lead_bytes: usize,
     width: usize,
     height: usize,
     stored: PixelType,
-    patch: Option<Patched>,
+    relocated: Option<Relocated>,
     pixels: PhantomData<fn() -> T>,
 }
 
-/// True pixels side by side, as two bytes each.
-#[derive(Clone, Copy, Debug)]
-struct Patched {
-    row: usize,
-    column: usize,
-    values: [[u8; 2]; 8],
-    count: usize,
-}
-
-impl<'a, T: Pixel> Rows<'a, T> {
-    pub(crate) fn new(
-        frame: &Frame<'a>,
-        row_bytes: usize,
-        lead_bytes: usize,
-        stored: PixelType,
-    ) -> Result<Self, Error> {
-        T::check(stored)?;
-        let bytes = frame.raw_bytes()?;
-        let patch = frame
-            .patch(bytes)?
-            .map(|patch| patched(frame, bytes, row_bytes, &patch));
-        Ok(Self {
-            bytes,
-            row_bytes,
-            lead_bytes,
-            width: frame.width(),
-            height: frame.height(),
-            stored,
-            patch,
+impl<'a> Frame<'a> {
+    /// The rows as `T`, to be read one by one, relocated pixels restored.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PixelType`] if 16-bit pixels are to be read as `u8`, [`Error::NotFetched`] or [`Error::Io`] if the
+    /// bytes are not there, [`Error::Memory`].
+    pub fn rows<T: Pixel>(&self) -> Result<Rows<'a, T>, Error> {
+        let header = self.layout.header();
+        T::check(header.pixel)?;
+        Ok(Rows {
+            bytes: self.raw_bytes()?,
+            row_bytes: header.row_bytes as usize,
+            lead_bytes: self.layout.lead_bytes,
+            width: self.width(),
+            height: self.height(),
+            stored: header.pixel,
+            relocated: self.relocated()?,
             pixels: PhantomData,
         })
+    }
+}
+
+impl<T: Pixel> Rows<'_, T> {
+    /// What was restored, as [`Frame::relocated`].
+    #[must_use]
+    pub fn relocated(&self) -> Option<&Relocated> {
+        self.relocated.as_ref()
     }
 
     /// Reads row `y` into `out`, which is as long as the row, relocated pixels restored.
@@ -90,34 +88,19 @@ impl<'a, T: Pixel> Rows<'a, T> {
                 found: vec![out.len()],
             });
         }
+        let bytes = &*self.bytes;
         let start = y * self.row_bytes + self.lead_bytes;
-        let row = &self.bytes[start..start + self.width * self.stored.bytes()];
-        ahead::want(self.bytes, start + AHEAD, row.len());
+        let row = &bytes[start..start + self.width * self.stored.bytes()];
+        ahead::want(bytes, start + AHEAD, row.len());
         T::run(self.stored, row, out);
-        if let Some(patch) = &self.patch
-            && patch.row == y
+        if let Some(relocated) = &self.relocated
+            && relocated.row == y
         {
-            let out = out.iter_mut().skip(patch.column);
-            for (out, &value) in out.zip(&patch.values[..patch.count]) {
-                *out = T::one(value);
+            let out = out.iter_mut().skip(relocated.column);
+            for (out, &value) in out.zip(relocated.values()) {
+                *out = T::one(value.to_le_bytes());
             }
         }
         Ok(())
-    }
-}
-
-fn patched(frame: &Frame<'_>, bytes: &[u8], row_bytes: usize, patch: &Patch) -> Patched {
-    let row = patch.place.row as usize;
-    let stored_row = &bytes[row * row_bytes..(row + 1) * row_bytes];
-    let columns = frame.touched(&patch.place);
-    let mut values = [[0; 2]; 8];
-    for (value, column) in values.iter_mut().zip(columns.clone()) {
-        *value = frame.true_pixel(stored_row, patch, column);
-    }
-    Patched {
-        row,
-        column: columns.start,
-        values,
-        count: columns.len(),
     }
 }

@@ -22,6 +22,14 @@ pub struct Timestamp {
 }
 
 impl Timestamp {
+    /// A time of its stored bytes.
+    pub(crate) fn from_bytes([s0, s1, s2, s3, m0, m1, m2, m3]: [u8; 8]) -> Self {
+        Self {
+            seconds: u32::from_le_bytes([s0, s1, s2, s3]),
+            microseconds: u32::from_le_bytes([m0, m1, m2, m3]),
+        }
+    }
+
     /// Seconds since 1970-01-01T00:00:00Z, exact to about 0.2 us.
     #[must_use]
     pub fn as_seconds(self) -> f64 {
@@ -85,6 +93,16 @@ fn civil(days: u64) -> (u64, u64, u64) {
     };
     let year = cycle * 400 + year_of_cycle + u64::from(month <= 2);
     (year, month, day)
+}
+
+impl Stamp {
+    /// A stamp of its stored bytes.
+    pub(crate) fn from_bytes(framestamp: [u8; 4], time: [u8; 8]) -> Self {
+        Self {
+            framestamp: u32::from_le_bytes(framestamp),
+            time: Timestamp::from_bytes(time),
+        }
+    }
 }
 
 /// What the camera and the computer note with each frame.

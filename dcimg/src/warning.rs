@@ -4,8 +4,8 @@ use crate::{Error, Timestamp};
 
 /// A problem that did not prevent reading.
 ///
-/// Collected while parsing ([`crate::Dcimg::warnings`]) and while reading the clock
-/// ([`crate::Clock::warnings`]).
+/// Collected while parsing ([`crate::Dcimg::warnings`]), of the clock ([`crate::Clock::warnings`]) and of relocated
+/// pixels ([`crate::Relocation::warning`]).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Warning {
@@ -43,6 +43,20 @@ pub enum Warning {
         /// Frames according to the session header.
         session: u32,
     },
+    /// Between the last frame of a packed file and its footer there are bytes that nobody asks for: frames that
+    /// are not counted, or a wrong place of the frames.
+    #[error(
+        "byte {offset}: {bytes} bytes between the last frame and the footer are not read, room for {frames} \
+         more frames"
+    )]
+    Uncounted {
+        /// Position of the frame count.
+        offset: u64,
+        /// Bytes between the last frame and the footer.
+        bytes: u64,
+        /// Whole frames that would fit.
+        frames: u64,
+    },
     /// The number of sessions is not 1 (0, or several with [`crate::Sessions::First`]).
     #[error("byte 32: the file counts {count} sessions; the first is read")]
     Sessions {
@@ -77,6 +91,20 @@ pub enum Warning {
     NotRestored {
         /// What is wrong with the announcement.
         cause: Box<Error>,
+    },
+    /// Pixels are announced to be relocated and are restored, but no frame that was looked at holds the junk pattern
+    /// that cameras leave in their place: the announcement may be wrong, and good pixels replaced.
+    #[error(
+        "relocated pixels are announced in row {row} from column {column}, but none of {examined} frames holds \
+         the junk pattern there: true pixels may have been replaced"
+    )]
+    NoJunk {
+        /// Row, from 0 at the top.
+        row: usize,
+        /// First column.
+        column: usize,
+        /// Frames that were looked at.
+        examined: usize,
     },
     /// Entries of the block table point outside the header; these blocks are ignored.
     #[error(

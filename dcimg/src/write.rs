@@ -22,53 +22,26 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod framed;
-mod packed;
+mod error;
+mod framed_v1_v2;
+mod number;
+mod packed_v7;
+mod plan;
 mod spec;
 
 use std::io::{self, Seek, SeekFrom, Write};
 
 use ndarray::ArrayView2;
 
+use number::put;
+use plan::Plan;
+
+pub use error::Error;
 pub use spec::Spec;
 
-use crate::relocation::{JUNK, Place};
-use crate::{PixelType, Stamp, Version};
-
-/// Most frames of a file: the footer of a packed one, 0x110 + 20 bytes a frame, and the index
-/// behind it, 32 bytes a frame, are counted in 32 bits.
-const MOST_FRAMES: u32 = u32::MAX / 32;
-
-/// Why a file could not be written.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// The [`Spec`] describes no file that could be read.
-    #[error("{0}")]
-    Spec(&'static str),
-    /// A frame of another shape was pushed.
-    #[error("a frame of shape {found:?} was pushed, the file has {needed:?}")]
-    Shape {
-        /// `[height, width]` of the file.
-        needed: [usize; 2],
-        /// Shape of the frame.
-        found: [usize; 2],
-    },
-    /// A frame of another pixel type was pushed.
-    #[error("a frame of {given} pixels was pushed, the file has {needed}")]
-    PixelType {
-        /// The file's pixel type.
-        needed: PixelType,
-        /// That of the frame.
-        given: PixelType,
-    },
-    /// The format, whose footer counts 32 bytes a frame in 32 bits, cannot hold more frames.
-    #[error("more than {MOST_FRAMES} frames")]
-    TooManyFrames,
-    /// The destination failed.
-    #[error("{0}")]
-    Io(#[from] io::Error),
-}
+use crate::limits::MOST_FRAMES;
+use crate::relocation::JUNK;
+use crate::{Stamp, Version};
 
 /// A pixel type that can be stored: `u8` or `u16`.
 pub trait Stored: Copy + sealed::Encode {}
@@ -110,20 +83,9 @@ pub struct Writer<W> {
     plan: Plan,
     frames: u32,
     /// Stamps and relocated pixels of packed files.
-    tables: packed::Tables,
+    tables: packed_v7::Tables,
     /// The frame being written, with its trailer.
     buffer: Vec<u8>,
-}
-
-/// A checked [`Spec`].
-#[derive(Clone, Debug)]
-struct Plan {
-    spec: Spec,
-    row_bytes: u32,
-    frame_bytes: u32,
-    trailer: u32,
-    data_offset: u32,
-    place: Option<Place>,
 }
 
 impl<W: Write + Seek> Writer<W> {
@@ -133,11 +95,11 @@ impl<W: Write + Seek> Writer<W> {
     ///
     /// [`Error::Spec`] if the parts of `spec` do not fit together, [`Error::Io`].
     pub fn new(mut out: W, spec: &Spec) -> Result<Self, Error> {
-        let plan = spec.plan()?;
+        let plan = Plan::new(spec)?;
         let start = out.stream_position()?;
-        let tables = packed::Tables::default();
+        let tables = packed_v7::Tables::default();
         // Without frames until it is finished, so that a half-written file is refused.
-        let header = plan.header(0, 0);
+        let header = header(&plan, 0, 0);
         out.write_all(&header)?;
         Ok(Self {
             out,
@@ -190,7 +152,7 @@ impl<W: Write + Seek> Writer<W> {
         match plan.spec.version {
             Version::Packed => self.tables.push(stamp, relocated),
             Version::Framed | Version::FramedV2 => {
-                framed::trailer(&mut self.buffer, plan.trailer, stamp, relocated);
+                framed_v1_v2::trailer(&mut self.buffer, plan.trailer, stamp, relocated);
             }
         }
         self.out.write_all(&self.buffer)?;
@@ -225,7 +187,7 @@ impl<W: Write + Seek> Writer<W> {
             }
         }
         let end = self.out.stream_position()?;
-        let header = plan.header(self.frames, end - self.start);
+        let header = header(plan, self.frames, end - self.start);
         self.out.seek(SeekFrom::Start(self.start))?;
         self.out.write_all(&header)?;
         self.out.seek(SeekFrom::Start(end))?;
@@ -234,59 +196,24 @@ impl<W: Write + Seek> Writer<W> {
     }
 }
 
-impl Plan {
-    fn stride(&self) -> u64 {
-        u64::from(self.frame_bytes) + u64::from(self.trailer)
-    }
-
-    /// Where frame `frame` starts, from the session header.
-    fn data_offset(&self, frame: u32) -> u64 {
-        u64::from(self.data_offset) + u64::from(frame) * self.stride()
-    }
-
-    /// All bytes before the first frame.
-    fn header(&self, frames: u32, file_bytes: u64) -> Vec<u8> {
-        let hs = self.spec.session_offset;
-        let mut header = vec![0; (hs + self.data_offset) as usize];
-        header[..5].copy_from_slice(crate::header::MAGIC);
-        put(&mut header, 0x08, self.spec.version.number());
-        put(&mut header, 0x20, 1u32);
-        put(&mut header, 0x24, frames);
-        put(&mut header, 0x28, hs);
-        put(&mut header, 0x30, file_bytes);
-        put(&mut header, 0x40, file_bytes);
-        let session_bytes = file_bytes.saturating_sub(hs.into());
-        let session = &mut header[hs as usize..];
-        match self.spec.version {
-            Version::Packed => packed::header(self, session, frames, session_bytes),
-            Version::Framed | Version::FramedV2 => {
-                framed::header(self, session, frames, session_bytes);
-            }
+/// All bytes before the first frame.
+fn header(plan: &Plan, frames: u32, file_bytes: u64) -> Vec<u8> {
+    let hs = plan.spec.session_offset;
+    let mut header = vec![0; (hs + plan.data_offset) as usize];
+    header[..5].copy_from_slice(crate::header::MAGIC);
+    put(&mut header, 0x08, plan.spec.version.number());
+    put(&mut header, 0x20, 1u32);
+    put(&mut header, 0x24, frames);
+    put(&mut header, 0x28, hs);
+    put(&mut header, 0x30, file_bytes);
+    put(&mut header, 0x40, file_bytes);
+    let session_bytes = file_bytes.saturating_sub(hs.into());
+    let session = &mut header[hs as usize..];
+    match plan.spec.version {
+        Version::Packed => packed_v7::header(plan, session, frames, session_bytes),
+        Version::Framed | Version::FramedV2 => {
+            framed_v1_v2::header(plan, session, frames, session_bytes);
         }
-        header
     }
-}
-
-/// A number as its little-endian bytes.
-trait Number {
-    fn bytes(self) -> impl AsRef<[u8]>;
-}
-
-macro_rules! number {
-    ($($t:ty)*) => {$(
-        impl Number for $t {
-            fn bytes(self) -> impl AsRef<[u8]> {
-                self.to_le_bytes()
-            }
-        }
-    )*};
-}
-
-number!(u16 u32 u64);
-
-/// Stores a number at a position of a header that was made large enough.
-fn put(header: &mut [u8], offset: usize, number: impl Number) {
-    let bytes = number.bytes();
-    let bytes = bytes.as_ref();
-    header[offset..offset + bytes.len()].copy_from_slice(bytes);
+    header
 }

@@ -98,7 +98,7 @@ fn stamps_are_equal() {
         assert_eq!(seconds, list(&case["seconds"]));
         assert_eq!(microseconds, list(&case["microseconds"]));
         for (frame, &framestamp) in file.movie().frames().zip(clock.framestamps()) {
-            assert_eq!(frame.stamp().unwrap().framestamp, framestamp);
+            assert_eq!(frame.stamp().unwrap().unwrap().framestamp, framestamp);
         }
         // Framestamps count by three.
         assert_eq!(clock.dropped(), 2 * (clock.len() as u64 - 1));
@@ -112,7 +112,7 @@ fn relocated_pixels_are_where_the_files_have_them() {
         .map(|case| {
             let bytes = bytes(case);
             let file = Dcimg::parse(&bytes).unwrap();
-            let relocation = file.movie().relocation();
+            let relocation = file.movie().relocation().unwrap();
             let site = relocation.sites.first().map(|site| {
                 assert_eq!((site.column, site.junk), (0, relocation.frames));
                 (site.row, site.count, site.basis)
@@ -167,7 +167,7 @@ fn writer_makes_the_golden_files() {
         let spec = spec(&file, name(&case) == "v1_u16_unannounced_y940");
         let mut writer = Writer::new(std::io::Cursor::new(Vec::new()), &spec).unwrap();
         for (frame, pixels) in file.movie().frames().zip(pixels.outer_iter()) {
-            let stamp = frame.stamp().unwrap();
+            let stamp = frame.stamp().unwrap().unwrap();
             match file.movie().pixel() {
                 PixelType::U8 => {
                     let pixels = pixels.mapv(|pixel| u8::try_from(pixel).unwrap());
@@ -212,7 +212,7 @@ fn spec(file: &Dcimg<'_>, unannounced: bool) -> Spec {
     spec = spec
         .pixel(header.pixel)
         .row_padding(header.row_padding_bytes() as u32);
-    match file.movie().relocation().sites.first() {
+    match file.movie().relocation().unwrap().sites.first() {
         None => spec,
         Some(_) if unannounced => spec.relocated_unannounced(),
         Some(site) => spec.relocated_at(site.row as u32, site.column as u32),

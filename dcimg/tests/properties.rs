@@ -98,7 +98,7 @@ proptest! {
         let n = movie.len();
         prop_assert_eq!(&movie.to_array::<u16>(0..n).unwrap(), pixels);
         prop_assert_eq!(movie.to_array::<f32>(0..n).unwrap(), pixels.mapv(f32::from));
-        let read: Vec<_> = movie.frames().map(|frame| frame.stamp().unwrap()).collect();
+        let read: Vec<_> = movie.frames().map(|frame| frame.stamp().unwrap().unwrap()).collect();
         prop_assert_eq!(&read, stamps);
         let clock = movie.clock().unwrap();
         prop_assert!(clock.framestamps().iter().eq(stamps.iter().map(|s| &s.framestamp)));
@@ -195,14 +195,46 @@ proptest! {
             sample.pixels.slice(s![wanted.clone(), .., ..])
         );
         for frame in wanted.clone() {
-            prop_assert_eq!(movie.frame(frame).unwrap().stamp(), Some(sample.stamps[frame]));
+            prop_assert_eq!(movie.frame(frame).unwrap().stamp(), Ok(Some(sample.stamps[frame])));
         }
-        prop_assert!(movie.relocation().restored() <= wanted.len());
+        prop_assert!(movie.relocation().unwrap().restored() <= wanted.len());
 
-        let parts = fetch(&layout.clock_ranges());
+        let ranges: Vec<_> = layout.clock_ranges().collect();
+        let parts = fetch(&ranges);
         let pieces_of_clock = pieces(bytes.len(), &parts);
         let clock = layout.movie(&pieces_of_clock).clock().unwrap();
         prop_assert!(clock.times().iter().eq(sample.stamps.iter().map(|s| &s.time)));
+    }
+
+    /// A file read by position is the file in memory.
+    #[cfg(any(unix, windows))]
+    #[test]
+    fn on_disk_is_in_memory(sample in any_sample(), part in any::<[u8; 4]>()) {
+        let path = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(path.path(), &sample.bytes).unwrap();
+        let disk = dcimg::File::open_with(path.path(), &sample.options).unwrap();
+        let memory = Dcimg::parse_with(&sample.bytes, &sample.options).unwrap();
+        prop_assert_eq!(disk.layout(), memory.layout());
+        let (disk, memory) = (disk.movie(), memory.movie());
+        let n = memory.len();
+        prop_assert_eq!(disk.to_array::<u16>(0..n), memory.to_array(0..n));
+        prop_assert_eq!(disk.to_array::<f32>(0..n), memory.to_array(0..n));
+        prop_assert_eq!(disk.clock(), memory.clock());
+        prop_assert_eq!(disk.relocation(), memory.relocation());
+        let range = |i: usize, side: usize| {
+            let (a, b) = (usize::from(part[i]) % (side + 1), usize::from(part[i + 1]) % (side + 1));
+            a.min(b)..a.max(b)
+        };
+        let (rows, columns) = (range(0, memory.height()), range(2, memory.width()));
+        for (disk, memory) in disk.frames().zip(memory.frames()) {
+            prop_assert_eq!(disk.stamp(), memory.stamp());
+            prop_assert_eq!(disk.relocated(), memory.relocated());
+            prop_assert_eq!(disk.raw_bytes(), memory.raw_bytes());
+            let mut read = [(); 2].map(|()| Array2::<f32>::zeros((rows.len(), columns.len())));
+            disk.read_region_into(rows.clone(), columns.clone(), read[0].view_mut()).unwrap();
+            memory.read_region_into(rows.clone(), columns.clone(), read[1].view_mut()).unwrap();
+            prop_assert_eq!(&read[0], &read[1]);
+        }
     }
 
     #[cfg(feature = "rayon")]
@@ -257,7 +289,7 @@ fn samples_cover_the_layouts() {
             Version::Framed => 1,
             _ => 2,
         };
-        let relocation = file.movie().relocation();
+        let relocation = file.movie().relocation().unwrap();
         let site = relocation.sites.iter().find(|site| site.restored > 0);
         match site.map(|site| site.basis) {
             Some(dcimg::Basis::Computed) => computed[version] += 1,

@@ -1,4 +1,4 @@
-//! Requests that cannot be met, memory maps, and what threads may do.
+//! Requests that cannot be met, files on disk, and what threads may do.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -9,8 +9,11 @@ mod common;
 
 use common::{pixels_u8, pixels_u16, stamp, write};
 use dcimg::write::{self, Spec, Writer};
-use dcimg::{Dcimg, Error, Frame, Limits, Movie, Options, Padding, PixelType};
+use dcimg::{
+    Dcimg, Error, FetchError, Frame, Layout, Limits, Movie, Options, Padding, Pieces, PixelType,
+};
 use ndarray::{Array2, Array3};
+use std::ops::Range;
 
 fn file() -> Vec<u8> {
     write(&Spec::packed(8, 6).relocated_at(2, 1), &pixels_u16(4, 6, 8))
@@ -257,34 +260,94 @@ fn an_unfinished_file_has_no_frames() {
     ));
 }
 
-#[cfg(feature = "mmap")]
-mod mapped {
+/// A request for what stands side by side, or nearly so; one a frame where whole frames lie between.
+#[test]
+fn ranges_of_the_clock_are_few() {
+    let lengths = |spec: Spec, [frames, height, width]: [usize; 3]| {
+        let bytes = write(&spec, &pixels_u16(frames, height, width));
+        let layout = Layout::parse(&bytes, &Options::default()).unwrap();
+        let mut pieces = Pieces::new(bytes.len() as u64);
+        let fetch = |range: Range<u64>| {
+            bytes
+                .get(range.start as usize..range.end as usize)
+                .ok_or(())
+        };
+        pieces.fetch(layout.clock_ranges(), fetch).unwrap();
+        let clock = layout.movie(&pieces).clock().unwrap();
+        assert_eq!(clock, layout.movie_of(&bytes).clock().unwrap());
+        assert_eq!(clock.len(), frames);
+        let ranges = layout.clock_ranges();
+        ranges
+            .map(|range| range.end - range.start)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(lengths(Spec::packed(8, 6), [5, 6, 8]), [5 * 12]);
+    assert_eq!(lengths(Spec::framed(64, 64), [3, 64, 64]), [12; 3]);
+    // 96 + 32 bytes from one trailer to the next, and no more than 1 MiB together.
+    assert_eq!(lengths(Spec::framed(8, 6), [5, 6, 8]), [4 * 128 + 12]);
+    let together = (1 << 20) / 128;
+    assert_eq!(
+        lengths(Spec::framed(8, 6), [together + 5, 6, 8]),
+        [(together as u64 - 1) * 128 + 12, 4 * 128 + 12]
+    );
+}
+
+/// Who asks for a range and gets less is told, and does not ask for ever.
+#[test]
+fn short_fetches_are_errors() {
+    let bytes = file();
+    let size = bytes.len() as u64;
+    let short =
+        |range: Range<u64>| Ok::<_, ()>(&bytes[range.start as usize..range.end as usize - 1]);
+    let expected = FetchError::Format(Error::NotFetched {
+        offset: 0,
+        bytes: size.min(4096),
+    });
+    assert_eq!(
+        Layout::from_fetch(size, &Options::default(), short),
+        Err(expected)
+    );
+    let failing = |_: Range<u64>| Err::<Vec<u8>, _>("offline");
+    let failed = Layout::from_fetch(size, &Options::default(), failing);
+    assert_eq!(failed, Err(FetchError::Fetch("offline")));
+}
+
+#[cfg(any(unix, windows))]
+mod on_disk {
     use super::*;
-    use dcimg::{Mapped, OpenError};
+    use dcimg::{File, OpenError};
+    use std::error::Error as _;
 
     #[test]
-    fn a_mapped_file_is_the_file() {
+    fn a_file_on_disk_is_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("movie");
         std::fs::write(&path, file()).unwrap();
-        let mapped = Mapped::open(&path).unwrap();
+        let on_disk = File::open(&path).unwrap();
         let bytes = file();
         let parsed = Dcimg::parse(&bytes).unwrap();
-        assert_eq!(mapped.layout(), parsed.layout());
+        assert_eq!(on_disk.layout(), parsed.layout());
         assert_eq!(
-            mapped.movie().to_array::<u16>(0..4).unwrap(),
+            on_disk.movie().to_array::<u16>(0..4).unwrap(),
             pixels_u16(4, 6, 8)
         );
-        assert!(mapped.movie().frame(3).unwrap().raw_u16().is_ok());
+        let view = on_disk.movie().frame(3).unwrap().raw_u16();
+        assert!(matches!(view, Err(Error::NoView { .. })));
     }
 
     #[test]
     fn errors_name_the_path() {
         let folder = tempfile::tempdir().unwrap();
-        let missing = Mapped::open(folder.path().join("missing")).unwrap_err();
+        let missing = File::open(folder.path().join("missing")).unwrap_err();
         assert!(matches!(missing, OpenError::Io { .. }));
-        assert!(missing.to_string().contains("missing: "), "{missing}");
-        assert!(Mapped::open(folder.path()).is_err());
+        assert!(
+            missing.to_string().contains("missing cannot be read"),
+            "{missing}"
+        );
+        // The cause is told once.
+        let cause = missing.source().unwrap().to_string();
+        assert!(!missing.to_string().contains(&cause), "{missing}: {cause}");
+        assert!(File::open(folder.path()).is_err());
 
         for (name, bytes) in [
             ("empty", vec![]),
@@ -293,16 +356,16 @@ mod mapped {
         ] {
             let path = folder.path().join(name);
             std::fs::write(&path, bytes).unwrap();
-            let error = Mapped::open(&path).unwrap_err();
+            let error = File::open(&path).unwrap_err();
             assert!(matches!(error, OpenError::Format { .. }), "{error}");
-            assert!(
-                error.to_string().contains(&format!("{name}: byte ")),
-                "{error}"
-            );
+            assert!(error.to_string().contains(name), "{error}");
+            let cause = error.source().unwrap().to_string();
+            assert!(cause.starts_with("byte "), "{cause}");
+            assert!(!error.to_string().contains(&cause), "{error}");
         }
         let salvage = Options::default().salvage(true);
         assert_eq!(
-            Mapped::open_with(folder.path().join("cut"), &salvage)
+            File::open_with(folder.path().join("cut"), &salvage)
                 .unwrap()
                 .movie()
                 .len(),
@@ -336,7 +399,7 @@ mod mapped {
                 .unwrap();
             out.set_len(size).unwrap();
         }
-        let file = Mapped::open(&path).unwrap();
+        let file = File::open(&path).unwrap();
         assert!(file.warnings().is_empty(), "{:?}", file.warnings());
         assert_eq!(file.movie().len(), 700);
         let last = file.movie().frame(699).unwrap();
@@ -344,10 +407,8 @@ mod mapped {
             last.to_array::<u16>().unwrap(),
             pixels_u16(1, 2048, 2048).index_axis(ndarray::Axis(0), 0)
         );
-        assert_eq!(last.stamp(), Some(stamp(0)));
-        assert_eq!(
-            file.movie().frame(698).unwrap().raw_u16().unwrap()[[5, 5]],
-            0
-        );
+        assert_eq!(last.stamp(), Ok(Some(stamp(0))));
+        let before = file.movie().frame(698).unwrap();
+        assert_eq!(before.to_array::<u16>().unwrap()[[5, 5]], 0);
     }
 }

@@ -1,7 +1,7 @@
 //! The corpus of malformed files: every file is read or refused without a panic, and those in a
 //! folder named here as written there.
 //!
-//! `cargo test -p dcimg --test regression -- --ignored` writes the files again.
+//! `DCIMG_WRITE_MALFORMED=1 cargo test -p dcimg --test regression` writes the files again.
 #![allow(
     clippy::cast_possible_truncation,
     reason = "values are small or meant to wrap"
@@ -135,6 +135,22 @@ fn damages() -> Vec<Damage> {
             ],
         ),
         damage(
+            "frames_in_footer",
+            "inside the footer",
+            vec![
+                u32_in(&packed, 0x98, 4),   // one frame more
+                u32_in(&packed, 0xBC, 114), // frames start two bytes later
+            ],
+        ),
+        damage(
+            "uncounted_frames",
+            "read",
+            vec![
+                u32_in(&u32_in(&packed, 0x24, 2), 0x98, 2), // one frame fewer
+                u32_in(&packed, 0xBC, 110),                 // frames start two bytes earlier
+            ],
+        ),
+        damage(
             "several_sessions",
             "byte 32: the file holds 2",
             vec![u32_in(&packed, 0x20, 2)],
@@ -222,15 +238,37 @@ fn no_file_of_the_corpora_panics() {
     assert!(count > 50, "{count} files");
 }
 
+/// The files are those that this program makes, and there are no others.
 #[test]
-#[ignore = "writes tests/data/malformed"]
-fn write_malformed_files() {
+fn malformed_files_are_made_here() {
+    let write = std::env::var_os("DCIMG_WRITE_MALFORMED").is_some();
+    let mut made = Vec::new();
     for damage in damages() {
         let folder = folder().join(damage.name);
-        fs::create_dir_all(&folder).unwrap();
-        for (i, bytes) in damage.files.iter().enumerate() {
-            fs::write(folder.join(format!("{i}.dcimg")), bytes).unwrap();
+        for (i, bytes) in damage.files.into_iter().enumerate() {
+            let path = folder.join(format!("{i}.dcimg"));
+            if write {
+                fs::create_dir_all(&folder).unwrap();
+                fs::write(&path, &bytes).unwrap();
+            }
+            made.push((path, bytes));
         }
+    }
+    let folders = fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut found: Vec<_> = folders
+        .filter(|path| path.is_dir())
+        .flat_map(|path| files_in(&path))
+        .collect();
+    made.sort();
+    found.sort();
+    let paths = |files: &[(PathBuf, Vec<u8>)]| -> Vec<PathBuf> {
+        files.iter().map(|(path, _)| path.clone()).collect()
+    };
+    assert_eq!(paths(&found), paths(&made));
+    for ((path, found), (_, made)) in found.iter().zip(&made) {
+        assert!(found == made, "{} is another file", path.display());
     }
 }
 

@@ -1,8 +1,8 @@
 //! What a DCIMG file says of itself.
 
 use crate::Error;
-use crate::recording::{Recording, RecordingError};
-use dcimg::{Clock, Dcimg, Header, Mapped, Movie, OpenError, Options, Relocation, Warning};
+use crate::recording::{CLOCK_FRAMES, Recording, RecordingError};
+use dcimg::{Clock, Dcimg, File, Header, Movie, OpenError, Options, Relocation};
 use std::path::Path;
 use widefield_storage::Place;
 
@@ -33,19 +33,18 @@ pub struct Inspection {
 /// A cut file is looked at as far as it goes; the cut is among the problems.
 ///
 /// # Errors
-/// [`OpenError`] if it cannot be opened or is no DCIMG movie at all.
+/// [`OpenError`] if it cannot be read, or is no DCIMG movie at all.
 pub fn file(path: &Path) -> Result<Inspection, OpenError> {
-    let inspect = |options: &Options| {
-        let file = Mapped::open_with(path, options)?;
-        let name = path.display().to_string();
-        Ok(Inspection::of(
-            name,
-            &file.movie(),
-            file.header(),
-            file.warnings(),
-        ))
-    };
-    whole_or_cut(inspect, |error: &OpenError| Some(error.to_string()))
+    let inspect = |options: &Options| of_file(path, &File::open_with(path, options)?);
+    whole_or_cut(inspect, |error: &OpenError| Some(cause(error)))
+}
+
+fn of_file(path: &Path, file: &File) -> Result<Inspection, OpenError> {
+    let found = Inspection::of(path.display().to_string(), &file.movie());
+    found.map_err(|source| OpenError::Format {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// The same for an object of a store, by a handful of ranged reads whatever its size.
@@ -73,19 +72,21 @@ pub fn url(url: &str) -> Result<Inspection, Error> {
     let inspect = |options: &Options| {
         let recording = Recording::open_with(&place, name, options)?;
         let layout = recording.layout();
-        let mut ranges = recording.frame_ranges(0..layout.frames().min(1))?;
+        let mut ranges = Vec::new();
+        if layout.header().frame_stride <= LARGEST_FRAME {
+            ranges.extend(recording.frame_ranges(0..layout.frames().min(1))?);
+        }
         if recording.has_clock_at_hand() {
             ranges.extend(layout.clock_ranges());
         }
         let parts = recording.read(ranges)?;
         let pieces = recording.pieces(&parts);
         let movie = layout.movie(&pieces);
-        Ok(Inspection::of(
-            url.to_owned(),
-            &movie,
-            layout.header(),
-            layout.warnings(),
-        ))
+        let found = Inspection::of(url.to_owned(), &movie);
+        found.map_err(|source| RecordingError::Format {
+            name: url.to_owned(),
+            source,
+        })
     };
     let cut = |error: &RecordingError| match error {
         RecordingError::Format { source, .. } => Some(source.to_string()),
@@ -101,15 +102,15 @@ pub fn url(url: &str) -> Result<Inspection, Error> {
 pub fn bytes(name: &str, bytes: &[u8]) -> Result<Inspection, dcimg::Error> {
     let inspect = |options: &Options| {
         let file = Dcimg::parse_with(bytes, options)?;
-        Ok(Inspection::of(
-            name.to_owned(),
-            &file.movie(),
-            file.header(),
-            file.warnings(),
-        ))
+        Inspection::of(name.to_owned(), &file.movie())
     };
     whole_or_cut(inspect, |error: &dcimg::Error| Some(error.to_string()))
 }
+
+/// The largest frame that is fetched from a store for its relocated pixels.
+const LARGEST_FRAME: u64 = 64 << 20;
+/// Most frames in which relocated pixels are looked for: a sparse file of a few kB may claim any number.
+const EXAMINED_FRAMES: usize = 1 << 16;
 
 /// What is no whole movie is looked at as far as it goes; what `cut` says of that is the first of its problems.
 fn whole_or_cut<E>(
@@ -127,39 +128,81 @@ fn whole_or_cut<E>(
     })
 }
 
+/// What an error that names its file says beside that.
+fn cause(error: &(impl std::error::Error + ?Sized)) -> String {
+    error
+        .source()
+        .map_or_else(|| error.to_string(), ToString::to_string)
+}
+
 impl Inspection {
-    fn of(name: String, movie: &Movie<'_>, header: &Header, warnings: &[Warning]) -> Self {
+    fn of(name: String, movie: &Movie<'_>) -> Result<Self, dcimg::Error> {
+        let header = movie.layout().header();
+        let warnings = movie.layout().warnings();
         let mut problems: Vec<String> = warnings.iter().map(ToString::to_string).collect();
-        let clock = match movie.clock() {
+        let few = movie.len() <= CLOCK_FRAMES;
+        let clock = match few.then(|| movie.clock()) {
+            None => {
+                problems.push(format!(
+                    "the clock of {} frames is not looked at: {CLOCK_FRAMES} are the most",
+                    movie.len()
+                ));
+                None
+            }
             // Not fetched is no fault of the file.
-            Err(dcimg::Error::NotFetched { .. }) => None,
-            Err(error) => {
+            Some(Err(dcimg::Error::NotFetched { .. })) => None,
+            Some(Err(error @ dcimg::Error::Io { .. })) => return Err(error),
+            Some(Err(error)) => {
                 problems.push(error.to_string());
                 None
             }
-            Ok(clock) => {
+            Some(Ok(clock)) => {
                 let known = problems.clone();
                 let new = clock.warnings().into_iter().map(|w| w.to_string());
                 problems.extend(new.filter(|w| !known.contains(w)));
                 Some(clock)
             }
         };
-        Self {
+        let relocation = movie.relocation_in(0..EXAMINED_FRAMES)?;
+        problems.extend(relocation.warning().map(|warning| warning.to_string()));
+        Ok(Self {
             name,
             header: header.clone(),
             frames: movie.len(),
             size: [movie.width(), movie.height()],
             clock,
-            relocation: movie.relocation(),
+            relocation,
             problems,
             cut: false,
-        }
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What a file loses after it was opened gives an error, where a map of it would end the program.
+    #[test]
+    fn a_file_that_is_cut_while_it_is_inspected_is_an_error() {
+        let movie =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/session/20170214_102233_1");
+        let dir = tempfile::tempdir().expect("folder");
+        let path = dir.path().join("movie");
+        std::fs::copy(movie, &path).expect("golden movie");
+        let opened = File::open(&path).expect("movie");
+        assert!(of_file(&path, &opened).is_ok());
+        let writing = std::fs::File::options()
+            .write(true)
+            .open(&path)
+            .expect("file");
+        for length in [200_000, 0] {
+            writing.set_len(length).expect("shorter");
+            let error = of_file(&path, &opened).expect_err("bytes are gone");
+            let text = cause(&error);
+            assert!(text.contains("became shorter"), "{text}");
+        }
+    }
 
     /// Cut in a frame, a store gives what the file system gives.
     #[test]
@@ -185,11 +228,11 @@ mod tests {
         assert!(cut.problems[0].contains("cut"), "{:?}", cut.problems);
         assert!(matches!(
             url("memory://inspect/text"),
-            Err(crate::Error::Inspect { .. })
+            Err(Error::Inspect { .. })
         ));
         assert!(matches!(
             url("memory://inspect/none"),
-            Err(crate::Error::Storage(_))
+            Err(Error::Storage(_))
         ));
     }
 }

@@ -5,7 +5,7 @@ mod blocks;
 pub(crate) use blocks::Block;
 
 use bytes::Bytes;
-use dcimg::{Clock, Layout, Options, Pieces, Step};
+use dcimg::{Clock, FetchError, Layout, Options, Pieces};
 use ndarray::{Array2, Array3};
 use std::fs::File;
 use std::ops::Range;
@@ -45,7 +45,7 @@ pub struct Recording {
 #[non_exhaustive]
 pub enum RecordingError {
     /// A file could not be opened, or not read at some place.
-    #[error("{name}: byte {offset}: {source}")]
+    #[error("{name}: byte {offset}")]
     Io {
         /// Its path.
         name: String,
@@ -58,7 +58,7 @@ pub enum RecordingError {
     #[error(transparent)]
     Storage(#[from] widefield_storage::Error),
     /// The bytes are no DCIMG movie, or not one that can be read as asked.
-    #[error("{name}: {source}")]
+    #[error("{name}")]
     Format {
         /// Path or URL.
         name: String,
@@ -93,6 +93,8 @@ struct Object {
 
 /// Most ranges that are fetched from a store for a clock.
 const CLOCK_RANGES: usize = 8;
+/// Most frames whose clock is read for show: 50 MB of stamps. A sparse file of a few kB may claim any number.
+pub(crate) const CLOCK_FRAMES: usize = 1 << 22;
 
 /// Ranges that were read, and where they start.
 pub(crate) type Parts = Vec<(u64, Bytes)>;
@@ -130,15 +132,15 @@ impl Recording {
     }
 
     fn parse(source: Source, options: &Options) -> Result<Self, RecordingError> {
-        let mut parts = Parts::new();
-        loop {
-            let step = Layout::from_pieces(&pieces(source.bytes, &parts), options)
-                .map_err(|error| source.format(error))?;
-            match step {
-                Step::Done(layout) => return Ok(Self { source, layout }),
-                Step::Needs(range) => parts.extend(source.fetch(vec![range])?),
-            }
-        }
+        let layout = Layout::from_fetch(source.bytes, options, |range| {
+            let parts = source.fetch(vec![range])?;
+            Ok(parts.into_iter().next().unwrap_or_default().1)
+        });
+        let layout = layout.map_err(|error| match error {
+            FetchError::Format(error) => source.format(error),
+            FetchError::Fetch(error) => error,
+        })?;
+        Ok(Self { source, layout })
     }
 
     /// Everything known of the file but its pixels and its clock.
@@ -177,7 +179,7 @@ impl Recording {
     }
 
     /// Framestamps and times of all frames. `None` where a store would have to be asked once for nearly every
-    /// frame, since they lie between the frames.
+    /// frame, since they lie between the frames, and for more than four million frames.
     ///
     /// # Errors
     /// [`RecordingError`] if they cannot be read.
@@ -185,14 +187,15 @@ impl Recording {
         if !self.has_clock_at_hand() {
             return Ok(None);
         }
-        let parts = self.read(self.layout.clock_ranges())?;
+        let parts = self.read(self.layout.clock_ranges().collect())?;
         let clock = self.layout.movie(&self.pieces(&parts)).clock();
         clock.map(Some).map_err(|error| self.source.format(error))
     }
 
     /// Whether all times are read at a few places.
     pub(crate) fn has_clock_at_hand(&self) -> bool {
-        self.is_local() || self.layout.clock_ranges().len() <= CLOCK_RANGES
+        let few = || self.layout.clock_ranges().nth(CLOCK_RANGES).is_none();
+        self.layout.frames() <= CLOCK_FRAMES && (self.is_local() || few())
     }
 
     /// Where frames lie, and what the tables say of them.
@@ -211,21 +214,17 @@ impl Recording {
 
     /// What was read, for [`Layout::movie`].
     pub(crate) fn pieces<'a>(&self, parts: &'a Parts) -> Pieces<'a> {
-        pieces(self.source.bytes, parts)
+        let mut pieces = Pieces::new(self.source.bytes);
+        for (start, part) in parts {
+            pieces.add(*start, part);
+        }
+        pieces
     }
 
     /// Whether frames are read from a file of this machine.
     pub(crate) fn is_local(&self) -> bool {
         matches!(self.source.bytes_in, BytesIn::File(_))
     }
-}
-
-fn pieces(bytes: u64, parts: &Parts) -> Pieces<'_> {
-    let mut pieces = Pieces::new(bytes);
-    for (start, part) in parts {
-        pieces.add(*start, part);
-    }
-    pieces
 }
 
 impl Source {
@@ -302,9 +301,12 @@ impl Source {
             offset: range.start,
             source,
         };
-        // A layout asks for nothing beyond the end of the file, so this is no larger than the file.
         let length = usize::try_from(range.end - range.start)
             .map_err(|error| failed(std::io::Error::other(error)))?;
+        // A sparse file may hold frames that no memory does.
+        bytes
+            .try_reserve(length.saturating_sub(bytes.len()))
+            .map_err(|error| failed(error.into()))?;
         bytes.resize(length, 0);
         positioned::read(file, bytes, range.start).map_err(failed)
     }

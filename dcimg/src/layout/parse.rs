@@ -1,11 +1,11 @@
 //! From bytes to [`Layout`]: the order in which headers are read, and what is forgiven.
 
 use super::{Layout, Stamps};
-use crate::bytes::{At, Fault, Source};
+use crate::bytes::{At, Bytes, Fault};
 use crate::header::{self, FileHeader};
 use crate::relocation::{self, IN_TRAILER, Plan, RELOCATED_BYTES, Store};
-use crate::session::{Fields, Geometry, framed, packed};
-use crate::{Camera, Error, Footer, Header, Options, Padding, Sessions, Version, Warning, camera};
+use crate::session::{Fields, Geometry, framed_v1_v2, limit, packed_v7};
+use crate::{Camera, Error, Footer, Header, Options, Padding, Sessions, Version, Warning, blocks};
 
 /// Bytes fetched first: the headers of every known file fit.
 const FIRST_FETCH: u64 = 4096;
@@ -23,7 +23,7 @@ struct Rest {
 
 /// What is known once both headers are read.
 struct Headers<'a> {
-    source: Source<'a>,
+    source: Bytes<'a>,
     options: &'a Options,
     file: FileHeader,
     /// Where the session header starts.
@@ -34,7 +34,7 @@ struct Headers<'a> {
     complete: u32,
 }
 
-pub(super) fn layout(source: Source<'_>, options: &Options) -> Result<Layout, Fault> {
+pub(super) fn layout(source: Bytes<'_>, options: &Options) -> Result<Layout, Fault> {
     source.want(0..FIRST_FETCH)?;
     let file = header::parse(source, &options.limits)?;
     if file.sessions > 1 && options.sessions == Sessions::Refuse {
@@ -46,20 +46,27 @@ pub(super) fn layout(source: Source<'_>, options: &Options) -> Result<Layout, Fa
     let hs = u64::from(file.session_offset);
     let (fields, footer) = match file.version {
         Version::Packed => {
-            let (fields, footer) = packed::parse(source, hs)?;
+            let (fields, footer) = packed_v7::parse(source, hs)?;
             (fields, Some(footer))
         }
-        Version::Framed | Version::FramedV2 => (framed::parse(source, hs)?, None),
+        Version::Framed | Version::FramedV2 => (framed_v1_v2::parse(source, hs)?, None),
     };
     let geometry = fields.check(hs, &options.limits)?;
     let fit = source.len().saturating_sub(geometry.data_start) / geometry.stride;
+    let complete = u32::try_from(fit).map_or(geometry.frames, |fit| fit.min(geometry.frames));
+    // Of frames that are not there the end of the file has more to say.
+    let there = At {
+        value: complete,
+        offset: fields.frames.offset,
+    };
+    limit(there, "number of frames", options.limits.frames)?;
     let headers = Headers {
         source,
         options,
         file,
         hs,
         fields,
-        complete: u32::try_from(fit).map_or(geometry.frames, |fit| fit.min(geometry.frames)),
+        complete,
         geometry,
     };
 
@@ -215,7 +222,7 @@ impl Headers<'_> {
             .file_bytes
             .value
             .max(self.file.file_bytes_copy.value);
-        let footer = match packed::footer(self.source, self.hs, pointer, &self.geometry, size) {
+        let footer = match packed_v7::footer(self.source, self.hs, pointer, &self.geometry, size) {
             Ok(footer) => footer,
             Err(Fault::Failed(error)) => {
                 let cause = self.forgive(error)?;
@@ -224,6 +231,22 @@ impl Headers<'_> {
             }
             Err(missing) => return Err(missing),
         };
+        let (offset, frames_end) = (self.fields.frames.offset, self.geometry.data_end);
+        if frames_end > footer.start {
+            return Err(Fault::Failed(Error::FramesInFooter {
+                offset,
+                frames_end,
+                footer: footer.start,
+            }));
+        }
+        let bytes = footer.start - frames_end;
+        if bytes > 0 {
+            warnings.push(Warning::Uncounted {
+                offset,
+                bytes,
+                frames: bytes / self.geometry.stride,
+            });
+        }
         let mut clock = |table: Result<u64, Error>| match table {
             Ok(position) => Ok(Some(position)),
             Err(error) => {
@@ -274,7 +297,7 @@ impl Headers<'_> {
     /// Camera and relocated pixels of a framed file.
     fn blocks(&self, warnings: &mut Vec<Warning>) -> Result<Rest, Fault> {
         let geometry = &self.geometry;
-        let blocks = camera::blocks(self.source, self.hs, geometry, warnings)?;
+        let blocks = blocks::read(self.source, self.hs, geometry, warnings)?;
         let room = geometry.trailer >= FULL_TRAILER;
         let plan = match blocks.relocated {
             Some((bytes, place)) if bytes.value > 0 => {

@@ -1,10 +1,5 @@
 //! What kind of file to write.
 
-use super::{Error, Plan};
-use crate::header::FILE_HEADER_BYTES;
-use crate::relocation::{self, Place, RELOCATED_BYTES};
-use crate::session::{Geometry, framed, packed};
-use crate::write::framed::{BLOCKS, CAMERA_BYTES, RELOCATION_BYTES};
 use crate::{Camera, PixelType, SubArray, Version};
 
 /// Describes a file to write. Defaults resemble the published files: 16-bit pixels, no padding,
@@ -27,7 +22,7 @@ pub struct Spec {
     pub(super) trailer: u32,
     pub(super) camera: Option<Camera>,
     pub(super) session_offset: u32,
-    data_offset: Option<u32>,
+    pub(super) data_offset: Option<u32>,
 }
 
 /// Where the camera overwrites pixels.
@@ -219,148 +214,6 @@ impl Spec {
         Self {
             data_offset: Some(data_offset),
             ..self
-        }
-    }
-
-    /// Checks that the parts fit together.
-    pub(super) fn plan(&self) -> Result<Plan, Error> {
-        let too_large = || Error::Spec("a frame exceeds the format's 32-bit sizes");
-        if self.width == 0 || self.height == 0 {
-            return Err(Error::Spec("width and height must not be 0"));
-        }
-        let size = u64::from(self.width) * self.pixel.bytes() as u64;
-        let row = size + u64::from(self.leading_bytes) + u64::from(self.trailing_bytes);
-        let row_bytes = u32::try_from(row).map_err(|_| too_large())?;
-        let frame_bytes = row_bytes.checked_mul(self.height).ok_or_else(too_large)?;
-        let packed = self.version == Version::Packed;
-        let trailer = if packed { 0 } else { self.trailer };
-        frame_bytes.checked_add(trailer).ok_or_else(too_large)?;
-        if !packed && trailer < framed::STAMP_BYTES {
-            return Err(Error::Spec("a trailer needs 12 bytes for the stamps"));
-        }
-        if !(FILE_HEADER_BYTES..=1 << 20).contains(&self.session_offset) {
-            return Err(Error::Spec(
-                "the session header must start at 80 bytes to 1 MiB",
-            ));
-        }
-        let smallest = if packed {
-            u32::try_from(packed::HEADER_BYTES).unwrap_or(u32::MAX)
-        } else {
-            let announces = matches!(self.relocate, Relocate::Announced { .. });
-            BLOCKS
-                + if announces { RELOCATION_BYTES } else { 0 }
-                + if self.camera.is_some() {
-                    CAMERA_BYTES
-                } else {
-                    0
-                }
-        };
-        let data_offset = self.data_offset.unwrap_or(if packed { 112 } else { 760 });
-        if !(smallest..=1 << 30).contains(&data_offset) {
-            return Err(Error::Spec(
-                "the header does not fit before the first frame",
-            ));
-        }
-        let geometry = Geometry {
-            pixel: self.pixel,
-            width: self.width,
-            height: self.height,
-            row_bytes,
-            frame_bytes,
-            stride: u64::from(frame_bytes) + u64::from(trailer),
-            trailer,
-            frames: 0,
-            data_start: 0,
-            data_end: 0,
-        };
-        Ok(Plan {
-            spec: self.clone(),
-            row_bytes,
-            frame_bytes,
-            trailer,
-            data_offset,
-            place: self.place(&geometry)?,
-        })
-    }
-
-    fn place(&self, geometry: &Geometry) -> Result<Option<Place>, Error> {
-        if self.relocate == Relocate::Off {
-            return Ok(None);
-        }
-        let packed = self.version == Version::Packed;
-        if !packed && u64::from(geometry.trailer) < 12 + RELOCATED_BYTES {
-            return Err(Error::Spec("a trailer needs 20 bytes for relocated pixels"));
-        }
-        let place = match self.relocate {
-            Relocate::Off => None,
-            Relocate::Announced { row, column } => {
-                let byte = u64::from(column) * self.pixel.bytes() as u64;
-                let fits =
-                    row < self.height && byte + RELOCATED_BYTES <= u64::from(geometry.row_bytes);
-                u32::try_from(byte).ok().filter(|_| fits).map(|byte| Place {
-                    row,
-                    byte,
-                    basis: relocation::Basis::Announced,
-                })
-            }
-            Relocate::Unannounced if packed => None,
-            Relocate::Unannounced if self.version == Version::FramedV2 => {
-                relocation::first_row(geometry)
-            }
-            Relocate::Unannounced => self.camera.as_ref().and_then(|camera| {
-                let sub = camera.sub_array?;
-                let binning = crate::camera::binning(sub, self.width, self.height)?;
-                relocation::computed(sub.y0.into(), binning, geometry)
-            }),
-        };
-        match place {
-            Some(place) => Ok(Some(place)),
-            None => Err(Error::Spec("there is no place for relocated pixels")),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn specs_that_nothing_could_read_are_refused() {
-        let refused = [
-            Spec::packed(0, 4),
-            Spec::packed(4, 0),
-            Spec::packed(1 << 31, 1),
-            Spec::packed(1 << 16, 1 << 16),
-            Spec::packed(4, 4).row_padding(u32::MAX),
-            Spec::packed(4, 4).relocated_at(4, 0),
-            Spec::packed(4, 4).relocated_at(0, 1),
-            Spec::packed(4, 4).relocated_unannounced(),
-            Spec::packed(4, 4).session_offset(0x4F),
-            Spec::packed(4, 4).data_offset(0x4F),
-            Spec::framed(4, 4).trailer_bytes(11),
-            Spec::framed(4, 4).trailer_bytes(16).relocated_at(0, 0),
-            Spec::framed(4, 4).relocated_unannounced(),
-            Spec::framed(4, 4).data_offset(695),
-            Spec::framed(4, 4).relocated_at(0, 0).data_offset(751),
-        ];
-        for spec in refused {
-            assert!(matches!(spec.plan(), Err(Error::Spec(_))), "{spec:?}");
-        }
-    }
-
-    #[test]
-    fn published_data_starts_are_possible() {
-        for (spec, start) in [
-            (Spec::packed(4, 4), 232),
-            (Spec::framed(4, 4).trailer_bytes(16).data_offset(696), 808),
-            (Spec::framed(4, 4).relocated_at(0, 0).data_offset(752), 864),
-            (
-                Spec::framed(4, 4).relocated_at(0, 0).data_offset(1096),
-                1208,
-            ),
-        ] {
-            let plan = spec.plan().unwrap();
-            assert_eq!(plan.spec.session_offset + plan.data_offset, start);
         }
     }
 }

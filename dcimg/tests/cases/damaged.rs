@@ -1,7 +1,7 @@
 //! Cut, contradicting and hostile files.
 
 use dcimg::write::Spec;
-use dcimg::{Dcimg, Error, Options, Sessions, Warning};
+use dcimg::{Dcimg, Error, Layout, Limits, Options, Pieces, Sessions, Step, Warning};
 use ndarray::s;
 
 use crate::common::{footer, pixels_u16, set_u32, set_u64, write};
@@ -35,7 +35,7 @@ fn case_10_cut_in_the_middle_of_frame_3() {
     // The true pixels were in the footer; all others are there.
     assert_eq!(read.slice(s![.., 3.., ..]), movie.slice(s![..3, 3.., ..]));
     assert!(matches!(file.movie().clock(), Err(Error::NoClock { .. })));
-    assert_eq!(file.movie().frame(0).unwrap().stamp(), None);
+    assert_eq!(file.movie().frame(0).unwrap().stamp(), Ok(None));
     assert!(file.warnings().iter().any(|warning| matches!(
         warning,
         Warning::Salvaged { readable: 3, announced: 6, cause } if **cause == expected
@@ -69,7 +69,7 @@ fn case_10_cut_framed_files_keep_their_stamps() {
     let file = Dcimg::parse_with(&plain[..start + 3 * 336 + 320 + 5], &salvage()).unwrap();
     assert_eq!(file.movie().len(), 4);
     assert_eq!(file.movie().clock().unwrap().framestamps(), [0, 1, 2]);
-    assert_eq!(file.movie().frame(3).unwrap().stamp(), None);
+    assert_eq!(file.movie().frame(3).unwrap().stamp(), Ok(None));
     assert_eq!(
         file.movie().to_array::<u16>(0..4).unwrap(),
         movie.slice(s![..4, .., ..])
@@ -326,6 +326,186 @@ fn case_28_absurd_geometry() {
             (0, 10, 16)
         );
     }
+}
+
+/// A file of 1 x 1 px of 8 bits that claims `frames` frames, all of them there as far as its length goes: sparse, it
+/// takes 8 kB on disk. Gives the bytes of a range, and the length.
+fn claiming(frames: u32) -> (impl Fn(std::ops::Range<u64>) -> Vec<u8>, u64) {
+    let spec = Spec::packed(1, 1).pixel(dcimg::PixelType::U8);
+    let one = write(&spec, &ndarray::Array3::<u8>::ones((1, 1, 1)));
+    let (mut header, mut foot) = (one[..232].to_vec(), one[233..233 + 0x110].to_vec());
+    let n = u64::from(frames);
+    let (start, length) = (232 + n, 232 + n + 0x110 + 12 * n);
+    set_u32(&mut header, 0x24, frames);
+    set_u32(&mut header, 0x98, frames);
+    set_u64(&mut header, 0x30, length);
+    set_u64(&mut header, 0x40, length);
+    set_u64(&mut header, 0x78, length - 0x78);
+    set_u64(&mut header, 0xC0, 112 + n);
+    set_u32(
+        &mut foot,
+        0x28,
+        u32::try_from(0x110 + 12 * n).unwrap_or(u32::MAX),
+    );
+    set_u64(&mut foot, 0xA0 + 0x30, 0x110);
+    set_u64(&mut foot, 0xA0 + 0x40, 0x110 + 4 * n);
+    let bytes = move |range: std::ops::Range<u64>| {
+        let mut bytes = vec![0; (range.end - range.start) as usize];
+        for (at, part) in [(0, &header), (start, &foot)] {
+            for (i, byte) in part.iter().enumerate() {
+                let place = (at + i as u64).checked_sub(range.start);
+                if let Some(place) = place.and_then(|place| bytes.get_mut(place as usize)) {
+                    *place = *byte;
+                }
+            }
+        }
+        bytes
+    };
+    (bytes, length)
+}
+
+/// Parsing takes as little of a file that claims to be huge as of any other.
+#[test]
+fn case_28_claimed_frames_cost_nothing() {
+    let parse = |frames: u32, options: &Options| {
+        let (bytes, length) = claiming(frames);
+        let mut parts: Vec<(u64, Vec<u8>)> = Vec::new();
+        loop {
+            let mut pieces = Pieces::new(length);
+            parts
+                .iter()
+                .for_each(|(start, part)| pieces.add(*start, part));
+            match Layout::from_pieces(&pieces, options)? {
+                Step::Done(layout) => return Ok(layout),
+                Step::Needs(range) => {
+                    assert!(
+                        range.end - range.start <= 4096 && parts.len() < 3,
+                        "{range:?}"
+                    );
+                    parts.push((range.start, bytes(range)));
+                }
+            }
+        }
+    };
+    let most = u32::MAX / 32;
+    for frames in [u32::MAX, 1 << 30, most + 1] {
+        let error: Error = parse(frames, &Options::default()).unwrap_err();
+        let expected = Error::Limit {
+            offset: 0x98,
+            what: "number of frames",
+            value: frames.into(),
+            limit: most.into(),
+        };
+        assert_eq!(error, expected);
+    }
+    let boundless = Options::default().limits(Limits::default().frames(u32::MAX));
+    for (frames, options) in [
+        (most, Options::default()),
+        (1 << 28, boundless.clone()),
+        (u32::MAX, boundless),
+    ] {
+        let layout = parse(frames, &options).unwrap();
+        assert_eq!(layout.frames(), frames as usize);
+        // Tables of 4 GiB do not fit into a footer.
+        let clock: Vec<_> = layout.clock_ranges().collect();
+        assert_eq!(clock.len(), usize::from(frames < u32::MAX));
+        let pieces = Pieces::new(claiming(frames).1);
+        let clock = layout.movie(&pieces).clock();
+        assert!(matches!(
+            clock,
+            Err(Error::NotFetched { .. } | Error::NoClock { .. } | Error::Memory { .. })
+        ));
+    }
+}
+
+/// Frames that are too many, too far or too large for the place of the footer would be read shifted.
+#[test]
+fn frames_that_reach_into_the_footer_are_refused() {
+    let whole = write(&Spec::packed(4, 2), &pixels_u16(6, 2, 4));
+    let (end, footer_start) = (232 + 6 * 16, footer(&whole) as u64);
+    assert_eq!(footer_start, end);
+    let more = |bytes: &mut Vec<u8>| {
+        set_u32(bytes, 0x24, 7);
+        set_u32(bytes, 0x98, 7);
+    };
+    let later = |bytes: &mut Vec<u8>| set_u32(bytes, 0xBC, 114);
+    let earlier_footer = |bytes: &mut Vec<u8>| {
+        // The footer stands a frame earlier, over the last one.
+        let foot = bytes[end as usize..].to_vec();
+        bytes.truncate(end as usize - 16);
+        bytes.extend(foot);
+        bytes.extend([0; 16]);
+        set_u64(bytes, 0xC0, 112 + 5 * 16);
+    };
+    let damaged = |damage: &dyn Fn(&mut Vec<u8>)| {
+        let mut odd = whole.clone();
+        damage(&mut odd);
+        odd
+    };
+    for (odd, frames_end, footer) in [
+        (damaged(&more), end + 16, end),
+        (damaged(&later), end + 2, end),
+        (damaged(&earlier_footer), end, end - 16),
+    ] {
+        let expected = Error::FramesInFooter {
+            offset: 0x98,
+            frames_end,
+            footer,
+        };
+        for options in [Options::default(), salvage()] {
+            assert_eq!(Dcimg::parse_with(&odd, &options).unwrap_err(), expected);
+        }
+    }
+}
+
+#[test]
+fn frames_that_are_not_counted_are_a_warning() {
+    let movie = pixels_u16(6, 2, 4);
+    let whole = write(&Spec::packed(4, 2), &movie);
+    let warnings = |odd: &[u8], frames: usize| {
+        let file = Dcimg::parse(odd).unwrap();
+        assert_eq!(file.movie().len(), frames);
+        file.warnings().to_vec()
+    };
+    let uncounted = |bytes, frames| Warning::Uncounted {
+        offset: 0x98,
+        bytes,
+        frames,
+    };
+    assert_eq!(warnings(&whole, 6), []);
+    let mut fewer = whole.clone();
+    set_u32(&mut fewer, 0x24, 4);
+    set_u32(&mut fewer, 0x98, 4);
+    assert_eq!(warnings(&fewer, 4), [uncounted(32, 2)]);
+    let mut earlier = whole.clone();
+    set_u32(&mut earlier, 0xBC, 110);
+    assert_eq!(warnings(&earlier, 6), [uncounted(2, 0)]);
+}
+
+/// The pattern that cameras write over relocated pixels tells whether an announcement is to be believed.
+#[test]
+fn an_announcement_without_junk_is_a_warning() {
+    let movie = pixels_u16(3, 10, 16);
+    let spec = Spec::packed(16, 10).relocated_at(2, 4);
+    let warning = |bytes: &[u8]| {
+        let file = Dcimg::parse(bytes).unwrap();
+        file.movie().relocation().unwrap().warning()
+    };
+    let whole = write(&spec, &movie);
+    assert_eq!(warning(&whole), None);
+    let mut odd = whole.clone();
+    let place = footer(&whole) + 0xA0 + 0x64;
+    set_u32(&mut odd, place, 3 * 32 + 8);
+    let expected = Warning::NoJunk {
+        row: 3,
+        column: 4,
+        examined: 3,
+    };
+    assert_eq!(warning(&odd), Some(expected));
+    // One frame with junk is enough, and without a place there is nothing to warn of.
+    odd[232 + 320 + 3 * 32 + 8..][..8].copy_from_slice(&[0, 0, 255, 255, 0, 0, 255, 255]);
+    assert_eq!(warning(&odd), None);
+    assert_eq!(warning(&write(&Spec::packed(16, 10), &movie)), None);
 }
 
 #[test]

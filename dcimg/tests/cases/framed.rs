@@ -33,7 +33,7 @@ fn case_15_sixteen_byte_trailers() {
     let bytes = write(&Spec::framed(16, 10).trailer_bytes(16), &movie);
     let file = Dcimg::parse(&bytes).unwrap();
     assert_eq!(file.header().frame_stride, 320 + 16);
-    assert!(file.movie().relocation().sites.is_empty());
+    assert!(file.movie().relocation().unwrap().sites.is_empty());
     assert_eq!(read(&bytes), movie);
     assert_eq!(file.movie().clock().unwrap().framestamps(), [0, 1, 2, 3, 4]);
 }
@@ -69,7 +69,7 @@ fn case_17_sensor_row_1023_is_found_without_announcement() {
         [0, 65535, 0, 65535]
     );
     assert_eq!(read(&bytes), movie);
-    let site = &file.movie().relocation().sites[0];
+    let site = &file.movie().relocation().unwrap().sites[0];
     assert_eq!((site.row, site.restored), (83, 3));
     assert_eq!(site.basis, Basis::Computed);
 }
@@ -93,7 +93,7 @@ fn case_17_a_computed_place_without_junk_stays() {
     let start = 0x70 + 760 + 2 * stride + 83 * 32;
     junk[start] = 1;
     let file = Dcimg::parse(&junk).unwrap();
-    let relocation = file.movie().relocation();
+    let relocation = file.movie().relocation().unwrap();
     assert_eq!((relocation.restored(), relocation.frames), (2, 3));
     assert_eq!((relocation.sites[0].junk, relocation.examined), (2, 3));
     let all = read(&junk);
@@ -107,7 +107,7 @@ fn case_18_a_sub_array_without_that_row_has_nothing_to_restore() {
     for y0 in [0, 900, 1024, 2000] {
         let bytes = write(&Spec::framed(16, 40).first_sensor_row(y0), &movie);
         let file = Dcimg::parse(&bytes).unwrap();
-        assert!(file.movie().relocation().sites.is_empty(), "{y0}");
+        assert!(file.movie().relocation().unwrap().sites.is_empty(), "{y0}");
         assert_eq!(read(&bytes), movie);
     }
 }
@@ -124,7 +124,7 @@ fn case_19_rows_divide_by_the_binning() {
         raw(&file, 0).slice(s![511, ..4]).to_vec(),
         [0, 65535, 0, 65535]
     );
-    assert_eq!(file.movie().relocation().sites[0].row, 511);
+    assert_eq!(file.movie().relocation().unwrap().sites[0].row, 511);
     assert_eq!(read(&bytes), movie);
 }
 
@@ -166,7 +166,7 @@ fn case_20_a_zero_sub_array_is_unknown() {
         (camera.sub_array, camera.binning, camera.stated_binning),
         (None, None, None)
     );
-    assert!(file.movie().relocation().sites.is_empty());
+    assert!(file.movie().relocation().unwrap().sites.is_empty());
     assert_eq!(read(&bytes), movie);
 }
 
@@ -242,7 +242,7 @@ fn case_21_relocated_pixels_half_in_the_padding() {
     );
     let file = Dcimg::parse(&bytes).unwrap();
     assert_eq!(file.movie().to_array::<u16>(0..2).unwrap(), movie);
-    let site = &file.movie().relocation().sites[0];
+    let site = &file.movie().relocation().unwrap().sites[0];
     assert_eq!((site.column, site.count), (4, 2));
 }
 
@@ -289,12 +289,19 @@ fn case_24_version_0x2000000_looks_for_junk_in_row_0_and_the_sensor_row() {
     let spec = Spec::framed_v2(16, 168).first_sensor_row(940);
     let plain = write(&spec, &movie);
     assert_eq!(read(&plain), movie);
-    assert!(Dcimg::parse(&plain).unwrap().movie().relocation().is_none());
+    assert!(
+        Dcimg::parse(&plain)
+            .unwrap()
+            .movie()
+            .relocation()
+            .unwrap()
+            .is_none()
+    );
 
     let bytes = write(&spec.relocated_unannounced(), &movie);
     let file = Dcimg::parse(&bytes).unwrap();
     assert_eq!(read(&bytes), movie);
-    let sites = file.movie().relocation().sites;
+    let sites = file.movie().relocation().unwrap().sites;
     let found: Vec<_> = sites.iter().map(|site| (site.row, site.restored)).collect();
     assert_eq!(found, [(0, 3), (83, 0)]);
 

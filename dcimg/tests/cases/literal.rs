@@ -101,7 +101,7 @@ fn case_02_every_frame_gets_its_own_pixels_in_row_83() {
         assert_eq!((relocated.row, relocated.column), (83, 0));
         assert_eq!(relocated.values(), expected.slice(s![t, 83, ..4]).to_vec());
     }
-    let site = &movie.relocation().sites[0];
+    let site = &movie.relocation().unwrap().sites[0];
     assert_eq!((site.row, site.column, site.count), (83, 0, 4));
     assert_eq!((site.restored, site.junk), (10, 10));
     assert_eq!(site.basis, Basis::Announced);
@@ -213,7 +213,7 @@ fn case_14_published_framed_file() {
     let clock = read.movie().clock().unwrap();
     assert_eq!(clock.framestamps(), [0, 1]);
     assert_eq!(clock.times()[1].seconds, 1_725_555_197);
-    let site = &read.movie().relocation().sites[0];
+    let site = &read.movie().relocation().unwrap().sites[0];
     assert_eq!(
         (site.row, site.basis, site.restored),
         (83, Basis::Announced, 2)

@@ -67,13 +67,14 @@ pub(crate) fn whole_file(bytes: &[u8], options: &Options) {
             assert!(clock.gaps().iter().all(|gap| gap.after + 1 < clock.len()));
             let _ = (clock.warnings(), clock.rate_hz(), clock.camera_rate_hz());
             for (frame, time) in movie.frames().zip(clock.times()) {
-                assert_eq!(frame.stamp().map(|stamp| stamp.time), Some(*time));
+                let stamp = frame.stamp().expect("bytes at hand");
+                assert_eq!(stamp.map(|stamp| stamp.time), Some(*time));
                 assert!(time.to_string().ends_with('Z'));
             }
         }
         Err(error) => assert!(matches!(error, Error::NoClock { .. }), "{error}"),
     }
-    let relocation = movie.relocation();
+    let relocation = movie.relocation().expect("bytes at hand");
     assert!(relocation.restored() <= n && !relocation.to_string().is_empty());
 
     // Without frames the image may be of any size.

@@ -3,6 +3,7 @@
 use super::failure::Failure;
 use super::{Outcome, output};
 use dcimg::{Camera, Clock};
+use miette::IntoDiagnostic;
 use serde_json::{Map, Value, json};
 use std::fmt::{Display, Write as _};
 use std::path::Path;
@@ -42,7 +43,7 @@ fn one(args: &Args, name: &str) -> miette::Result<bool> {
     let found = if name.contains("://") {
         inspect::url(name).map_err(Failure::from)?
     } else {
-        inspect::file(Path::new(name)).map_err(|e| miette::miette!("{e}"))?
+        inspect::file(Path::new(name)).into_diagnostic()?
     };
     if args.json {
         output::result(json(&found))?;
@@ -229,7 +230,12 @@ fn text(found: &Inspection) -> String {
             "relocated pixels",
             format!(
                 "{} in row {} from column {} ({}), restored in {} of {} frames",
-                site.count, site.row, site.column, site.basis, site.restored, found.frames
+                site.count,
+                site.row,
+                site.column,
+                site.basis,
+                site.restored,
+                found.relocation.examined
             ),
         );
     }

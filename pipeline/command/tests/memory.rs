@@ -6,6 +6,7 @@ mod common;
 use dcimg::write::{Spec, Writer};
 use dcimg::{Stamp, Timestamp};
 use ndarray::Array2;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -115,6 +116,88 @@ fn memory_does_not_grow_with_the_length_of_a_movie() {
         short.peak / MIB,
         long.peak / MIB
     );
+}
+
+/// Writes a movie of 1 x 1 px of 8 bits that takes 8 kB on disk and claims `frames` frames, all of which are there,
+/// with their clock, as far as its length goes.
+fn write_claiming(path: &Path, frames: u32) {
+    let mut one = std::io::Cursor::new(Vec::new());
+    let spec = Spec::packed(1, 1).pixel(dcimg::PixelType::U8);
+    let mut writer = Writer::new(&mut one, &spec).expect("writer");
+    let black = Array2::<u8>::zeros((1, 1));
+    writer.push(black.view(), Stamp::default()).expect("frame");
+    writer.finish().expect("finish");
+    let one = one.into_inner();
+    let (mut header, mut footer) = (one[..232].to_vec(), one[233..233 + 0x110].to_vec());
+    let n = u64::from(frames);
+    let bytes = 232 + n + 0x110 + 12 * n;
+    let footer_bytes = u32::try_from(0x110 + 12 * n).unwrap_or(u32::MAX);
+    for (at, value) in [
+        (0x30, bytes),
+        (0x40, bytes),
+        (0x78, bytes - 0x78),
+        (0xC0, 112 + n),
+    ] {
+        header[at..at + 8].copy_from_slice(&value.to_le_bytes());
+    }
+    for at in [0x24, 0x98] {
+        header[at..at + 4].copy_from_slice(&frames.to_le_bytes());
+    }
+    footer[0x28..0x2C].copy_from_slice(&footer_bytes.to_le_bytes());
+    footer[0xE0..0xE8].copy_from_slice(&(0x110 + 4 * n).to_le_bytes());
+    let file = std::fs::File::create(path).expect("create");
+    file.set_len(bytes).expect("a sparse file");
+    file.write_all_at(&header, 0).expect("header");
+    file.write_all_at(&footer, 232 + n).expect("footer");
+}
+
+/// Movies that claim 2^32 - 1, 2^30 and 2^26 frames fail as trials, the one beside them does not.
+#[test]
+fn claimed_frames_take_no_memory() {
+    let dir = tempfile::tempdir().expect("folder");
+    let experiment = experiment(dir.path(), 20);
+    let claims = [u32::MAX, 1 << 30, 1 << 26];
+    let name = |i: usize| format!("20170214_102233_{}", i + 2);
+    for (i, frames) in claims.into_iter().enumerate() {
+        write_claiming(&dir.path().join(name(i)), frames);
+    }
+    // What this system calls memory includes what was never touched.
+    let limited = |args: &str| {
+        let script = format!("ulimit -v 4000000; exec \"$0\" {args}");
+        let widefield = common::widefield();
+        let mut shell = std::process::Command::new("sh");
+        shell.arg("-c").arg(script).arg(widefield.get_program());
+        shell.current_dir(dir.path());
+        common::run(&mut shell)
+    };
+    let (status, _, stderr) = limited(&format!("run --memory 512MiB '{}'", experiment.display()));
+    assert_eq!(status, 1, "{stderr}");
+    let record = common::record(dir.path());
+    for (i, expected) in [
+        "",
+        "exceeds the limit",
+        "exceeds the limit",
+        "MiB of memory",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let trial = &record["trials"][i];
+        let error = trial["error"].as_str().unwrap_or_default();
+        assert!(error.contains(expected), "{trial}");
+        assert_eq!(error.is_empty(), i == 0, "{trial}");
+    }
+    for i in 0..claims.len() {
+        let (status, stdout, stderr) = limited(&format!("inspect {}", name(i)));
+        let there = claims[i] < 1 << 27;
+        assert_eq!(status, i32::from(!there), "{stderr}");
+        let (said, what) = if there {
+            (&stdout, "the clock of")
+        } else {
+            (&stderr, "exceeds the limit")
+        };
+        assert!(said.contains(what), "{said}");
+    }
 }
 
 /// `cargo test --release -p widefield-pipeline --test memory -- --ignored --nocapture`

@@ -4,7 +4,7 @@ mod common;
 
 use common::run_experiment;
 use dcimg::write::{Spec, Writer};
-use dcimg::{Mapped, Stamp, Timestamp};
+use dcimg::{File, Stamp, Timestamp};
 use jiff::ToSpan;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -249,14 +249,14 @@ fn baseline_at_the_cue() {
 fn restamp(dir: &Path, trial: u32, stamp: impl Fn(usize, Stamp) -> Option<Stamp>) {
     let name = movies(dir)[&trial].clone();
     let (old, new) = (dir.join(&name), dir.join("rewritten"));
-    let file = Mapped::open(&old).expect("movie");
+    let file = File::open(&old).expect("movie");
     let movie = file.movie();
     let side = |n: usize| u32::try_from(n).expect("small");
     let spec = Spec::packed(side(movie.width()), side(movie.height()));
     let out = std::io::BufWriter::new(std::fs::File::create(&new).expect("create"));
     let mut writer = Writer::new(out, &spec).expect("writer");
     for (i, frame) in movie.frames().enumerate() {
-        if let Some(stamp) = stamp(i, frame.stamp().expect("stamp")) {
+        if let Some(stamp) = stamp(i, frame.stamp().expect("stamp").expect("stamp")) {
             writer
                 .push(frame.to_array::<u16>().expect("frame").view(), stamp)
                 .expect("push");

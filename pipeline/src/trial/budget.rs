@@ -9,6 +9,8 @@ const IMAGES: u64 = 64;
 /// Buffers of the compressors of one trial, which work side by side: 32 chunks of up to 512 KiB of either HDF5 file,
 /// 16 pieces of 256 KiB of MAT and what becomes of them; the rest is those of single threads.
 const WRITERS: u64 = 64 << 20;
+/// Bytes of what is kept of each frame beside its pixels: stamps, intervals, gaps, and room in which they grow.
+const SEEN: u64 = 160;
 /// Raw bytes that one request to a store asks for.
 const REQUEST: u64 = 4 << 20;
 /// Raw bytes of a trial on their way from a store, where there is room.
@@ -151,6 +153,7 @@ impl Sizes {
         movie
             .saturating_add(images)
             .saturating_add(self.tables)
+            .saturating_add(SEEN.saturating_mul(self.frames as u64))
             .saturating_add(reading.max(self.rewriting).max(held.preparing).max(writing))
     }
 }

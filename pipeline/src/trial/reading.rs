@@ -9,7 +9,7 @@ use crate::plan::TrialPlan;
 use crate::record::{Check, Level, Quality};
 use crate::recording::{Block, Recording};
 use crate::step::{Clip, failed};
-use dcimg::{Clock, Stamp};
+use dcimg::{Basis, Clock, Stamp, Warning};
 use ndarray::parallel::prelude::*;
 use ndarray::{Array2, Array3, ArrayViewMut3, Axis, s};
 use std::path::PathBuf;
@@ -66,6 +66,8 @@ impl From<widefield::Error> for RowError {
 struct Seen {
     cleared: usize,
     stamp: Option<Stamp>,
+    /// Row and column of pixels that were restored where no junk stood.
+    doubtful: Option<(usize, usize)>,
 }
 
 /// A recording that is about to be read.
@@ -116,9 +118,8 @@ impl Worker<'_> {
             ..clock.as_ref().map(clock_quality).unwrap_or_default()
         };
         let warnings = reader.recording.layout().warnings().iter();
-        let mut checks: Vec<Check> = warnings
-            .map(|w| Check::new("file", Level::Warn, f64::NAN, f64::NAN, w.to_string()))
-            .collect();
+        let mut checks: Vec<Check> = warnings.map(file_check).collect();
+        checks.extend(no_junk(&seen).map(|w| file_check(&w)));
         checks.extend(aspect_check(sizes.camera, sizes.resized));
         Ok(Resized {
             movie,
@@ -231,8 +232,15 @@ impl Decoder {
                             RowError::Decode(error) => named(error),
                             RowError::Resize(error) => failed("resize")(error).into(),
                         })?;
-                    let stamp = frame.stamp();
-                    Ok::<_, TrialError>(Seen { cleared, stamp })
+                    let doubtful = rows
+                        .relocated()
+                        .filter(|it| it.basis == Basis::Announced && !it.junk)
+                        .map(|it| (it.row, it.column));
+                    Ok::<_, TrialError>(Seen {
+                        cleared,
+                        stamp: frame.stamp().map_err(named)?,
+                        doubtful,
+                    })
                 })?;
                 self.tools().push(tool);
                 Ok(seen)
@@ -290,6 +298,21 @@ fn sizes(config: &Config, steps: &Steps, recording: &Recording) -> Result<Sizes,
         held: steps.normalise.held(&clip, threads),
         rewriting: rewriting.max().unwrap_or(0),
         remote: !recording.is_local(),
+    })
+}
+
+fn file_check(warning: &Warning) -> Check {
+    Check::new("file", Level::Warn, f64::NAN, f64::NAN, warning.to_string())
+}
+
+/// Pixels that were restored in every frame, though junk stood in none.
+fn no_junk(seen: &[Seen]) -> Option<Warning> {
+    let (row, column) = seen.first()?.doubtful?;
+    let none = seen.iter().all(|seen| seen.doubtful.is_some());
+    none.then_some(Warning::NoJunk {
+        row,
+        column,
+        examined: seen.len(),
     })
 }
 

@@ -1,6 +1,7 @@
-//! Session header and footer of packed files.
+//! Writing version 7: session header and footer.
 
-use super::{Plan, put};
+use super::number::put;
+use super::plan::Plan;
 use crate::Stamp;
 use crate::relocation::RELOCATED_BYTES;
 
@@ -71,7 +72,7 @@ impl Tables {
 pub(super) fn header(plan: &Plan, session: &mut [u8], frames: u32, session_bytes: u64) {
     put(session, 0x00, session_bytes);
     put(session, 0x20, frames);
-    put(session, 0x24, code(plan));
+    put(session, 0x24, plan.pixel_code());
     put(session, 0x28, 1u32);
     put(session, 0x2C, plan.spec.width);
     put(session, 0x30, plan.row_bytes);
@@ -79,12 +80,4 @@ pub(super) fn header(plan: &Plan, session: &mut [u8], frames: u32, session_bytes
     put(session, 0x38, plan.frame_bytes);
     put(session, 0x44, plan.data_offset);
     put(session, 0x48, plan.data_offset(frames));
-}
-
-/// The pixel type code, which is the number of bytes.
-pub(super) fn code(plan: &Plan) -> u32 {
-    match plan.spec.pixel {
-        crate::PixelType::U8 => 1,
-        crate::PixelType::U16 => 2,
-    }
 }

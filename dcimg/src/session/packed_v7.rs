@@ -5,7 +5,7 @@ use nom::bytes::complete::take;
 use nom::number::complete::{le_u32, le_u64};
 
 use super::{Fields, Geometry};
-use crate::bytes::{At, Fault, Source, structure};
+use crate::bytes::{At, Bytes, Fault, structure};
 use crate::relocation::{Announcement, RELOCATED_BYTES};
 use crate::{Error, Version};
 
@@ -15,11 +15,11 @@ pub(crate) const HEADER_BYTES: u64 = 0x50;
 const FOOTER_BYTES: u64 = 0x34;
 /// Bytes of the footer's second structure.
 const TABLES_BYTES: u64 = 0x70;
-/// Where the tables start in the one published file; only used to guess how much to fetch.
+/// Where the tables start in the one published file: both structures stand before.
 const USUAL_TABLES: u64 = 0x110;
 
 /// Reads the session header at `hs`; also gives the footer's position, counted from `hs`.
-pub(crate) fn parse(source: Source<'_>, hs: u64) -> Result<(Fields, At<u64>), Fault> {
+pub(crate) fn parse(source: Bytes<'_>, hs: u64) -> Result<(Fields, At<u64>), Fault> {
     let at = |offset: u64| hs + offset;
     structure(source, hs, HEADER_BYTES, "session header", |input| {
         let (input, bytes) = le_u64(input)?; // 0x00
@@ -113,7 +113,7 @@ struct Tables {
 /// are [`Error::Truncated`] if the file is cut, [`Error::Overflow`] if a position exceeds 64 bits
 /// and otherwise [`Error::Footer`].
 pub(crate) fn footer(
-    source: Source<'_>,
+    source: Bytes<'_>,
     hs: u64,
     pointer: At<u64>,
     geometry: &Geometry,
@@ -145,7 +145,8 @@ pub(crate) fn footer(
     let start = add(hs, pointer, "session footer")?;
     inside(pointer.offset, start, FOOTER_BYTES, "session footer")?;
     let n = u64::from(geometry.frames);
-    source.want(start..start.saturating_add(USUAL_TABLES + n * 20))?;
+    // Not the tables: they are as long as the header claims.
+    source.want(start..start.saturating_add(USUAL_TABLES))?;
     let (version, second, bytes) =
         structure(source, start, FOOTER_BYTES, "session footer", |input| {
             let (input, version) = le_u32(input)?; // 0x00
@@ -212,7 +213,7 @@ pub(crate) fn footer(
     })
 }
 
-fn tables(source: Source<'_>, start: u64) -> Result<Tables, Fault> {
+fn tables(source: Bytes<'_>, start: u64) -> Result<Tables, Fault> {
     structure(source, start, TABLES_BYTES, "footer tables", |input| {
         let (input, _) = take(0x30usize).parse(input)?;
         let (input, framestamps) = le_u64(input)?; // 0x30
@@ -301,7 +302,7 @@ mod tests {
         // Three bytes before the footer, two of them before the session header.
         let file = [&[0; 5], bytes].concat();
         Ok(footer(
-            Source::Whole(&file),
+            Bytes::Whole(&file),
             2,
             pointer,
             &geometry,
@@ -312,7 +313,7 @@ mod tests {
     #[test]
     fn reads_every_field_from_its_place() {
         let file = [&[0; 7][..], &header()].concat();
-        let (fields, footer) = parse(Source::Whole(&file), 7).unwrap();
+        let (fields, footer) = parse(Bytes::Whole(&file), 7).unwrap();
         assert_eq!(fields.bytes.value, 6_882_184);
         assert_eq!((fields.frames.value, fields.frames.offset), (10, 7 + 0x20));
         assert_eq!(fields.pixel.value, 2);
@@ -328,7 +329,7 @@ mod tests {
     fn every_truncation_of_the_header_is_an_error() {
         let whole = header();
         for length in 0..whole.len() {
-            let fault = parse(Source::Whole(&whole[..length]), 0).unwrap_err();
+            let fault = parse(Bytes::Whole(&whole[..length]), 0).unwrap_err();
             let error = Error::from(fault);
             assert!(matches!(error, Error::Truncated { .. }), "{length}");
         }

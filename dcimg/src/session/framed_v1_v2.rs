@@ -6,7 +6,7 @@ use nom::number::complete::{le_u32, le_u64};
 
 use super::Fields;
 use crate::Error;
-use crate::bytes::{At, Fault, Source, structure};
+use crate::bytes::{At, Bytes, Fault, structure};
 
 /// Bytes of the session header that hold known fields, short of the block table.
 pub(crate) const HEADER_BYTES: u64 = 0x80;
@@ -14,7 +14,7 @@ pub(crate) const HEADER_BYTES: u64 = 0x80;
 pub(crate) const STAMP_BYTES: u32 = 12;
 
 /// Reads the session header at `hs` and checks that stride, frame and trailer agree.
-pub(crate) fn parse(source: Source<'_>, hs: u64) -> Result<Fields, Fault> {
+pub(crate) fn parse(source: Bytes<'_>, hs: u64) -> Result<Fields, Fault> {
     let at = |offset: u64| hs + offset;
     let fields = structure(source, hs, HEADER_BYTES, "session header", |input| {
         let (input, bytes) = le_u64(input)?; // 0x00
@@ -112,7 +112,7 @@ mod tests {
     }
 
     fn read(bytes: &[u8]) -> Result<Fields, Error> {
-        parse(Source::Whole(bytes), 0).map_err(Error::from)
+        parse(Bytes::Whole(bytes), 0).map_err(Error::from)
     }
 
     #[test]

@@ -1,24 +1,17 @@
-//! Session header, header blocks and trailers of framed files.
+//! Writing versions 0x1000000 and 0x2000000: session header, header blocks and trailers.
 
-use super::packed::code;
+use super::number::put;
+use super::plan::Plan;
 use super::spec::Relocate;
-use super::{Plan, put};
+use crate::blocks::{BASE, ENTRY_BYTES, RELOCATION_BYTES, RELOCATION_KIND, TABLE, TABLE_END};
+use crate::camera::CAMERA_BYTES;
 use crate::{Camera, Stamp};
-
-/// Where the block table starts, what its offsets count from, and where blocks start, all from
-/// the session header.
-const TABLE: usize = 0xF0;
-const BASE: u32 = 0xA0;
-pub(super) const BLOCKS: u32 = 0x1C0;
-/// Sizes of the blocks.
-pub(super) const RELOCATION_BYTES: u32 = 56;
-pub(super) const CAMERA_BYTES: u32 = 248;
 
 /// Fills in the session header and its blocks.
 pub(super) fn header(plan: &Plan, session: &mut [u8], frames: u32, session_bytes: u64) {
     put(session, 0x00, session_bytes);
     put(session, 0x3C, frames);
-    put(session, 0x40, code(plan));
+    put(session, 0x40, plan.pixel_code());
     put(session, 0x48, plan.spec.width);
     put(session, 0x4C, plan.spec.height);
     put(session, 0x50, plan.row_bytes);
@@ -27,18 +20,18 @@ pub(super) fn header(plan: &Plan, session: &mut [u8], frames: u32, session_bytes
     put(session, 0x74, plan.frame_bytes + plan.trailer);
     put(session, 0x7C, plan.trailer);
 
-    let mut entry = TABLE;
+    let mut entry = TABLE as usize;
     let mut block = |session: &mut [u8], kind: u32, bytes: u32, start: u32| {
         put(session, entry, kind);
         put(session, entry + 4, bytes);
         put(session, entry + 8, u64::from(start - BASE));
-        entry += 16;
+        entry += ENTRY_BYTES as usize;
     };
     if let (Some(place), Relocate::Announced { .. }) = (plan.place, plan.spec.relocate) {
-        block(session, 4, RELOCATION_BYTES, BLOCKS);
-        put(session, BLOCKS as usize + 12, 8u32);
+        block(session, RELOCATION_KIND, RELOCATION_BYTES, TABLE_END);
+        put(session, TABLE_END as usize + 12, 8u32);
         let offset = place.row * plan.row_bytes + place.byte;
-        put(session, BLOCKS as usize + 16, offset);
+        put(session, TABLE_END as usize + 16, offset);
     }
     if let Some(camera) = &plan.spec.camera {
         // The last block: it ends where the frames start.
