@@ -1,13 +1,16 @@
 //! What `experiment.toml` says: keys, defaults, and the rules between them.
 
+mod error;
 mod folders;
 mod limits;
+mod overrides;
 mod read;
 mod steps;
 mod template;
 
+pub use error::{ConfigError, Place};
 pub use limits::Checks;
-pub use read::{ConfigError, Override};
+pub use overrides::Override;
 pub use steps::{
     BackgroundMethod, BackgroundStep, BaselineMethod, BaselineStep, Scope, SegmentationMethod,
     SegmentationStep,
@@ -16,7 +19,6 @@ pub use template::TEMPLATE;
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::Path;
 use widefield::{Resize, Size, TimeAxis};
 use widefield_behaviour::Correct;
 use widefield_storage::{Orientation, Precision};
@@ -24,6 +26,7 @@ use widefield_storage::{Orientation, Precision};
 /// A whole experiment description. Every key but `data.prefix` has a default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Config {
     /// Where the raw files are.
     pub data: Data,
@@ -44,6 +47,7 @@ pub struct Config {
 /// Where the raw files are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Data {
     /// Folder or store of the raw files; not searched recursively.
     #[serde(default = "here")]
@@ -62,9 +66,23 @@ fn here() -> String {
     ".".into()
 }
 
+impl Data {
+    /// The files in the folder of the description whose names start with `prefix`, without a log.
+    #[must_use]
+    pub fn new(prefix: impl Into<String>) -> Self {
+        Self {
+            url: here(),
+            folders: Vec::new(),
+            prefix: prefix.into(),
+            behaviour_log: None,
+        }
+    }
+}
+
 /// Where results go, and in which form.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct Output {
     /// Folder or store of the results; `None` means the one of the data.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -113,6 +131,7 @@ impl Default for Output {
 /// Width of the numbers in files; `f64` is `f32` widened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum NumberWidth {
     /// 4 bytes.
     F32,
@@ -132,6 +151,7 @@ impl From<NumberWidth> for Precision {
 /// Order of axes in files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Axes {
     /// (x, reversed y, t), as the lab's notebook wrote them.
     Notebook,
@@ -151,6 +171,7 @@ impl From<Axes> for Orientation {
 /// What files hold: relative change or relative brightness. Checks and report are of the change always.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Scale {
     /// (F - F0) / F0: 0 at rest.
     Dff,
@@ -161,6 +182,7 @@ pub enum Scale {
 /// What happens to results that are there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Existing {
     /// Keep what is finished and unchanged, do the rest.
     Resume,
@@ -175,6 +197,7 @@ pub enum Existing {
 /// Timing and stimuli of the experiment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct Timing {
     /// Frames per second.
     pub sample_rate_hz: f64,
@@ -228,6 +251,7 @@ impl Timing {
 /// One stimulus and its correct decision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Stimulus {
     /// As the log spells it, e.g. `Texture 1 P100`.
     pub name: String,
@@ -239,6 +263,16 @@ pub struct Stimulus {
 }
 
 impl Stimulus {
+    /// A stimulus as the log spells it, and what is right; its condition is taken from the name.
+    #[must_use]
+    pub fn new(name: impl Into<String>, decision: Answer) -> Self {
+        Self {
+            name: name.into(),
+            decision,
+            condition: None,
+        }
+    }
+
     /// Name of the condition in files, e.g. `100`. Empty only in a configuration that has not been checked.
     #[must_use]
     pub fn condition(&self) -> &str {
@@ -271,6 +305,7 @@ impl From<Answer> for Correct {
 /// Arithmetic of a trial.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct Analysis {
     /// `[width, height]` in camera terms; `None`: the camera's.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -322,6 +357,7 @@ impl Analysis {
 /// How frames are resized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum ResizeMethod {
     /// Triangle filter, antialiased when shrinking.
     Triangle,
@@ -348,12 +384,17 @@ impl From<ResizeMethod> for Resize {
 }
 
 impl Config {
-    /// Reads a file, applies the overrides, checks everything and makes places absolute.
-    ///
-    /// # Errors
-    /// [`ConfigError`] with the place in the text where there is one.
-    pub fn load(path: &Path, overrides: &[Override]) -> Result<Self, ConfigError> {
-        read::load(path, overrides)
+    /// Everything by default for the files whose names start with `prefix`.
+    /// [`Experiment::from_config`](crate::Experiment::from_config) plans it.
+    #[must_use]
+    pub fn new(prefix: impl Into<String>) -> Self {
+        Self {
+            data: Data::new(prefix),
+            output: Output::default(),
+            experiment: Timing::default(),
+            analysis: Analysis::default(),
+            checks: Checks::default(),
+        }
     }
 
     /// The place of the results.

@@ -122,7 +122,7 @@ fn parameters(page: &mut String, record: &RunRecord) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Analysis, Config, Data, Output, Timing};
+    use crate::config::Config;
     use crate::record::{Status, Totals, TrialRecord};
 
     fn record() -> RunRecord {
@@ -133,18 +133,7 @@ mod tests {
         good.background = Some(58.25);
         RunRecord {
             version: "0".into(),
-            config: Config {
-                data: Data {
-                    url: "/x".into(),
-                    folders: Vec::new(),
-                    prefix: "a_".into(),
-                    behaviour_log: None,
-                },
-                output: Output::default(),
-                experiment: Timing::default(),
-                analysis: Analysis::default(),
-                checks: crate::config::Checks::default(),
-            },
+            config: Config::new("a_"),
             trials: vec![bad, good],
             checks: vec![],
             behaviour: None,

@@ -53,11 +53,6 @@ pub struct Session {
 
 impl Default for Session {
     fn default() -> Self {
-        let stimulus = |name: &str, decision| Stimulus {
-            name: name.into(),
-            decision,
-            condition: None,
-        };
         Self {
             trials: 6,
             size: 0,
@@ -66,8 +61,8 @@ impl Default for Session {
             light: Light::Gaussian,
             seed: 1,
             stimuli: vec![
-                stimulus("Texture 1 P100", Answer::Go),
-                stimulus("Texture 7 P1200", Answer::NoGo),
+                Stimulus::new("Texture 1 P100", Answer::Go),
+                Stimulus::new("Texture 7 P1200", Answer::NoGo),
             ],
             scene: SceneConfig::default(),
         }

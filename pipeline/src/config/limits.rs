@@ -7,6 +7,7 @@ macro_rules! limits {
         /// `[warn, fail]` for every check that has limits; shares as fractions of 1.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         #[serde(deny_unknown_fields, default)]
+        #[non_exhaustive]
         pub struct Checks {
             $($(#[$doc])* pub $name: [f64; 2],)*
         }

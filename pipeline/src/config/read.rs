@@ -1,229 +1,63 @@
-//! From text and `--set` to a checked [`Config`], with errors that point into the text.
+//! From text and overrides to a checked [`Config`], with errors that point into the text.
 
-use super::Config;
-use super::steps::{first_misplaced, misplaced};
-use miette::{Diagnostic, NamedSource, SourceSpan};
+use super::steps::first_misplaced;
+use super::{Config, ConfigError, Override, Place, template};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
-/// Why an experiment description cannot be used.
-#[derive(Debug, thiserror::Error, Diagnostic)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// The file could not be read.
-    #[error("cannot read {}", path.display())]
-    #[diagnostic(help("widefield init writes a commented experiment.toml"))]
-    Unreadable {
-        /// Which file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The text breaks a rule.
-    #[error("{}: {message}", path.display())]
-    Rule {
-        /// Which file.
-        path: Box<Path>,
-        /// What is wrong, naming the key.
-        message: Box<str>,
-        /// What to try.
-        #[help]
-        help: Option<Box<str>>,
-        /// The text.
-        #[source_code]
-        text: Arc<NamedSource<String>>,
-        /// Where in the text.
-        #[label("here")]
-        span: Option<SourceSpan>,
-    },
-    /// `--set` is no `KEY=VALUE`, or names no key.
-    #[error("--set {given}: {message}")]
-    Override {
-        /// What was given.
-        given: String,
-        /// What is wrong with it.
-        message: String,
-    },
-}
-
-/// One `KEY=VALUE` that replaces what the file says.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Override {
-    key: Vec<String>,
-    value: toml::Value,
-    given: String,
-}
-
-impl std::str::FromStr for Override {
-    type Err = ConfigError;
-
-    /// The value is TOML where it can be (`12`, `true`, `[0, 1]`, `"text"`), otherwise text as it stands.
-    fn from_str(given: &str) -> Result<Self, ConfigError> {
-        let (key, value) = given.split_once('=').ok_or_else(|| ConfigError::Override {
-            given: given.into(),
-            message: "is no KEY=VALUE".into(),
-        })?;
-        let parsed = toml::from_str::<toml::Table>(&format!("value = {value}"));
-        let value = parsed
-            .ok()
-            .filter(|table| table.len() == 1)
-            .and_then(|mut table| table.remove("value"))
-            .unwrap_or_else(|| toml::Value::String(value.trim().into()));
-        Ok(Self {
-            key: key.trim().split('.').map(str::to_owned).collect(),
-            value,
-            given: given.into(),
-        })
+impl Config {
+    /// Reads a file, applies the overrides, checks everything and makes places absolute: relative paths in the file
+    /// start at its folder, those in overrides at the current one.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with the place in the text where there is one.
+    pub fn load(path: &Path, overrides: &[Override]) -> Result<Self, ConfigError> {
+        let unreadable = |source| ConfigError::Unreadable {
+            path: path.into(),
+            source,
+        };
+        let text = std::fs::read_to_string(path).map_err(unreadable)?;
+        let config = parse(path, &text, overrides)?;
+        let here = std::env::current_dir().map_err(unreadable)?;
+        let home = std::path::absolute(path).map_err(unreadable)?;
+        let home = home.parent().unwrap_or(&here);
+        let set = |key: &str| overrides.iter().any(|o| o.is_of(key));
+        Ok(config.settled(|key| if set(key) { &here } else { home }))
     }
-}
 
-/// Every key there is. `*` stands for any name.
-const KEYS: &[&str] = &[
-    "data.url",
-    "data.folders",
-    "data.prefix",
-    "data.behaviour_log",
-    "output.url",
-    "output.movie",
-    "output.dff",
-    "output.mat",
-    "output.records",
-    "output.precision",
-    "output.orientation",
-    "output.dff_scale",
-    "output.mat_scale",
-    "output.compression",
-    "output.existing",
-    "experiment.sample_rate_hz",
-    "experiment.first_frame_s",
-    "experiment.pixel_um",
-    "experiment.events.*",
-    "experiment.stimulus.name",
-    "experiment.stimulus.decision",
-    "experiment.stimulus.condition",
-    "analysis.resolution",
-    "analysis.resize",
-    "analysis.invalid_above",
-    "analysis.clamp_negative",
-    "analysis.background.method",
-    "analysis.background.smoothing_sd_px",
-    "analysis.background.step_px",
-    "analysis.background.percentile",
-    "analysis.background.rectangle",
-    "analysis.background.counts",
-    "analysis.background.frames",
-    "analysis.background.scope",
-    "analysis.segmentation.method",
-    "analysis.segmentation.density_cutoff",
-    "analysis.segmentation.relative_cutoff",
-    "analysis.segmentation.percentile",
-    "analysis.segmentation.file",
-    "analysis.segmentation.largest_component",
-    "analysis.segmentation.fill_holes",
-    "analysis.segmentation.scope",
-    "analysis.baseline.method",
-    "analysis.baseline.frames",
-    "analysis.baseline.before_s",
-    "analysis.baseline.window_s",
-    "analysis.baseline.percentile",
-    "analysis.baseline.span_s",
-    "analysis.baseline.smoothing_s",
-    "analysis.baseline.floor_counts",
-    "analysis.baseline.floor_noise",
-    "checks.no_light",
-    "checks.fit_residual",
-    "checks.background_step",
-    "checks.first_frame",
-    "checks.saturation",
-    "checks.low_f0",
-    "checks.masked_share_low",
-    "checks.masked_share_high",
-    "checks.mask_stability",
-    "checks.dropped_frames",
-    "checks.frame_rate",
-    "checks.clock_jitter",
-    "checks.bleaching",
-    "checks.f0_drift",
-    "checks.baseline_event",
-    "checks.dff_range",
-    "checks.early_share",
-    "checks.clock_match",
-];
-
-/// Whether the key exists, as a value or as a table of such.
-fn known(key: &str) -> bool {
-    let event = |k: &str| {
-        k.strip_prefix("experiment.events.")
-            .is_some_and(|name| name.ends_with("_s") && !name.contains('.'))
-    };
-    event(key)
-        || KEYS.iter().any(|k| {
-            let table = k
-                .strip_prefix(key)
-                .is_some_and(|rest| rest.starts_with('.'));
-            (*k == key && !k.ends_with('*')) || table
-        })
-}
-
-/// The known key most like this one: by its last part if one comes close, by the whole path otherwise.
-fn nearest(key: &str) -> String {
-    let last = |k: &str| k.rsplit('.').next().unwrap_or(k).to_owned();
-    let distance = |k: &&&str| {
-        // A slip within the table is likelier than one in its name as well.
-        let elsewhere = k.rsplit_once('.').map(|p| p.0) != key.rsplit_once('.').map(|p| p.0);
-        let by_name =
-            strsim::damerau_levenshtein(&last(k), &last(key)) + 2 * usize::from(elsewhere);
-        let by_path = strsim::damerau_levenshtein(k, key);
-        (by_name, by_path)
-    };
-    let tables = ["data", "output", "experiment", "analysis", "checks"];
-    if !key.contains('.') {
-        let near = |t: &&&str| strsim::damerau_levenshtein(t, key);
-        if let Some(table) = tables.iter().min_by_key(near).filter(|t| near(t) <= 3) {
-            return (*table).to_owned();
+    /// Checks a configuration made in code as one that was read, and makes its places absolute: relative paths start
+    /// at `base`, a relative `base` at the current folder.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] with the key, [`ConfigError::Unreadable`] if there is no current folder.
+    pub fn checked(self, base: &Path) -> Result<Self, ConfigError> {
+        if let Some((key, message)) = self.problem() {
+            return Err(ConfigError::Value { key, message });
         }
+        let absolute = std::path::absolute(base).map_err(|source| ConfigError::Unreadable {
+            path: base.into(),
+            source,
+        })?;
+        Ok(self.settled(|_| &absolute))
     }
-    let best = KEYS
-        .iter()
-        .filter(|k| !k.ends_with('*'))
-        .min_by_key(distance);
-    best.map_or_else(String::new, |k| (*k).to_owned())
-}
 
-fn unknown_message(key: &str) -> (String, String) {
-    let help = if key.starts_with("experiment.events.") {
-        "names of events end in _s, as in `cue_s = -1.9`".to_owned()
-    } else {
-        format!("the nearest known key is `{}`", nearest(key))
-    };
-    (format!("unknown key `{key}`"), help)
-}
-
-pub(super) fn load(path: &Path, overrides: &[Override]) -> Result<Config, ConfigError> {
-    let unreadable = |source| ConfigError::Unreadable {
-        path: path.into(),
-        source,
-    };
-    let text = std::fs::read_to_string(path).map_err(unreadable)?;
-    let mut config = parse(path, &text, overrides)?;
-    let here = std::env::current_dir().map_err(unreadable)?;
-    let home = std::path::absolute(path).map_err(unreadable)?;
-    let home = home.parent().unwrap_or(&here);
-    let set = |key: &str| overrides.iter().any(|o| o.key.join(".") == key);
-    let base = |key: &str| if set(key) { here.as_path() } else { home };
-    config.data.url = absolute(base("data.url"), &config.data.url);
-    if let Some(url) = &config.output.url {
-        config.output.url = Some(absolute(base("output.url"), url));
+    /// With absolute places, and with what goes without saying written out, so that what is recorded of a run needs
+    /// no rule to be read.
+    fn settled<'a>(mut self, base: impl Fn(&str) -> &'a Path) -> Self {
+        let settle = |key: &str, url: &mut String| *url = absolute(base(key), url);
+        settle("data.url", &mut self.data.url);
+        if let Some(url) = &mut self.output.url {
+            settle("output.url", url);
+        }
+        if let Some(file) = &mut self.analysis.segmentation.file {
+            settle("analysis.segmentation.file", file);
+        }
+        self.output.url.get_or_insert(self.data.url.clone());
+        self.analysis.baseline.fill();
+        self
     }
-    if let Some(file) = &config.analysis.segmentation.file {
-        let base = base("analysis.segmentation.file");
-        config.analysis.segmentation.file = Some(absolute(base, file));
-    }
-    // Written out, so that what is recorded of a run needs no rule to be read.
-    config.output.url.get_or_insert(config.data.url.clone());
-    config.analysis.baseline.fill();
-    Ok(config)
 }
 
 /// A path joined to `base` and cleared of `.`; a URL with a scheme as it stands.
@@ -231,112 +65,113 @@ fn absolute(base: &Path, url: &str) -> String {
     if url.contains("://") {
         return url.to_owned();
     }
-    let joined = base.join(url);
-    let clean: PathBuf = joined.components().collect();
+    let clean: PathBuf = base.join(url).components().collect();
     clean.to_string_lossy().into_owned()
 }
 
-fn parse(path: &Path, text: &str, overrides: &[Override]) -> Result<Config, ConfigError> {
-    let rule = |text: &str,
-                message: String,
-                help: Option<String>,
-                span: Option<std::ops::Range<usize>>| {
-        let named = NamedSource::new(path.to_string_lossy(), text.to_owned());
+/// A text, and how errors in it are made.
+struct Source<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
+impl Source<'_> {
+    fn wrong(
+        &self,
+        message: String,
+        help: Option<String>,
+        bytes: Option<Range<usize>>,
+    ) -> ConfigError {
         ConfigError::Rule {
-            path: path.into(),
-            message: message.into(),
-            help: help.map(Into::into),
-            text: Arc::new(named.with_language("toml")),
-            span: span.map(SourceSpan::from),
+            message,
+            help,
+            place: Box::new(Place {
+                path: self.path.into(),
+                text: Arc::from(self.text),
+                bytes,
+            }),
         }
-    };
-    let from_toml =
-        |text: &str, e: &toml::de::Error| rule(text, one_line(e.message()), None, e.span());
-
-    let spanned = DeTable::parse(text).map_err(|e| from_toml(text, &e))?;
-    let mut unknown = Vec::new();
-    unknown_keys(spanned.get_ref(), "", &mut unknown);
-    if let Some((key, span)) = unknown.into_iter().next() {
-        let (message, help) = unknown_message(&key);
-        return Err(rule(text, message, Some(help), Some(span)));
     }
 
-    let mut merged = None;
-    if !overrides.is_empty() {
-        let mut table: toml::Table = toml::from_str(text).map_err(|e| from_toml(text, &e))?;
-        for o in overrides {
-            set(&mut table, o)?;
-        }
-        merged = Some(toml::to_string(&table).map_err(|e| {
-            ConfigError::Override {
-                given: overrides
-                    .iter()
-                    .map(|o| o.given.as_str())
-                    .collect::<Vec<_>>()
-                    .join(" --set "),
-                message: e.to_string(),
+    fn toml(&self, error: &toml::de::Error) -> ConfigError {
+        self.wrong(one_line(error.message()), None, error.span())
+    }
+
+    /// A value that is not of its kind, or one that is missing.
+    fn kind(&self, error: &toml::de::Error) -> ConfigError {
+        let message = one_line(error.message());
+        let missing = ["missing field `data`", "missing field `prefix`"];
+        let key = error.span().and_then(|span| key_at(self.text, span.start));
+        let help = match missing.iter().any(|field| message.contains(field)) {
+            true => Some(
+                "`[data]` needs `prefix = \"…\"`: files whose name starts so are taken".to_owned(),
+            ),
+            false => {
+                let line = key.as_deref().and_then(template::spelt);
+                line.map(|line| format!("it is written as in: {line}"))
             }
-        })?);
+        };
+        let message = key.map_or(message.clone(), |key| format!("{key}: {message}"));
+        self.wrong(message, help, error.span())
     }
+}
+
+fn parse(path: &Path, text: &str, overrides: &[Override]) -> Result<Config, ConfigError> {
+    let source = Source { path, text };
+    let table = DeTable::parse(text).map_err(|e| source.toml(&e))?;
+    if let Some((key, bytes)) = unknown_key(table.get_ref(), "") {
+        let (message, help) = template::unknown(&key);
+        return Err(source.wrong(message, Some(help), Some(bytes)));
+    }
+    let merged = merged(&source, overrides)?;
     let text = merged.as_deref().unwrap_or(text);
-    let config: Config = toml::from_str(text).map_err(|e| {
-        let missing = e.message().contains("missing field `data`")
-            || e.message().contains("missing field `prefix`");
-        let key = e.span().and_then(|span| key_at(text, span.start));
-        let message = match &key {
-            Some(key) => format!("{key}: {}", one_line(e.message())),
-            None => one_line(e.message()),
-        };
-        let help = if missing {
-            Some("`[data]` needs `prefix = \"…\"`: files whose name starts so are taken".to_owned())
-        } else {
-            let line = key.as_deref().and_then(super::template::spelt);
-            line.map(|line| format!("it is written as in: {line}"))
-        };
-        rule(text, message, help, e.span())
-    })?;
-    let table: toml::Table = toml::from_str(text).map_err(|e| from_toml(text, &e))?;
+    let source = Source { path, text };
+    let config: Config = toml::from_str(text).map_err(|e| source.kind(&e))?;
+    let table: toml::Table = toml::from_str(text).map_err(|e| source.toml(&e))?;
     match first_misplaced(&table).or_else(|| config.problem()) {
         None => Ok(config),
         Some((key, message)) => {
-            let span = DeTable::parse(text)
-                .ok()
-                .and_then(|t| find(t.get_ref(), &key));
-            Err(rule(text, format!("{key}: {message}"), None, span))
+            let table = DeTable::parse(text).ok();
+            let bytes = table.and_then(|table| find(table.get_ref(), &key));
+            Err(source.wrong(format!("{key}: {message}"), None, bytes))
         }
     }
+}
+
+/// The text with the overrides put in, where there are any.
+fn merged(source: &Source<'_>, overrides: &[Override]) -> Result<Option<String>, ConfigError> {
+    if overrides.is_empty() {
+        return Ok(None);
+    }
+    let mut table = toml::from_str(source.text).map_err(|e| source.toml(&e))?;
+    overrides.iter().try_for_each(|o| o.apply(&mut table))?;
+    let text = toml::to_string(&table).map_err(|e| source.wrong(e.to_string(), None, None))?;
+    Ok(Some(text))
 }
 
 fn one_line(message: &str) -> String {
     message.trim_end().replace('\n', "; ")
 }
 
-fn unknown_keys(
-    table: &DeTable<'_>,
-    path: &str,
-    found: &mut Vec<(String, std::ops::Range<usize>)>,
-) {
-    for (key, value) in table {
-        let name = match path {
+/// The first key that does not exist, and where.
+fn unknown_key(table: &DeTable<'_>, path: &str) -> Option<(String, Range<usize>)> {
+    let inside = |value: &DeValue<'_>, path: &str| match value {
+        DeValue::Table(inner) => unknown_key(inner, path),
+        DeValue::Array(items) => items
+            .iter()
+            .find_map(|item| unknown_key(item.get_ref().as_table()?, path)),
+        _ => None,
+    };
+    table.iter().find_map(|(key, value)| {
+        let path = match path {
             "" => key.get_ref().to_string(),
             _ => format!("{path}.{}", key.get_ref()),
         };
-        if !known(&name) {
-            found.push((name, key.span()));
-            continue;
+        match template::known(&path) {
+            true => inside(value.get_ref(), &path),
+            false => Some((path, key.span())),
         }
-        match value.get_ref() {
-            DeValue::Table(inner) => unknown_keys(inner, &name, found),
-            DeValue::Array(items) => {
-                for item in items.iter() {
-                    if let DeValue::Table(inner) = item.get_ref() {
-                        unknown_keys(inner, &name, found);
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
+    })
 }
 
 /// The key whose value holds that byte.
@@ -346,10 +181,8 @@ fn key_at(text: &str, at: usize) -> Option<String> {
         let (key, value) = table
             .iter()
             .find(|(_, value)| holds(value) || inside(value.get_ref(), at).is_some())?;
-        let rest = inside(value.get_ref(), at)
-            .map(|rest| format!(".{rest}"))
-            .unwrap_or_default();
-        Some(format!("{}{rest}", key.get_ref()))
+        let rest = inside(value.get_ref(), at).map(|rest| format!(".{rest}"));
+        Some(format!("{}{}", key.get_ref(), rest.unwrap_or_default()))
     }
     fn inside(value: &DeValue<'_>, at: usize) -> Option<String> {
         match value {
@@ -362,7 +195,7 @@ fn key_at(text: &str, at: usize) -> Option<String> {
 }
 
 /// Where a key stands, or the nearest table above it that is there.
-fn find(table: &DeTable<'_>, key: &str) -> Option<std::ops::Range<usize>> {
+fn find(table: &DeTable<'_>, key: &str) -> Option<Range<usize>> {
     let (first, rest) = key.split_once('.').unwrap_or((key, ""));
     let (k, v) = table.iter().find(|(k, _)| *k.get_ref() == first)?;
     match v.get_ref() {
@@ -371,52 +204,9 @@ fn find(table: &DeTable<'_>, key: &str) -> Option<std::ops::Range<usize>> {
     }
 }
 
-fn set(table: &mut toml::Table, o: &Override) -> Result<(), ConfigError> {
-    let wrong = |message: String| ConfigError::Override {
-        given: o.given.clone(),
-        message,
-    };
-    let key = o.key.join(".");
-    if !known(&key) {
-        let (message, help) = unknown_message(&key);
-        return Err(wrong(format!("{message}; {help}")));
-    }
-    let (last, tables) = o
-        .key
-        .split_last()
-        .ok_or_else(|| wrong("names no key".into()))?;
-    let mut at = table;
-    for name in tables {
-        let entry = at
-            .entry(name.clone())
-            .or_insert_with(|| toml::Table::new().into());
-        at = entry
-            .as_table_mut()
-            .ok_or_else(|| wrong(format!("`{name}` is no table that one value can be set in")))?;
-    }
-    // F0 is placed by frames or by time, and divided by at least one thing: setting one unsets the others.
-    for one_of in [
-        &["frames", "before_s", "window_s"][..],
-        &["floor_counts", "floor_noise"],
-    ] {
-        let in_baseline = key.starts_with("analysis.baseline.");
-        if in_baseline && one_of.contains(&last.as_str()) {
-            one_of.iter().for_each(|other| drop(at.remove(*other)));
-        }
-    }
-    // Another method leaves behind the parameters of the one before.
-    if let ["analysis", table, "method"] = o.key.iter().map(String::as_str).collect::<Vec<_>>()[..]
-        && let Some(method) = o.value.as_str()
-    {
-        at.retain(|key, _| !misplaced(table, method, key));
-    }
-    at.insert(last.clone(), o.value.clone());
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::{BaselineStep, TEMPLATE};
+    use super::super::{BaselineStep, TEMPLATE, steps::misplaced};
     use super::*;
 
     fn text(text: &str) -> Result<Config, ConfigError> {
@@ -425,8 +215,7 @@ mod tests {
 
     fn message(result: Result<Config, ConfigError>) -> String {
         let error = result.expect_err("should be refused");
-        let help = error.help().map(|h| h.to_string()).unwrap_or_default();
-        format!("{error} [{help}]")
+        format!("{error} [{}]", error.help().unwrap_or_default())
     }
 
     const LEAST: &str = "[data]\nprefix = \"a\"\n";
@@ -439,17 +228,6 @@ mod tests {
         assert_eq!(from_template.analysis.baseline.frames, Some([9, 12]));
         from_template.analysis.baseline = BaselineStep::default();
         assert_eq!(from_template, least);
-    }
-
-    #[test]
-    fn template_names_every_key() {
-        for key in KEYS.iter().filter(|k| !k.ends_with('*')) {
-            let name = key.rsplit('.').next().unwrap();
-            let named = TEMPLATE
-                .lines()
-                .any(|l| l.trim_start_matches("# ").starts_with(&format!("{name} =")));
-            assert!(named, "{key}");
-        }
     }
 
     #[test]
@@ -637,9 +415,12 @@ mod tests {
         assert_eq!(c.data.prefix, "x y");
         let c = with(&["analysis.baseline.before_s=-2.0"]).unwrap();
         assert_eq!(c.analysis.baseline.before_s, Some(-2.0));
-        assert!(message(with(&["analysis.resolutoin=3"])).contains("`analysis.resolution`"));
         assert!(message(with(&["analysis.resolution=3"])).contains("resolution"));
-        assert!("novalue".parse::<Override>().is_err());
+        let wrong = |given: &str| given.parse::<Override>().expect_err(given).to_string();
+        assert!(wrong("analysis.resolutoin=3").contains("`analysis.resolution`"));
+        assert_eq!(wrong("novalue"), "novalue: is no KEY=VALUE");
+        assert!(wrong("=3").contains("unknown key ``"));
+        assert!(wrong("analysis.resolution=[64, 32").contains("is none"));
     }
 
     #[test]

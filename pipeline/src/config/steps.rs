@@ -89,6 +89,7 @@ fn whole(x: f64) -> usize {
 /// Whether something is decided for each trial or once for all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Scope {
     /// For each trial.
     Trial,
@@ -99,6 +100,7 @@ pub enum Scope {
 /// How the background is estimated.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct BackgroundStep {
     /// Which estimator.
     pub method: BackgroundMethod,
@@ -196,6 +198,7 @@ impl BackgroundStep {
 /// Which background estimator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum BackgroundMethod {
     /// Offset of a 2-D Gaussian fitted to the smoothed frame.
     GaussianFit,
@@ -216,6 +219,7 @@ pub enum BackgroundMethod {
 /// How the dark surround is found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct SegmentationStep {
     /// Which rule.
     pub method: SegmentationMethod,
@@ -332,6 +336,7 @@ impl SegmentationStep {
 /// Which segmentation rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum SegmentationMethod {
     /// First point at which the density of pixel means falls below a cutoff.
     DensityCutoff,
@@ -352,6 +357,7 @@ pub enum SegmentationMethod {
 /// How F0 is taken. Of `frames`, `before_s` and `window_s` one at most; none means frames 9 to 11.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct BaselineStep {
     /// Which estimator.
     pub method: BaselineMethod,
@@ -400,6 +406,7 @@ impl Default for BaselineStep {
 /// Which F0 estimator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum BaselineMethod {
     /// Mean of some frames.
     Frames,
