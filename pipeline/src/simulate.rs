@@ -284,11 +284,10 @@ impl Session {
         let resolution = match resized == [w, h] {
             true => String::new(),
             false => format!(
-                "resolution = [{}, {}]         # width, height; with another one change smoothing_sd_px, too\n",
+                "resolution = [{}, {}]         # width, height\n",
                 resized[0], resized[1]
             ),
         };
-        let smoothing = 30.0 * resized[0].min(resized[1]) as f64 / 256.0;
         let baseline = if scene.frames >= 12 {
             [9, 12]
         } else {
@@ -320,7 +319,7 @@ impl Session {
         }
         let _ = write!(
             text,
-            "\n[analysis]\n{resolution}\n[analysis.background]\nsmoothing_sd_px = {smoothing:?}          # in pixels of the resized image\n\n\
+            "\n[analysis]\n{resolution}\n\
              [analysis.baseline]\nframes = [{}, {}]               # the first, and the one after the last\n",
             baseline[0], baseline[1]
         );

@@ -1,5 +1,7 @@
 //! What is wrong with a description, and where: plain values that any program can show in its way.
 
+use super::template;
+use std::fmt::Display;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -97,4 +99,45 @@ impl Place {
         let line = before.rsplit('\n').next().unwrap_or_default();
         Some((before.matches('\n').count() + 1, line.chars().count() + 1))
     }
+}
+
+/// A rule that a configuration breaks, wherever it comes from.
+#[derive(Debug)]
+pub(super) struct Problem {
+    pub(super) key: String,
+    pub(super) message: String,
+    pub(super) help: Option<String>,
+}
+
+/// Whether a rule is kept.
+pub(super) type Rule = Result<(), Problem>;
+
+impl Problem {
+    pub(super) fn new(key: impl Into<String>, message: impl Display) -> Self {
+        Self {
+            key: key.into(),
+            message: message.to_string(),
+            help: None,
+        }
+    }
+
+    /// With how a key is written, as help.
+    pub(super) fn spelt(mut self, key: &str) -> Self {
+        let line = template::spelt(key);
+        self.help = line.map(|line| format!("it is written as in: {line}"));
+        self
+    }
+}
+
+/// A rule about a key.
+pub(super) fn ensure(kept: bool, key: &str, message: impl Display) -> Rule {
+    match kept {
+        true => Ok(()),
+        false => Err(Problem::new(key, message)),
+    }
+}
+
+/// What the parser says, on one line.
+pub(super) fn one_line(error: &toml::de::Error) -> String {
+    error.message().trim_end().replace('\n', "; ")
 }

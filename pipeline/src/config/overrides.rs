@@ -1,7 +1,7 @@
 //! Single values that replace what a file says.
 
 use super::ConfigError;
-use super::steps::misplaced;
+use super::analysis::STEPS;
 use super::template;
 
 /// One `KEY=VALUE` that replaces what the file says.
@@ -84,11 +84,9 @@ impl Override {
             }
         }
         // Another method leaves behind the parameters of the one before.
-        if let ([analysis, table], "method", Some(method)) =
-            (tables, last.as_str(), self.value.as_str())
-            && analysis == "analysis"
-        {
-            at.retain(|key, _| !misplaced(table, method, key));
+        let step = STEPS.iter().find(|step| tables == ["analysis", step.name]);
+        if let ("method", Some(method), Some(step)) = (last.as_str(), self.value.as_str(), step) {
+            at.retain(|key, _| !step.misplaced(method, key));
         }
         at.insert(last.clone(), self.value.clone());
         Ok(())
