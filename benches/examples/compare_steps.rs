@@ -43,7 +43,7 @@ fn main() -> Result<(), Failure> {
     let mut alone = resizer.clone();
     let mut one = small.index_axis(Axis(0), 0).to_owned();
     let background = Background::GaussianFit {
-        smoothing_sd_px: 30.0,
+        smoothing_sd_px: Some(30.0),
     };
     // One step after the other, as in Python: what a step leaves behind, in caches and clock, is not the next one's.
     let mut turns = in_turn(

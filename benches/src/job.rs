@@ -59,8 +59,10 @@ pub fn raw_to_dff(
             let subtract = match background {
                 Some(subtract) => subtract,
                 None => {
-                    let level = Background::GaussianFit { smoothing_sd_px }
-                        .estimate(block.index_axis(Axis(0), 0))?;
+                    let level = Background::GaussianFit {
+                        smoothing_sd_px: Some(smoothing_sd_px),
+                    }
+                    .estimate(block.index_axis(Axis(0), 0))?;
                     *background.insert(Subtract {
                         background: level.value,
                         clamp_negative: true,
@@ -82,7 +84,10 @@ pub fn raw_to_dff(
         }
         let last = last.ok_or(widefield::Error::Empty { what: "movie" })?;
         let subtract = add(last.view())?;
-        let mask = Segmentation::DensityCutoff(0.0002).mask(mean.finish()?.view())?;
+        let mask = Segmentation::DensityCutoff {
+            density_cutoff: 0.0002,
+        }
+        .mask(mean.finish()?.view())?;
         let f0 = Baseline::frames(9..12).f0(movie.view(), &subtract)?;
         dff::normalise_into(movie.view(), &subtract, f0.view(), &mask, out.view_mut())?;
         Ok((subtract, mask))

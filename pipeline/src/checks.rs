@@ -277,7 +277,8 @@ fn background(quality: &Quality, record: &TrialRecord) -> Option<Check> {
     } else {
         let message = format!(
             "background {value:.1} is outside 0 to {most:.1} counts, the 5th percentile of the smoothed frame: \
-             the light is not Gaussian, and dF/F is scaled wrongly; compare with a dark corner of the first frame"
+             the light is not Gaussian, or analysis.background.smoothing_sd_px does not suit it, and dF/F is scaled wrongly; \
+             compare with a dark corner of the first frame, and try another analysis.background.method"
         );
         (Level::Warn, message)
     };

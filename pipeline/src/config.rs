@@ -1,29 +1,37 @@
 //! What `experiment.toml` says: keys, defaults, and the rules between them.
 
+mod analysis;
+mod changes;
+mod error;
 mod folders;
 mod limits;
+mod methods;
+mod output;
+mod overrides;
 mod read;
-mod steps;
 mod template;
+mod timing;
 
-pub use limits::Checks;
-pub use read::{ConfigError, Override};
-pub use steps::{
-    BackgroundMethod, BackgroundStep, BaselineMethod, BaselineStep, Scope, SegmentationMethod,
-    SegmentationStep,
+pub use analysis::{
+    Analysis, BackgroundStep, BaselineStep, MaskFile, Masking, Scope, SegmentationStep,
 };
+pub use changes::{Affects, Change};
+pub use error::{ConfigError, Place};
+pub use limits::Checks;
+pub use output::{Axes, Existing, NumberWidth, Output, Scale};
+pub use overrides::Override;
 pub use template::TEMPLATE;
+pub use timing::{Answer, Stimulus, Timing};
 
+use error::{Rule, ensure};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
-use std::path::Path;
-use widefield::{Resize, Size, TimeAxis};
-use widefield_behaviour::Correct;
-use widefield_storage::{Orientation, Precision};
 
 /// A whole experiment description. Every key but `data.prefix` has a default.
+///
+/// [`Config::load`] reads what a person wrote and refuses what it does not know. [`Deserialize`] is for what a program
+/// stored: keys of other versions are passed over.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Config {
     /// Where the raw files are.
     pub data: Data,
@@ -43,7 +51,7 @@ pub struct Config {
 
 /// Where the raw files are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Data {
     /// Folder or store of the raw files; not searched recursively.
     #[serde(default = "here")]
@@ -62,298 +70,31 @@ fn here() -> String {
     ".".into()
 }
 
-/// Where results go, and in which form.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Output {
-    /// Folder or store of the results; `None` means the one of the data.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
-    /// Folder of the resized movies; empty writes none.
-    pub movie: String,
-    /// Folder of the dF/F movies; empty writes none.
-    pub dff: String,
-    /// Folder of the MAT files; empty writes none.
-    pub mat: String,
-    /// Folder of what is the session's own: `run.json`, report, texts, manifests; empty: the top.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub records: String,
-    /// Width of the numbers in HDF5 and MAT movies.
-    pub precision: NumberWidth,
-    /// Order of axes in HDF5, MAT and the reference image.
-    pub orientation: Axes,
-    /// What `dff` of the HDF5 files holds.
-    pub dff_scale: Scale,
-    /// What `tr` of the MAT files holds.
-    pub mat_scale: Scale,
-    /// Deflate level, 0 to 9.
-    pub compression: u8,
-    /// What happens to results that are there already.
-    pub existing: Existing,
-}
-
-impl Default for Output {
-    fn default() -> Self {
+impl Data {
+    /// The files in the folder of the description whose names start with `prefix`, without a log.
+    #[must_use]
+    pub fn new(prefix: impl Into<String>) -> Self {
         Self {
-            url: None,
-            movie: "mov_out".into(),
-            dff: "dff_out".into(),
-            mat: "mat_out".into(),
-            records: String::new(),
-            precision: NumberWidth::F32,
-            orientation: Axes::Notebook,
-            dff_scale: Scale::Dff,
-            mat_scale: Scale::Dff,
-            compression: 1,
-            existing: Existing::Resume,
-        }
-    }
-}
-
-/// Width of the numbers in files; `f64` is `f32` widened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum NumberWidth {
-    /// 4 bytes.
-    F32,
-    /// 8 bytes.
-    F64,
-}
-
-impl From<NumberWidth> for Precision {
-    fn from(width: NumberWidth) -> Self {
-        match width {
-            NumberWidth::F32 => Precision::F32,
-            NumberWidth::F64 => Precision::F64,
-        }
-    }
-}
-
-/// Order of axes in files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Axes {
-    /// (x, reversed y, t), as the lab's notebook wrote them.
-    Notebook,
-    /// (y, x, t), as OCIA's own files have them.
-    Camera,
-}
-
-impl From<Axes> for Orientation {
-    fn from(axes: Axes) -> Self {
-        match axes {
-            Axes::Notebook => Orientation::Notebook,
-            Axes::Camera => Orientation::Camera,
-        }
-    }
-}
-
-/// What files hold: relative change or relative brightness. Checks and report are of the change always.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Scale {
-    /// (F - F0) / F0: 0 at rest.
-    Dff,
-    /// F / F0: 1 at rest, what OCIA subtracts 1 from.
-    FOverF0,
-}
-
-/// What happens to results that are there already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Existing {
-    /// Keep what is finished and unchanged, do the rest.
-    Resume,
-    /// Do all trials again.
-    Replace,
-    /// Do all trials again, then remove every other file of the result folders.
-    Clean,
-    /// Refuse before any work.
-    Error,
-}
-
-/// Timing and stimuli of the experiment.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Timing {
-    /// Frames per second.
-    pub sample_rate_hz: f64,
-    /// Time of frame 0 in seconds from stimulus onset.
-    pub first_frame_s: f64,
-    /// Size of a resized pixel at the brain in micrometres.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pixel_um: Option<f64>,
-    /// Named moments in seconds; drawn and checked, never computed with.
-    pub events: BTreeMap<String, f64>,
-    /// What is shown and what is right.
-    pub stimulus: Vec<Stimulus>,
-}
-
-impl Default for Timing {
-    fn default() -> Self {
-        Self {
-            sample_rate_hz: 20.0,
-            first_frame_s: -3.0,
-            pixel_um: None,
-            events: BTreeMap::new(),
-            stimulus: Vec::new(),
-        }
-    }
-}
-
-impl Timing {
-    /// Frame number to seconds.
-    #[must_use]
-    pub fn axis(&self) -> TimeAxis {
-        TimeAxis {
-            sample_rate_hz: self.sample_rate_hz,
-            first_frame_s: self.first_frame_s,
-        }
-    }
-
-    /// The table stimulus -> correct decision that scoring takes.
-    #[must_use]
-    pub fn rules(&self) -> Vec<(String, Correct)> {
-        let rule = |s: &Stimulus| (s.name.clone(), s.decision.into());
-        self.stimulus.iter().map(rule).collect()
-    }
-
-    /// The stimulus of that name.
-    #[must_use]
-    pub fn stimulus(&self, name: &str) -> Option<&Stimulus> {
-        self.stimulus.iter().find(|s| s.name == name)
-    }
-}
-
-/// One stimulus and its correct decision.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Stimulus {
-    /// As the log spells it, e.g. `Texture 1 P100`.
-    pub name: String,
-    /// What the animal should do.
-    pub decision: Answer,
-    /// Name of the condition in files; default: what follows the last blank of the name, first letter dropped.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub condition: Option<String>,
-}
-
-impl Stimulus {
-    /// Name of the condition in files, e.g. `100`. Empty only in a configuration that has not been checked.
-    #[must_use]
-    pub fn condition(&self) -> &str {
-        match &self.condition {
-            Some(given) => given,
-            None => widefield_behaviour::condition(&self.name).unwrap_or_default(),
-        }
-    }
-}
-
-/// What the animal should do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Answer {
-    /// Lick.
-    Go,
-    /// Withhold.
-    #[serde(rename = "No Go")]
-    NoGo,
-}
-
-impl From<Answer> for Correct {
-    fn from(answer: Answer) -> Self {
-        match answer {
-            Answer::Go => Correct::Go,
-            Answer::NoGo => Correct::NoGo,
-        }
-    }
-}
-
-/// Arithmetic of a trial.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Analysis {
-    /// `[width, height]` in camera terms; `None`: the camera's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub resolution: Option<[usize; 2]>,
-    /// How frames are resized.
-    pub resize: ResizeMethod,
-    /// Pixels above become 0.
-    pub invalid_above: u16,
-    /// Whether fluorescence below the background becomes 0.
-    pub clamp_negative: bool,
-    /// How the background is estimated.
-    pub background: BackgroundStep,
-    /// How the dark surround is found.
-    pub segmentation: SegmentationStep,
-    /// Which frames give F0.
-    pub baseline: BaselineStep,
-}
-
-impl Default for Analysis {
-    fn default() -> Self {
-        Self {
-            resolution: None,
-            resize: ResizeMethod::Triangle,
-            invalid_above: 60_000,
-            clamp_negative: true,
-            background: BackgroundStep::default(),
-            segmentation: SegmentationStep::default(),
-            baseline: BaselineStep::default(),
-        }
-    }
-}
-
-impl Analysis {
-    /// Whether the trials of a session decide something together.
-    pub(crate) fn of_session(&self) -> bool {
-        self.background.scope == Scope::Session || self.segmentation.of_session()
-    }
-
-    /// Size of the resized frames for a camera of that size.
-    #[must_use]
-    pub fn size(&self, camera: Size) -> Size {
-        match self.resolution {
-            Some([width, height]) => Size { width, height },
-            None => camera,
-        }
-    }
-}
-
-/// How frames are resized.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ResizeMethod {
-    /// Triangle filter, antialiased when shrinking.
-    Triangle,
-    /// Mean of the pixels below each new one.
-    Box,
-    /// Windowed sinc: sharper, with ringing at edges.
-    Lanczos3,
-    /// One pixel of many.
-    Nearest,
-    /// Mean of whole blocks of pixels.
-    Binning,
-}
-
-impl From<ResizeMethod> for Resize {
-    fn from(method: ResizeMethod) -> Self {
-        match method {
-            ResizeMethod::Triangle => Resize::Triangle,
-            ResizeMethod::Box => Resize::Box,
-            ResizeMethod::Lanczos3 => Resize::Lanczos3,
-            ResizeMethod::Nearest => Resize::Nearest,
-            ResizeMethod::Binning => Resize::Binning,
+            url: here(),
+            folders: Vec::new(),
+            prefix: prefix.into(),
+            behaviour_log: None,
         }
     }
 }
 
 impl Config {
-    /// Reads a file, applies the overrides, checks everything and makes places absolute.
-    ///
-    /// # Errors
-    /// [`ConfigError`] with the place in the text where there is one.
-    pub fn load(path: &Path, overrides: &[Override]) -> Result<Self, ConfigError> {
-        read::load(path, overrides)
+    /// Everything by default for the files whose names start with `prefix`.
+    /// [`Experiment::from_config`](crate::Experiment::from_config) plans it.
+    #[must_use]
+    pub fn new(prefix: impl Into<String>) -> Self {
+        Self {
+            data: Data::new(prefix),
+            output: Output::default(),
+            experiment: Timing::default(),
+            analysis: Analysis::default(),
+            checks: Checks::default(),
+        }
     }
 
     /// The place of the results.
@@ -372,124 +113,17 @@ impl Config {
             && (self.data.url == other.data.url || (self.inside() && other.inside()))
     }
 
-    /// The rules that types cannot say. Each message names its key.
-    fn problem(&self) -> Option<(String, String)> {
-        let err = |key: &str, message: String| Some((key.to_owned(), message));
-        let o = &self.output;
-        if self.data.prefix.is_empty() {
-            return err(
-                "data.prefix",
-                "is empty, which would take every file".into(),
-            );
-        }
-        if self.data.prefix.contains(['/', '\\']) {
-            return err(
-                "data.prefix",
-                "names the start of a file name; folders belong into data.url".into(),
-            );
-        }
-        let kinds = [("movie", &o.movie), ("dff", &o.dff), ("mat", &o.mat)];
-        for (i, (kind, folder)) in kinds.iter().enumerate() {
-            if !folder.is_empty() && !folders::is_below(folder) {
-                return err(
-                    &format!("output.{kind}"),
-                    format!("`{folder}` is no folder below output.url"),
-                );
-            }
-            let twin = kinds[..i]
-                .iter()
-                .find(|(_, f)| !f.is_empty() && f == folder);
-            if let Some((other, _)) = twin {
-                return err(
-                    &format!("output.{kind}"),
-                    format!("`{folder}` is the folder of output.{other} too"),
-                );
-            }
-        }
-        if o.compression > 9 {
-            return err(
-                "output.compression",
-                format!("{} is above 9", o.compression),
-            );
-        }
-        let wrong = |pair: &(&str, [f64; 2])| !pair.1.iter().all(|v| v.is_finite() && *v >= 0.0);
-        if let Some((name, [warn, fail])) = self.checks.pairs().find(wrong) {
-            let message = format!("[{warn}, {fail}] are no two limits from 0 on: warn, fail");
-            return err(&format!("checks.{name}"), message);
-        }
-        self.folders_problem()
-            .or_else(|| self.experiment.problem())
-            .or_else(|| self.analysis.problem())
-    }
-}
-
-impl Timing {
-    fn problem(&self) -> Option<(String, String)> {
-        let err = |key: &str, message: String| Some((key.to_owned(), message));
-        if !(self.sample_rate_hz.is_finite() && self.sample_rate_hz > 0.0) {
-            return err(
-                "experiment.sample_rate_hz",
-                format!("{} is no rate above 0", self.sample_rate_hz),
-            );
-        }
-        if !self.first_frame_s.is_finite() {
-            return err("experiment.first_frame_s", "is not finite".into());
-        }
-        if self
-            .pixel_um
-            .is_some_and(|um| !(um.is_finite() && um > 0.0))
-        {
-            return err("experiment.pixel_um", "is no size above 0".into());
-        }
-        if let Some((name, _)) = self.events.iter().find(|(_, s)| !s.is_finite()) {
-            return err(&format!("experiment.events.{name}"), "is not finite".into());
-        }
-        for (i, stimulus) in self.stimulus.iter().enumerate() {
-            let key = "experiment.stimulus";
-            let condition = stimulus.condition();
-            if !widefield_storage::mat::valid_name(&format!("tr_{condition}")) {
-                return err(
-                    key,
-                    format!(
-                        "condition `{condition}` of `{}` is no valid name in MATLAB; set `condition` to letters, digits and _",
-                        stimulus.name
-                    ),
-                );
-            }
-            for earlier in &self.stimulus[..i] {
-                if earlier.name == stimulus.name {
-                    return err(key, format!("`{}` is listed twice", stimulus.name));
-                }
-                if earlier.condition().eq_ignore_ascii_case(condition) {
-                    return err(
-                        key,
-                        format!(
-                            "`{}` and `{}` share the condition `{condition}`, so their files would collide; set `condition` of one",
-                            earlier.name, stimulus.name
-                        ),
-                    );
-                }
-            }
-        }
-        None
-    }
-}
-
-impl Analysis {
-    fn problem(&self) -> Option<(String, String)> {
-        let err = |key: &str, message: String| Some((key.to_owned(), message));
-        let most = 32_768;
-        if let Some([w, h]) = self.resolution
-            && !((1..=most).contains(&w) && (1..=most).contains(&h))
-        {
-            return err(
-                "analysis.resolution",
-                format!("[{w}, {h}] is outside 1 to {most} pixels"),
-            );
-        }
-        self.background
-            .problem()
-            .or_else(|| self.segmentation.problem())
-            .or_else(|| self.baseline.problem())
+    /// The rules that types cannot say.
+    fn problem(&self) -> Rule {
+        let prefix = &self.data.prefix;
+        let empty = "is empty, which would take every file";
+        ensure(!prefix.is_empty(), "data.prefix", empty)?;
+        let folder = "names the start of a file name; folders belong into data.url";
+        ensure(!prefix.contains(['/', '\\']), "data.prefix", folder)?;
+        self.folders_problem()?;
+        self.output.problem()?;
+        self.checks.problem()?;
+        self.experiment.problem()?;
+        self.analysis.problem()
     }
 }

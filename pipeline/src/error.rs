@@ -174,10 +174,16 @@ impl Error {
     }
 }
 
-/// Why a given mask cannot be used.
+/// Why there is no mask.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MaskError {
+    /// The rule makes none of this image.
+    #[error(transparent)]
+    Rule(#[from] widefield::Error),
+    /// It is a given image, and not made of the movies.
+    #[error("the mask is a given image, which is read where a session is planned")]
+    Given,
     /// The file could not be read.
     #[error("cannot be read: {0}")]
     Unreadable(#[from] std::io::Error),

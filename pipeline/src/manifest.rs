@@ -5,7 +5,7 @@
 //! is first marked as unfinished, since new and old outputs may then stand side by side for a while.
 
 use crate::behaviour_log::Label;
-use crate::config::{Config, Existing};
+use crate::config::{Config, Existing, Masking};
 use crate::contract::Decided;
 use crate::plan::TrialPlan;
 use crate::record::{Input, TrialRecord};
@@ -13,7 +13,7 @@ use crate::step::Placed;
 use crate::trial::described;
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
-use widefield::{BackgroundLevel, Mask};
+use widefield::{BackgroundLevel, Mask, Size};
 use widefield_storage::{Error, Place};
 
 /// Folder of these objects in the output place.
@@ -141,9 +141,16 @@ pub(crate) fn comparable(config: &Config) -> Config {
     c.output.url = None;
     c.output.records.clear();
     c.output.existing = Existing::Resume;
+    c.output.verify = false;
     // The image counts, wherever it lies: its checksum is compared.
-    c.analysis.segmentation.file = None;
+    if let Masking::File(given) = &mut c.analysis.segmentation.method {
+        given.file.clear();
+    }
     c.checks = crate::config::Checks::default();
+    // What goes without saying counts as if it had been said.
+    if let Some([width, height]) = c.analysis.resolution {
+        c.analysis = c.analysis.resolved(Size { width, height });
+    }
     c
 }
 

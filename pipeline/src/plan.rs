@@ -4,7 +4,6 @@ mod compute;
 mod earlier;
 mod given;
 mod movies;
-mod png;
 
 use crate::behaviour_log::{Label, SessionLog};
 use crate::config::{Config, Override};
@@ -51,6 +50,35 @@ impl Experiment {
         };
         let own = Own::default();
         Ok(Self { config, own })
+    }
+
+    /// A description made in code, checked like one that was read; relative places start at `base`.
+    ///
+    /// ```
+    /// use widefield_pipeline::config::Config;
+    /// use widefield_pipeline::{Experiment, simulate};
+    ///
+    /// let dir = tempfile::tempdir()?;
+    /// let session = simulate::Session { trials: 1, size: 64, frames: 20, ..Default::default() };
+    /// session.write(dir.path(), |_file| {})?;
+    ///
+    /// let mut config = Config::new("20170214_");
+    /// config.output.mat = String::new();
+    /// config.analysis.resolution = Some([32, 32]);
+    /// let plan = Experiment::from_config(config.clone(), dir.path())?.plan()?;
+    /// assert_eq!(plan.trials().len(), 1);
+    ///
+    /// config.analysis.resolution = Some([0, 32]);
+    /// let error = Experiment::from_config(config, dir.path()).expect_err("no pixels");
+    /// assert_eq!(error.to_string(), "analysis.resolution: [0, 32] is outside 1 to 32768 pixels");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Config`] with the key of what is wrong.
+    pub fn from_config(config: Config, base: impl AsRef<Path>) -> Result<Self, Error> {
+        let config = config.checked(base.as_ref())?;
+        Ok(Self { config })
     }
 
     /// The description, all defaults filled in.

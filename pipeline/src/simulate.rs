@@ -54,11 +54,6 @@ pub struct Session {
 
 impl Default for Session {
     fn default() -> Self {
-        let stimulus = |name: &str, decision| Stimulus {
-            name: name.into(),
-            decision,
-            condition: None,
-        };
         Self {
             trials: 6,
             size: 0,
@@ -67,8 +62,8 @@ impl Default for Session {
             light: Light::Gaussian,
             seed: 1,
             stimuli: vec![
-                stimulus("Texture 1 P100", Answer::Go),
-                stimulus("Texture 7 P1200", Answer::NoGo),
+                Stimulus::new("Texture 1 P100", Answer::Go),
+                Stimulus::new("Texture 7 P1200", Answer::NoGo),
             ],
             scene: SceneConfig::default(),
         }
@@ -290,11 +285,10 @@ impl Session {
         let resolution = match resized == [w, h] {
             true => String::new(),
             false => format!(
-                "resolution = [{}, {}]         # width, height; with another one change smoothing_sd_px, too\n",
+                "resolution = [{}, {}]         # width, height\n",
                 resized[0], resized[1]
             ),
         };
-        let smoothing = 30.0 * resized[0].min(resized[1]) as f64 / 256.0;
         let baseline = if scene.frames >= 12 {
             [9, 12]
         } else {
@@ -326,7 +320,7 @@ impl Session {
         }
         let _ = write!(
             text,
-            "\n[analysis]\n{resolution}\n[analysis.background]\nsmoothing_sd_px = {smoothing:?}          # in pixels of the resized image\n\n\
+            "\n[analysis]\n{resolution}\n\
              [analysis.baseline]\nframes = [{}, {}]               # the first, and the one after the last\n",
             baseline[0], baseline[1]
         );

@@ -23,7 +23,8 @@
 //!
 //! impl Masking for Vessels {
 //!     fn mask(&self, mean: ArrayView2<'_, f64>) -> Result<widefield::Mask, Cause> {
-//!         Ok(widefield::Segmentation::Percentile(100.0 * self.darkest).mask(mean)?)
+//!         let percentile = 100.0 * self.darkest;
+//!         Ok(widefield::Segmentation::Percentile { percentile }.mask(mean)?)
 //!     }
 //! }
 //!

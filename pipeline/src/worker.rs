@@ -4,7 +4,6 @@ mod program;
 
 pub use program::{Served, end_with_parent, lines, serve, serve_if_asked};
 
-use crate::config::SegmentationMethod;
 use crate::contract::{Decided, Outcome, Reply, Request, Round, failed};
 use crate::error::{Error, with_causes};
 use crate::manifest::{Manifest, Measurement};
@@ -129,9 +128,7 @@ fn process(
     session: &Decided,
     level: Option<&BackgroundLevel>,
 ) -> Outcome {
-    if worker.config.analysis.segmentation.method == SegmentationMethod::File
-        && session.mask.is_none()
-    {
+    if worker.config.analysis.segmentation.file().is_some() && session.mask.is_none() {
         let message = "the request lacks the mask of analysis.segmentation.file".to_owned();
         return Outcome::Failed {
             record: Box::new(failed(trial, message)),

@@ -22,7 +22,8 @@ impl Parameters for Darkest {
 
 impl Masking for Darkest {
     fn mask(&self, mean: ArrayView2<'_, f64>) -> Result<widefield::Mask, Cause> {
-        Ok(widefield::Segmentation::Percentile(100.0 * self.share).mask(mean)?)
+        let percentile = 100.0 * self.share;
+        Ok(widefield::Segmentation::Percentile { percentile }.mask(mean)?)
     }
 }
 

@@ -28,7 +28,7 @@ fn main() -> Result<(), widefield::Error> {
 
     let first = movie.index_axis(Axis(0), 0);
     let level = Background::GaussianFit {
-        smoothing_sd_px: 2.0,
+        smoothing_sd_px: Some(2.0),
     }
     .estimate(first)?;
     println!(
@@ -40,7 +40,10 @@ fn main() -> Result<(), widefield::Error> {
         background: level.value,
         clamp_negative: true,
     };
-    let mask = Segmentation::DensityCutoff(0.0005).mask(subtract.mean(movie.view())?.view())?;
+    let mask = Segmentation::DensityCutoff {
+        density_cutoff: 0.0005,
+    }
+    .mask(subtract.mean(movie.view())?.view())?;
     println!(
         "mask: {} px are darker than {:.0} counts",
         mask.masked_pixels(),

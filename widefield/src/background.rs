@@ -5,8 +5,9 @@ mod dark;
 pub mod gaussian_fit;
 mod moments;
 
+use crate::number::count;
 use crate::order::percentile;
-use crate::{Error, Subtract, smooth};
+use crate::{Error, Size, Subtract, smooth};
 use gaussian_fit::GaussianFit;
 use ndarray::{ArrayView2, ArrayView3};
 use std::fmt;
@@ -25,6 +26,10 @@ use std::fmt;
 /// [`Background::BoundedFit`] then gives the bound, 0 counts, which is less wrong; a variant without a model is
 /// right.
 ///
+/// Fits are made to a smoothed frame. Without a number the smoothing is in proportion to the frame, 30 px where its
+/// longer side has 256, so that another resolution does not change what is fitted. With the feature `serde` this is
+/// what the table `[analysis.background]` of an experiment file holds: `method` and the parameters of the variant.
+///
 /// ```
 /// use widefield::{Background, background::Rectangle};
 ///
@@ -34,14 +39,19 @@ use std::fmt;
 ///     if inside { 30_000.0 } else { 96.0 + ((x * 7 + y * 3) % 9) as f32 }
 /// });
 /// let level = |background: Background| background.estimate(frame.view()).map(|level| level.value);
-/// assert!(level(Background::GaussianFit { smoothing_sd_px: 7.5 })? < -1000.0);
-/// assert_eq!(level(Background::BoundedFit { smoothing_sd_px: 7.5 })?, 0.0);
-/// assert_eq!(level(Background::Percentile(25.0))?, 100.0);
-/// let corner = Rectangle { x: 0, y: 0, width: 9, height: 9 };
-/// assert_eq!(level(Background::Rectangle(corner))?, 100.0);
+/// assert!(level(Background::GaussianFit { smoothing_sd_px: None })? < -1000.0);
+/// assert_eq!(level(Background::BoundedFit { smoothing_sd_px: None })?, 0.0);
+/// assert_eq!(level(Background::Percentile { percentile: 25.0 })?, 100.0);
+/// let rectangle = Rectangle { x: 0, y: 0, width: 9, height: 9 };
+/// assert_eq!(level(Background::Rectangle { rectangle })?, 100.0);
 /// # Ok::<(), widefield::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(tag = "method", rename_all = "snake_case", deny_unknown_fields)
+)]
 #[non_exhaustive]
 pub enum Background {
     /// The offset of a rotated 2-D Gaussian fitted to the smoothed frame, [`GaussianFit::of`].
@@ -50,8 +60,10 @@ pub enum Background {
     /// edges and flat light makes the fit undershoot, by thousands of counts where the image has tens
     /// of thousands; [`BackgroundLevel::implausible`] then tells.
     GaussianFit {
-        /// Standard deviation of the smoothing before the fit, pixels of the frame; 0 for none.
-        smoothing_sd_px: f64,
+        /// Standard deviation of the smoothing before the fit, pixels of the frame; 0 for none. `None`: 30 px times
+        /// the longer side of the frame over 256.
+        #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+        smoothing_sd_px: Option<f64>,
     },
     /// The same fit to a smaller image: means of blocks of `step_px` times `step_px` pixels, smoothed by what
     /// makes block and smoothing together as wide as `smoothing_sd_px`.
@@ -61,32 +73,81 @@ pub enum Background {
     /// offset by less than 0.2 % of the amplitude, one of an eighth by less than 0.03 %; where no Gaussian
     /// fits, by up to 10 %. A step of 1 is [`Background::GaussianFit`].
     CoarseFit {
-        /// Standard deviation of the smoothing before the fit, pixels of the frame; 0 for none.
-        smoothing_sd_px: f64,
-        /// Side of a block, pixels of the frame, at least 1.
-        step_px: usize,
+        /// Standard deviation of the smoothing before the fit, pixels of the frame; 0 for none. `None`: 30 px times
+        /// the longer side of the frame over 256.
+        #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+        smoothing_sd_px: Option<f64>,
+        /// Side of a block, pixels of the frame, at least 1. `None`: an eighth of the smoothing.
+        #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+        step_px: Option<usize>,
     },
     /// The same fit as [`Background::GaussianFit`] with the offset from 0 to the 5th percentile of the smoothed
     /// frame: if the free fit lies outside, the other parameters are fitted with the offset at that bound.
     BoundedFit {
-        /// Standard deviation of the smoothing before the fit, pixels of the frame; 0 for none.
-        smoothing_sd_px: f64,
+        /// Standard deviation of the smoothing before the fit, pixels of the frame; 0 for none. `None`: 30 px times
+        /// the longer side of the frame over 256.
+        #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+        smoothing_sd_px: Option<f64>,
     },
     /// A percentile of all pixels, 0 to 100, as `numpy.percentile`. Right where at least that share of the
     /// frame is dark: half the share of the dark surround is a good choice.
-    Percentile(f64),
+    Percentile {
+        /// Which, 0 to 100.
+        #[cfg_attr(feature = "serde", serde(default = "fifth"))]
+        percentile: f64,
+    },
     /// The brightness around which pixels are densest: the half-sample mode (Bickel & Frühwirth 2006,
     /// doi:10.1016/j.csda.2005.07.011). Right where the dark surround is more even than the brain, or larger than it; of
     /// flat light on more than half of the frame it is the light.
     Mode,
     /// Mean of a rectangle that no light reaches.
-    Rectangle(Rectangle),
+    Rectangle {
+        /// Which; as text `[x, y, width, height]`.
+        rectangle: Rectangle,
+    },
     /// Known counts, from a recording without light.
-    Constant(f64),
+    Constant {
+        /// How many.
+        counts: f64,
+    },
+}
+
+#[cfg(feature = "serde")]
+fn fifth() -> f64 {
+    5.0
+}
+
+/// The Gaussian fit, smoothed in proportion to the frame.
+impl Default for Background {
+    fn default() -> Self {
+        Self::GaussianFit {
+            smoothing_sd_px: None,
+        }
+    }
+}
+
+/// Standard deviation of the smoothing before a fit, pixels, where none is given.
+fn smoothing_of((height, width): (usize, usize)) -> f64 {
+    30.0 * count(height.max(width)) / 256.0
+}
+
+/// Side of the blocks of a coarse fit where none is given: an eighth of the smoothing.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "`as` saturates, and blocks may be larger than any frame"
+)]
+fn step_of(smoothing_sd_px: f64) -> usize {
+    (smoothing_sd_px / 8.0).max(1.0) as usize
 }
 
 /// Part of a frame, in pixels of the frame after resizing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(from = "[usize; 4]", into = "[usize; 4]")
+)]
 pub struct Rectangle {
     /// First column, from 0.
     pub x: usize,
@@ -96,6 +157,24 @@ pub struct Rectangle {
     pub width: usize,
     /// Number of rows.
     pub height: usize,
+}
+
+/// From column, row, width and height.
+impl From<[usize; 4]> for Rectangle {
+    fn from([x, y, width, height]: [usize; 4]) -> Self {
+        Self {
+            x,
+            y,
+            width,
+            height,
+        }
+    }
+}
+
+impl From<Rectangle> for [usize; 4] {
+    fn from(part: Rectangle) -> Self {
+        [part.x, part.y, part.width, part.height]
+    }
 }
 
 /// An estimated background.
@@ -116,6 +195,95 @@ pub struct BackgroundLevel {
 }
 
 impl Background {
+    /// The same with what the size of the frames decides written out.
+    ///
+    /// ```
+    /// use widefield::{Background, Size};
+    ///
+    /// let fit = Background::CoarseFit { smoothing_sd_px: None, step_px: None };
+    /// let resolved = fit.resolve(Size { width: 512, height: 256 });
+    /// assert_eq!(resolved, Background::CoarseFit { smoothing_sd_px: Some(60.0), step_px: Some(7) });
+    /// ```
+    #[must_use]
+    pub fn resolve(mut self, frames: Size) -> Self {
+        if let Some(sd) = self.smoothing() {
+            sd.get_or_insert(smoothing_of((frames.height, frames.width)));
+        }
+        if let Self::CoarseFit {
+            smoothing_sd_px: Some(sd),
+            step_px,
+        } = &mut self
+        {
+            step_px.get_or_insert(step_of(*sd));
+        }
+        self
+    }
+
+    /// Standard deviation of the smoothing of frames of that size before the fit, pixels; `None` if nothing is fitted.
+    pub fn smoothing_sd_px(self, frames: Size) -> Option<f64> {
+        *self.resolve(frames).smoothing()?
+    }
+
+    /// The smoothing of those that fit.
+    fn smoothing(&mut self) -> Option<&mut Option<f64>> {
+        match self {
+            Self::GaussianFit { smoothing_sd_px }
+            | Self::CoarseFit {
+                smoothing_sd_px, ..
+            }
+            | Self::BoundedFit { smoothing_sd_px } => Some(smoothing_sd_px),
+            _ => None,
+        }
+    }
+
+    /// Whether the parameters are possible, whatever the frame.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] with the name that experiment files have for the parameter.
+    pub fn check(mut self) -> Result<(), Error> {
+        let within = |name, value: f64, least, most, expected| {
+            let possible = (least..=most).contains(&value);
+            let error = Error::Parameter {
+                name,
+                value,
+                expected,
+            };
+            possible.then_some(()).ok_or(error)
+        };
+        if let Some(&mut Some(sd)) = self.smoothing() {
+            within(
+                "smoothing_sd_px",
+                sd,
+                0.0,
+                smooth::MAX_SD_PX,
+                "0 to 100000 px",
+            )?;
+        }
+        match self {
+            Self::CoarseFit {
+                step_px: Some(0), ..
+            } => within("step_px", 0.0, 1.0, 1.0, "at least 1 px"),
+            Self::Percentile { percentile } => {
+                within("percentile", percentile, 0.0, 100.0, "0 to 100")
+            }
+            Self::Rectangle { rectangle } => {
+                let sides = count(rectangle.width.min(rectangle.height));
+                within(
+                    "rectangle",
+                    sides,
+                    1.0,
+                    f64::MAX,
+                    "a width and height of at least 1 px",
+                )
+            }
+            Self::Constant { counts } => {
+                let expected = "a finite number of counts";
+                within("counts", counts, f64::MIN, f64::MAX, expected)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Background of one frame `(y, x)` of counts.
     ///
     /// ```
@@ -126,7 +294,7 @@ impl Background {
     ///     let (dx, dy) = (x as f32 - 30.0, y as f32 - 33.0);
     ///     60.0 + 940.0 * (-(dx * dx + dy * dy) / 72.0).exp()
     /// });
-    /// let level = Background::GaussianFit { smoothing_sd_px: 2.0 }.estimate(frame.view())?;
+    /// let level = Background::GaussianFit { smoothing_sd_px: Some(2.0) }.estimate(frame.view())?;
     /// assert!((level.value - 60.0).abs() < 0.1);
     /// assert!(!level.implausible);
     /// # Ok::<(), widefield::Error>(())
@@ -155,24 +323,33 @@ impl Background {
     /// [`Error::NotConverged`] if no minimum is found; [`Error::Rectangle`] if the rectangle reaches beyond
     /// the frame.
     pub fn estimate_image(self, image: ArrayView2<'_, f64>) -> Result<BackgroundLevel, Error> {
+        let smoothing = |given: Option<f64>| given.unwrap_or_else(|| smoothing_of(image.dim()));
         let value = match self {
             Self::GaussianFit { smoothing_sd_px } => {
                 gaussian_fit::check(image)?;
-                let smoothed = smooth::gaussian(image, smoothing_sd_px)?;
+                let smoothed = smooth::gaussian(image, smoothing(smoothing_sd_px))?;
                 return fitted(smoothed.view(), GaussianFit::of);
             }
             Self::CoarseFit {
                 smoothing_sd_px,
                 step_px,
-            } => return coarse::fit(image, smoothing_sd_px, step_px),
+            } => {
+                let sd = smoothing(smoothing_sd_px);
+                return coarse::fit(image, sd, step_px.unwrap_or_else(|| step_of(sd)));
+            }
             Self::BoundedFit { smoothing_sd_px } => {
                 gaussian_fit::check(image)?;
-                let smoothed = smooth::gaussian(image, smoothing_sd_px)?;
+                let smoothed = smooth::gaussian(image, smoothing(smoothing_sd_px))?;
                 return fitted(smoothed.view(), bounded);
             }
-            Self::Constant(value) => within("constant", value, f64::MIN, f64::MAX)?,
-            Self::Percentile(percent) => {
-                let percent = within("percentile", percent, 0.0, 100.0)?;
+            Self::Constant { counts } => {
+                self.check()?;
+                counts
+            }
+            Self::Percentile {
+                percentile: percent,
+            } => {
+                self.check()?;
                 gaussian_fit::check_pixels(image)?;
                 percentile(image.iter().copied(), percent).unwrap_or(f64::NAN)
             }
@@ -180,9 +357,9 @@ impl Background {
                 gaussian_fit::check_pixels(image)?;
                 dark::mode(image.iter().copied().collect()).unwrap_or(f64::NAN)
             }
-            Self::Rectangle(part) => {
+            Self::Rectangle { rectangle } => {
                 gaussian_fit::check_pixels(image)?;
-                dark::rectangle(image, part)?
+                dark::rectangle(image, rectangle)?
             }
         };
         let plausible_max = percentile(image.iter().copied(), 50.0).unwrap_or(f64::NAN);
@@ -193,46 +370,43 @@ impl Background {
 /// Name and parameters, in words.
 impl fmt::Display for Background {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let smoothed = |sd: &Option<f64>| match sd {
+            Some(sd) => format!("smoothed by {sd} px"),
+            None => "smoothed in proportion".to_owned(),
+        };
         match self {
-            Self::GaussianFit { smoothing_sd_px } => {
-                write!(f, "Gaussian fit, smoothed by {smoothing_sd_px} px")
+            Self::GaussianFit {
+                smoothing_sd_px: sd,
+            } => {
+                write!(f, "Gaussian fit, {}", smoothed(sd))
             }
             Self::CoarseFit {
-                smoothing_sd_px,
+                smoothing_sd_px: sd,
                 step_px,
-            } => write!(
-                f,
-                "Gaussian fit to blocks of {step_px} px, smoothed by {smoothing_sd_px} px"
-            ),
-            Self::BoundedFit { smoothing_sd_px } => {
-                write!(f, "bounded Gaussian fit, smoothed by {smoothing_sd_px} px")
+            } => {
+                let step = step_px.map(|step| format!(" of {step} px"));
+                let step = step.unwrap_or_default();
+                write!(f, "Gaussian fit to blocks{step}, {}", smoothed(sd))
             }
-            Self::Percentile(percent) => write!(f, "percentile {percent}"),
+            Self::BoundedFit {
+                smoothing_sd_px: sd,
+            } => {
+                write!(f, "bounded Gaussian fit, {}", smoothed(sd))
+            }
+            Self::Percentile { percentile } => write!(f, "percentile {percentile}"),
             Self::Mode => write!(f, "mode"),
-            Self::Rectangle(Rectangle {
-                x,
-                y,
-                width,
-                height,
-            }) => write!(f, "mean of {width} x {height} px from column {x}, row {y}"),
-            Self::Constant(counts) => write!(f, "{counts} counts"),
+            Self::Rectangle {
+                rectangle:
+                    Rectangle {
+                        x,
+                        y,
+                        width,
+                        height,
+                    },
+            } => write!(f, "mean of {width} x {height} px from column {x}, row {y}"),
+            Self::Constant { counts } => write!(f, "{counts} counts"),
         }
     }
-}
-
-fn within(name: &'static str, value: f64, least: f64, most: f64) -> Result<f64, Error> {
-    if (least..=most).contains(&value) {
-        return Ok(value);
-    }
-    Err(Error::Parameter {
-        name,
-        value,
-        expected: if most == 100.0 {
-            "0 to 100"
-        } else {
-            "a finite number of counts"
-        },
-    })
 }
 
 /// The fit with the offset from 0 to the 5th percentile.
@@ -277,7 +451,7 @@ mod tests {
     #[test]
     fn unusable_frames_are_typed_errors() {
         let fit = Background::GaussianFit {
-            smoothing_sd_px: 3.0,
+            smoothing_sd_px: Some(3.0),
         };
         assert!(matches!(
             fit.estimate(Array2::from_elem((9, 9), 100.0).view()),
@@ -299,7 +473,7 @@ mod tests {
         ));
         frame[(4, 5)] = 0.0;
         let bad = Background::GaussianFit {
-            smoothing_sd_px: -1.0,
+            smoothing_sd_px: Some(-1.0),
         };
         assert!(matches!(
             bad.estimate(frame.view()),

@@ -2,17 +2,19 @@
 
 mod bleaching;
 mod f0;
+mod frames;
 mod held;
 pub(crate) mod local;
 mod ranks;
 
 pub use f0::F0;
 pub(crate) use f0::{Buffers, Course, PIECE};
+pub use frames::{Frames, Span};
 pub use held::Held;
 
 use crate::number::count;
 use crate::source::{each_block, image_of};
-use crate::{Error, Mask, MeanImage, MovieSource, Subtract};
+use crate::{Error, Mask, MeanImage, MovieSource, Subtract, TimeAxis};
 use local::Local;
 use ndarray::{Array2, ArrayView3};
 use std::fmt;
@@ -25,6 +27,10 @@ pub const MAX_SD_FRAMES: f64 = 1e4;
 ///
 /// The trace is fluorescence, background taken off. A NaN among the frames an F0 is made of makes it NaN.
 ///
+/// Times are in seconds or in frames; before anything is computed, [`Baseline::resolve`] makes seconds frames. With
+/// the feature `serde` this is what the table `[analysis.baseline]` of an experiment file holds: `method` and the
+/// parameters of the variant, in seconds.
+///
 /// ```
 /// use widefield::{Baseline, Subtract};
 ///
@@ -34,15 +40,19 @@ pub const MAX_SD_FRAMES: f64 = 1e4;
 /// assert_eq!(f0(Baseline::frames(0..2))?, ndarray::array![[100.5]]);
 /// assert_eq!(f0(Baseline::Mean)?, ndarray::array![[116.0]]);
 /// assert_eq!(f0(Baseline::Median)?, ndarray::array![[101.0]]);
-/// assert_eq!(f0(Baseline::Percentile(25.0))?, ndarray::array![[100.0]]);
+/// assert_eq!(f0(Baseline::Percentile { percentile: 25.0 })?, ndarray::array![[100.0]]);
 /// # Ok::<(), widefield::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(tag = "method", rename_all = "snake_case", deny_unknown_fields)
+)]
 #[non_exhaustive]
 pub enum Baseline {
-    /// Mean over a half-open range of frames, counted from 0: those before a stimulus, say.
-    /// [`TimeAxis::frames_between`](crate::TimeAxis::frames_between) turns seconds into such a range.
-    Frames(Range<usize>),
+    /// Mean over some frames: those before a stimulus, say.
+    Frames(Frames),
     /// Mean over all frames. For spontaneous activity; responses lift it.
     Mean,
     /// Median over all frames, of an even number the mean of the middle two: responses of less than half
@@ -50,15 +60,24 @@ pub enum Baseline {
     Median,
     /// A percentile, 0 to 100, over all frames, with linear interpolation as `numpy.percentile`. 10 is usual
     /// where activity is frequent; noise makes it lie below the light at rest.
-    Percentile(f64),
+    Percentile {
+        /// Which, 0 to 100.
+        #[cfg_attr(feature = "serde", serde(default = "defaults::tenth"))]
+        percentile: f64,
+    },
     /// The percentile of the frames around each frame: F0 follows slow changes of light.
     ///
     /// The window of frame `t` is `t - span/2 ..= t + (span - 1)/2`, as far as the movie goes.
     SlidingPercentile {
         /// 0 to 100, as [`Baseline::Percentile`].
-        percent: f64,
-        /// Frames in the window, at least 1; several times the length of a response.
-        span_frames: usize,
+        #[cfg_attr(feature = "serde", serde(default = "defaults::eighth"))]
+        percentile: f64,
+        /// Length of the window; several times that of a response.
+        #[cfg_attr(
+            feature = "serde",
+            serde(rename = "span_s", default = "defaults::five_seconds")
+        )]
+        span: Span,
     },
     /// The largest of the least smoothed values around each frame: the lower envelope of the trace.
     ///
@@ -67,11 +86,19 @@ pub enum Baseline {
     /// its window; windows as those of [`Baseline::SlidingPercentile`]. What suite2p calls `maximin`:
     /// `gaussian_filter1d`, `minimum_filter1d` and `maximum_filter1d` of SciPy.
     Maximin {
-        /// Standard deviation of the smoothing in frames, 0 to [`MAX_SD_FRAMES`]; suite2p takes 10. Below
-        /// 0.125 nothing is smoothed.
-        smoothing_sd_frames: f64,
-        /// Frames in the window, at least 1; suite2p takes 60 s.
-        span_frames: usize,
+        /// Length of the window; suite2p takes 60 s.
+        #[cfg_attr(
+            feature = "serde",
+            serde(rename = "span_s", default = "defaults::five_seconds")
+        )]
+        span: Span,
+        /// Standard deviation of the smoothing, 0 to [`MAX_SD_FRAMES`] frames; suite2p takes 10. Below 0.125 frames
+        /// nothing is smoothed.
+        #[cfg_attr(
+            feature = "serde",
+            serde(rename = "smoothing_s", default = "defaults::half_a_second")
+        )]
+        smoothing: Span,
     },
     /// The mean image over some frames, fading as the brain as a whole does:
     /// `F0(t, y, x) = I(y, x) g(t) / mean of g over the frames`.
@@ -83,24 +110,91 @@ pub enum Baseline {
     /// of a movie are not followed. At least 4 frames and one kept pixel are needed.
     Bleaching {
         /// Frames that `I` is the mean of; `None` for all.
+        #[cfg_attr(
+            feature = "serde",
+            serde(
+                default,
+                with = "frames::pair",
+                skip_serializing_if = "Option::is_none"
+            )
+        )]
         frames: Option<Range<usize>>,
     },
+}
+
+/// What parameters are where a text does not say.
+#[cfg(feature = "serde")]
+mod defaults {
+    use super::Span;
+
+    pub(super) fn tenth() -> f64 {
+        10.0
+    }
+
+    pub(super) fn eighth() -> f64 {
+        8.0
+    }
+
+    pub(super) fn five_seconds() -> Span {
+        Span::Seconds(5.0)
+    }
+
+    pub(super) fn half_a_second() -> Span {
+        Span::Seconds(0.5)
+    }
+}
+
+/// The mean of frames 9, 10 and 11.
+impl Default for Baseline {
+    fn default() -> Self {
+        Self::Frames(Frames::default())
+    }
 }
 
 impl Baseline {
     /// Mean over the frames `frames`, half-open: `9..12` takes frames 9, 10 and 11.
     pub fn frames(frames: Range<usize>) -> Self {
-        Self::Frames(frames)
+        Self::Frames(Frames::Range(frames))
+    }
+
+    /// The same in frames, for a movie of `n_frames` with that axis. What is in frames already stays as it is.
+    ///
+    /// ```
+    /// use widefield::{Baseline, TimeAxis, baseline::{Frames, Span}};
+    ///
+    /// let axis = TimeAxis { sample_rate_hz: 20.0, first_frame_s: -3.0 };
+    /// let before = Baseline::Frames(Frames::Before(-2.5));
+    /// assert_eq!(before.resolve(&axis, 200), Baseline::frames(0..10));
+    /// let sliding = Baseline::SlidingPercentile { percentile: 8.0, span: Span::Seconds(5.0) };
+    /// assert_eq!(sliding.to_string(), "percentile 8 of 5 s around each");
+    /// assert_eq!(sliding.resolve(&axis, 200).to_string(), "percentile 8 of 100 frames around each");
+    /// ```
+    #[must_use]
+    pub fn resolve(&self, axis: &TimeAxis, n_frames: usize) -> Self {
+        let mut resolved = self.clone();
+        match &mut resolved {
+            Self::Frames(frames) => *frames = Frames::Range(frames.range(axis, n_frames)),
+            Self::SlidingPercentile { span, .. } => *span = span.resolve(axis).whole(),
+            Self::Maximin { span, smoothing } => {
+                *span = span.resolve(axis).whole();
+                *smoothing = smoothing.resolve(axis);
+            }
+            Self::Mean | Self::Median | Self::Percentile { .. } | Self::Bleaching { .. } => {}
+        }
+        resolved
     }
 
     /// The range of frames this takes from a movie of `n_frames`: all of them where F0 is made of all.
     ///
     /// # Errors
     /// [`Error::BaselineEmpty`] if it selects nothing, [`Error::BaselineBeyondEnd`] if it reaches
-    /// beyond the movie.
+    /// beyond the movie; [`Error::InSeconds`] if it is not [resolved](Baseline::resolve).
     pub fn range(&self, n_frames: usize) -> Result<Range<usize>, Error> {
         let range = match self {
-            Self::Frames(frames)
+            Self::Frames(Frames::Before(_) | Frames::Window(..)) => {
+                return Err(Error::InSeconds { what: "frames" });
+            }
+            Self::Frames(Frames::Range(frames))
             | Self::Bleaching {
                 frames: Some(frames),
             } => frames.clone(),
@@ -139,7 +233,7 @@ impl Baseline {
     /// ```
     ///
     /// # Errors
-    /// As [`Baseline::range`]; [`Error::Parameter`] if a percentile, span or smoothing is not possible;
+    /// As [`Baseline::range`]; [`Error::InSeconds`] before [`Baseline::resolve`]; [`Error::Parameter`] if a percentile, span or smoothing is not possible;
     /// [`Error::Shape`] if the mask has another shape; [`Error::Source`] if the movie cannot be read; for
     /// [`Baseline::Bleaching`] [`Error::TooFewFrames`], [`Error::Empty`] if no pixel is kept and
     /// [`Error::NoCurve`] if the light is not finite and above 0.
@@ -161,34 +255,28 @@ impl Baseline {
         let (image, course) = match *self {
             Self::Frames(_) | Self::Mean => (mean(movie, range, subtract)?, Course::Constant),
             Self::Median => (percentiles(50.0)?, Course::Constant),
-            Self::Percentile(percent) => (percentiles(percent)?, Course::Constant),
+            Self::Percentile { percentile } => (percentiles(percentile)?, Course::Constant),
             Self::Bleaching { .. } => {
                 let curve = bleaching::curve(&bleaching::mean_trace(movie, subtract, mask)?)?;
                 let level = curve[range.clone()].iter().sum::<f64>() / count(range.len());
                 let image = mean(movie, range, subtract)?.mapv(|value| value / level);
                 (image, Course::Scaled(curve))
             }
-            Self::SlidingPercentile {
-                percent,
-                span_frames,
-            } => {
+            Self::SlidingPercentile { percentile, span } => {
+                let span = span.in_whole_frames("span")?;
                 return F0::local(
                     self,
-                    Local::percentile(percent, span_frames, n_frames),
+                    Local::percentile(percentile, span, n_frames),
                     movie,
                     subtract,
                 );
             }
-            Self::Maximin {
-                smoothing_sd_frames: sd,
-                span_frames,
-            } => {
-                return F0::local(
-                    self,
-                    Local::maximin(sd, span_frames, n_frames),
-                    movie,
-                    subtract,
+            Self::Maximin { span, smoothing } => {
+                let (sd, span) = (
+                    smoothing.in_frames("smoothing")?,
+                    span.in_whole_frames("span")?,
                 );
+                return F0::local(self, Local::maximin(sd, span, n_frames), movie, subtract);
             }
         };
         Ok(F0::new(self.clone(), image, course))
@@ -218,40 +306,46 @@ impl Baseline {
         Ok(f0.into_image())
     }
 
-    /// Whether the parameters are possible at all.
-    fn check(&self) -> Result<(), Error> {
-        if let Self::Percentile(percent) | Self::SlidingPercentile { percent, .. } = *self
-            && !(0.0..=100.0).contains(&percent)
-        {
-            return Err(Error::Parameter {
-                name: "percentile",
-                value: percent,
-                expected: "0 to 100",
-            });
+    /// Whether the parameters are possible, whatever the movie.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] with the name that experiment files have for the parameter; [`Error::BaselineEmpty`].
+    pub fn check(&self) -> Result<(), Error> {
+        let within = |name, value, possible: bool, expected| match possible {
+            true => Ok(()),
+            false => Err(Error::Parameter {
+                name,
+                value,
+                expected,
+            }),
+        };
+        let percent = |percentile: f64| {
+            let possible = (0.0..=100.0).contains(&percentile);
+            within("percentile", percentile, possible, "0 to 100")
+        };
+        let length = |span: Span| {
+            let length = span.value();
+            let possible = length.is_finite() && length > 0.0;
+            within("span_s", length, possible, "a length above 0")
+        };
+        match self {
+            Self::Frames(frames) => frames.check(),
+            Self::Mean | Self::Median | Self::Bleaching { frames: None } => Ok(()),
+            Self::Percentile { percentile } => percent(*percentile),
+            Self::SlidingPercentile { percentile, span } => {
+                percent(*percentile)?;
+                length(*span)
+            }
+            Self::Maximin { span, smoothing } => {
+                length(*span)?;
+                let sd = smoothing.value();
+                let possible = (0.0..=MAX_SD_FRAMES).contains(&sd);
+                within("smoothing_s", sd, possible, "0 to 10000")
+            }
+            Self::Bleaching {
+                frames: Some(frames),
+            } => Frames::Range(frames.clone()).check(),
         }
-        if let Self::Maximin {
-            smoothing_sd_frames: sd,
-            ..
-        } = *self
-            && !(0.0..=MAX_SD_FRAMES).contains(&sd)
-        {
-            return Err(Error::Parameter {
-                name: "smoothing_sd_frames",
-                value: sd,
-                expected: "0 to 10000 frames",
-            });
-        }
-        if let Self::SlidingPercentile { span_frames, .. } | Self::Maximin { span_frames, .. } =
-            *self
-            && span_frames == 0
-        {
-            return Err(Error::Parameter {
-                name: "span_frames",
-                value: 0.0,
-                expected: "at least 1",
-            });
-        }
-        Ok(())
     }
 }
 
@@ -259,24 +353,16 @@ impl Baseline {
 impl fmt::Display for Baseline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Frames(frames) => write!(f, "mean of frames {}..{}", frames.start, frames.end),
+            Self::Frames(frames) => write!(f, "mean of {frames}"),
             Self::Mean => write!(f, "mean"),
             Self::Median => write!(f, "median"),
-            Self::Percentile(percent) => write!(f, "percentile {percent}"),
-            Self::SlidingPercentile {
-                percent,
-                span_frames,
-            } => write!(
-                f,
-                "percentile {percent} of {span_frames} frames around each"
-            ),
-            Self::Maximin {
-                smoothing_sd_frames: sd,
-                span_frames,
-            } => write!(
-                f,
-                "maximin over {span_frames} frames, smoothed by {sd} frames"
-            ),
+            Self::Percentile { percentile } => write!(f, "percentile {percentile}"),
+            Self::SlidingPercentile { percentile, span } => {
+                write!(f, "percentile {percentile} of {span} around each")
+            }
+            Self::Maximin { span, smoothing } => {
+                write!(f, "maximin over {span}, smoothed by {smoothing}")
+            }
             Self::Bleaching { frames: None } => write!(f, "mean, bleaching exponentially"),
             Self::Bleaching {
                 frames: Some(frames),
@@ -328,33 +414,53 @@ mod tests {
     #[test]
     fn impossible_parameters_are_errors() {
         let movie = Array3::<f32>::ones((10, 2, 2));
-        let sliding = |percent, span_frames| Baseline::SlidingPercentile {
-            percent,
-            span_frames,
-        };
-        let maximin = |smoothing_sd_frames, span_frames| Baseline::Maximin {
-            smoothing_sd_frames,
-            span_frames,
+        let sliding = |percentile, span| Baseline::SlidingPercentile { percentile, span };
+        let frames = |frames| Span::Frames { frames };
+        let maximin = |smoothing, span| Baseline::Maximin {
+            smoothing: frames(smoothing),
+            span: frames(span),
         };
         for wrong in [
-            Baseline::Percentile(-1.0),
-            Baseline::Percentile(f64::NAN),
-            sliding(101.0, 5),
-            sliding(8.0, 0),
-            maximin(f64::INFINITY, 5),
-            maximin(-1.0, 5),
-            maximin(1.0, 0),
+            Baseline::Percentile { percentile: -1.0 },
+            Baseline::Percentile {
+                percentile: f64::NAN,
+            },
+            sliding(101.0, Span::frames(5)),
+            sliding(8.0, Span::frames(0)),
+            sliding(8.0, Span::Seconds(f64::NAN)),
+            maximin(f64::INFINITY, 5.0),
+            maximin(-1.0, 5.0),
+            maximin(1.0, 0.0),
         ] {
             let error = wrong.f0(movie.view(), &Subtract::NOTHING);
             assert!(matches!(error, Err(Error::Parameter { .. })), "{wrong}");
         }
         for possible in [
-            sliding(8.0, usize::MAX),
-            maximin(MAX_SD_FRAMES, usize::MAX),
-            maximin(0.0, 1),
+            sliding(8.0, Span::frames(usize::MAX)),
+            maximin(MAX_SD_FRAMES, 1e300),
+            maximin(0.0, 1.0),
         ] {
             let f0 = possible.f0(movie.view(), &Subtract::NOTHING).unwrap();
             assert!(f0.iter().all(|f0| (f0 - 1.0).abs() < 1e-12), "{possible}");
+        }
+    }
+
+    #[test]
+    fn seconds_are_resolved_first() {
+        let movie = Array3::<f32>::ones((10, 2, 2));
+        let sliding = Baseline::SlidingPercentile {
+            percentile: 8.0,
+            span: Span::Seconds(0.1),
+        };
+        let axis = TimeAxis {
+            sample_rate_hz: 20.0,
+            first_frame_s: -0.2,
+        };
+        for baseline in [sliding, Baseline::Frames(Frames::Window(-0.1, 0.0))] {
+            let f0 = |baseline: &Baseline| baseline.f0(movie.view(), &Subtract::NOTHING);
+            let error = f0(&baseline);
+            assert!(matches!(error, Err(Error::InSeconds { .. })), "{error:?}");
+            assert!(f0(&baseline.resolve(&axis, 10)).is_ok(), "{baseline}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::error::same_shape;
 use crate::normaliser::least;
 use crate::number::narrow;
-use crate::{Baseline, Error, Mask, MovieSource, Normaliser, Subtract};
+use crate::{Baseline, Error, Mask, MovieSource, Normaliser, Subtract, TimeAxis};
 use multiversion::multiversion;
 use ndarray::parallel::prelude::*;
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3, ArrayViewMut3, Axis};
@@ -80,6 +80,15 @@ impl DeltaF {
             baseline,
             denominator: Denominator::F0,
             output: Output::DeltaF,
+        }
+    }
+
+    /// The same with the baseline in frames, see [`Baseline::resolve`].
+    #[must_use]
+    pub fn resolve(&self, axis: &TimeAxis, n_frames: usize) -> Self {
+        Self {
+            baseline: self.baseline.resolve(axis, n_frames),
+            ..self.clone()
         }
     }
 

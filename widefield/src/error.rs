@@ -184,6 +184,14 @@ pub enum Error {
         /// Frame after the last one of the baseline.
         end: usize,
     },
+    /// A time is in seconds where frames are needed: resolve the baseline first.
+    #[error(
+        "the {what} of the baseline are in seconds; which frames that is follows from a time axis"
+    )]
+    InSeconds {
+        /// Which parameter.
+        what: &'static str,
+    },
 }
 
 /// `Ok` if `found` is `expected`, else [`Error::Shape`].

@@ -31,12 +31,12 @@
 //! }
 //!
 //! // Background of the first frame; fluorescence is what lies above it.
-//! let level = Background::GaussianFit { smoothing_sd_px: 1.0 }.estimate(movie.index_axis(Axis(0), 0))?;
+//! let level = Background::GaussianFit { smoothing_sd_px: Some(1.0) }.estimate(movie.index_axis(Axis(0), 0))?;
 //! let subtract = Subtract { background: level.value, clamp_negative: true };
 //! assert!((level.value - 100.0).abs() < 1.0);
 //!
 //! // Dark pixels are masked, dF/F is relative to the mean of frames 9, 10 and 11.
-//! let mask = Segmentation::DensityCutoff(0.0005).mask(subtract.mean(movie.view())?.view())?;
+//! let mask = Segmentation::DensityCutoff { density_cutoff: 0.0005 }.mask(subtract.mean(movie.view())?.view())?;
 //! let mut clean = subtract.movie(movie.view());
 //! mask.apply(clean.view_mut())?;
 //! let dff = DeltaF::new(Baseline::frames(9..12)).compute(clean.view())?;

@@ -72,6 +72,11 @@ impl Size {
 /// # Ok::<(), widefield::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum Resize {
     /// Separable triangle filter, one output pixel to either side when shrinking, so nothing

@@ -15,7 +15,8 @@ use std::fmt;
 /// How the dark surround is told from the brain.
 ///
 /// Every rule is a threshold on the mean image: darker pixels are masked. What a threshold alone leaves untidy,
-/// [`Mask::largest_component`] and [`Mask::fill_holes`] put right.
+/// [`Mask::largest_component`] and [`Mask::fill_holes`] put right. With the feature `serde` this is what the table
+/// `[analysis.segmentation]` of an experiment file holds: `method` and the parameter of the variant.
 ///
 /// ```
 /// use widefield::Segmentation;
@@ -23,16 +24,21 @@ use std::fmt;
 /// // A dark surround between 0 and 9 counts, a brain between 1000 and 1009.
 /// let mean = ndarray::Array2::from_shape_fn((20, 10), |(y, x)| if y < 5 { x as f64 } else { 1000.0 + x as f64 });
 /// for rule in [
-///     Segmentation::DensityCutoff(1e-5),
-///     Segmentation::RelativeCutoff(0.05),
+///     Segmentation::DensityCutoff { density_cutoff: 1e-5 },
+///     Segmentation::RelativeCutoff { relative_cutoff: 0.05 },
 ///     Segmentation::Otsu,
-///     Segmentation::Percentile(25.0),
+///     Segmentation::Percentile { percentile: 25.0 },
 /// ] {
 ///     assert_eq!(rule.mask(mean.view())?.masked_pixels(), 50, "{rule}");
 /// }
 /// # Ok::<(), widefield::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(tag = "method", rename_all = "snake_case", deny_unknown_fields)
+)]
 #[non_exhaustive]
 pub enum Segmentation {
     /// The first of 500 brightnesses from 0 to the maximum whose density, per count, is below this
@@ -41,11 +47,19 @@ pub enum Segmentation {
     ///
     /// The density is that of [`Density::estimate`]. It is per count, so the cutoff must be chosen
     /// anew when gain, exposure or binning change.
-    DensityCutoff(f64),
+    DensityCutoff {
+        /// Density per count, above 0.
+        #[cfg_attr(feature = "serde", serde(default = "defaults::density"))]
+        density_cutoff: f64,
+    },
     /// The first brightness above the darkest mode at which the density falls below this share, 0 to 1, of its
     /// peak; 0.05 is a start. The darkest mode begins where the density first reaches that share, on 500
     /// points from the darkest pixel to the brightest. Gain and offset of the counts change nothing.
-    RelativeCutoff(f64),
+    RelativeCutoff {
+        /// Share of the peak, between 0 and 1.
+        #[cfg_attr(feature = "serde", serde(default = "defaults::share"))]
+        relative_cutoff: f64,
+    },
     /// The split into two classes with the largest variance between them (Otsu 1979), over all splits of the
     /// sorted pixels, without a histogram; the threshold is the darkest pixel of the brighter class. Right for
     /// two classes of about even light; shading within the brain pulls it up.
@@ -55,7 +69,31 @@ pub enum Segmentation {
     /// dark peak and a long bright tail.
     Triangle,
     /// So many per cent of the pixels are masked, 0 to 100: the threshold is that percentile.
-    Percentile(f64),
+    Percentile {
+        /// Per cent of the pixels.
+        percentile: f64,
+    },
+    /// Nothing is masked.
+    None,
+}
+
+mod defaults {
+    pub(super) fn density() -> f64 {
+        0.0002
+    }
+
+    #[cfg(feature = "serde")]
+    pub(super) fn share() -> f64 {
+        0.05
+    }
+}
+
+impl Default for Segmentation {
+    fn default() -> Self {
+        Self::DensityCutoff {
+            density_cutoff: defaults::density(),
+        }
+    }
 }
 
 impl Segmentation {
@@ -69,31 +107,25 @@ impl Segmentation {
     /// for all but [`Segmentation::Percentile`], which needs one pixel and refuses only what is not finite;
     /// [`Error::NoDensityBelow`] if the density is nowhere below the cutoff.
     pub fn mask(self, mean: ArrayView2<'_, f64>) -> Result<Mask, Error> {
+        self.check()?;
         let (threshold, at) = match self {
-            Self::DensityCutoff(cutoff) => {
-                if cutoff.is_nan() {
-                    return Err(Error::Parameter {
-                        name: "density_cutoff",
-                        value: cutoff,
-                        expected: "a density per count",
-                    });
-                }
+            Self::None => return Ok(Mask::none(mean.dim())),
+            Self::DensityCutoff {
+                density_cutoff: cutoff,
+            } => {
                 let density = Density::estimate(mean)?;
                 let index = density.first_below(cutoff);
                 let index = index.ok_or_else(|| nowhere_below(&density, cutoff, 0.0))?;
                 (density.point(index), Some((index, density)))
             }
-            Self::RelativeCutoff(share) => (threshold::relative(mean, share)?, None),
+            Self::RelativeCutoff { relative_cutoff } => {
+                (threshold::relative(mean, relative_cutoff)?, None)
+            }
             Self::Otsu => (threshold::otsu(mean)?, None),
             Self::Triangle => (threshold::triangle(mean)?, None),
-            Self::Percentile(percent) => {
-                if !(0.0..=100.0).contains(&percent) {
-                    return Err(Error::Parameter {
-                        name: "percentile",
-                        value: percent,
-                        expected: "0 to 100",
-                    });
-                }
+            Self::Percentile {
+                percentile: percent,
+            } => {
                 density::check_finite(mean)?;
                 let found = percentile(mean.iter().copied(), percent);
                 (found.ok_or(Error::Empty { what: "mean image" })?, None)
@@ -109,17 +141,62 @@ impl Segmentation {
             density,
         })
     }
+
+    /// Whether the parameter is possible, whatever the image.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] with the name that experiment files have for the parameter.
+    pub fn check(self) -> Result<(), Error> {
+        let (name, value, possible, expected) = match self {
+            Self::DensityCutoff {
+                density_cutoff: cutoff,
+            } => {
+                let possible = cutoff.is_finite() && cutoff > 0.0;
+                (
+                    "density_cutoff",
+                    cutoff,
+                    possible,
+                    "a density per count above 0",
+                )
+            }
+            Self::RelativeCutoff {
+                relative_cutoff: share,
+            } => {
+                let possible = share > 0.0 && share < 1.0;
+                (
+                    "relative_cutoff",
+                    share,
+                    possible,
+                    "a share between 0 and 1",
+                )
+            }
+            Self::Percentile { percentile } => {
+                let possible = (0.0..=100.0).contains(&percentile);
+                ("percentile", percentile, possible, "0 to 100")
+            }
+            Self::Otsu | Self::Triangle | Self::None => return Ok(()),
+        };
+        let error = Error::Parameter {
+            name,
+            value,
+            expected,
+        };
+        possible.then_some(()).ok_or(error)
+    }
 }
 
 /// Name and parameters, in words.
 impl fmt::Display for Segmentation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::DensityCutoff(cutoff) => write!(f, "density cutoff {cutoff}"),
-            Self::RelativeCutoff(share) => write!(f, "density cutoff {share} of the peak"),
+            Self::DensityCutoff { density_cutoff } => write!(f, "density cutoff {density_cutoff}"),
+            Self::RelativeCutoff { relative_cutoff } => {
+                write!(f, "density cutoff {relative_cutoff} of the peak")
+            }
             Self::Otsu => write!(f, "Otsu"),
             Self::Triangle => write!(f, "triangle"),
-            Self::Percentile(percent) => write!(f, "percentile {percent}"),
+            Self::Percentile { percentile } => write!(f, "percentile {percentile}"),
+            Self::None => write!(f, "nothing masked"),
         }
     }
 }
@@ -279,9 +356,11 @@ mod tests {
 
     #[test]
     fn no_point_below_names_the_lowest_density_and_the_way_out() {
-        let error = Segmentation::DensityCutoff(0.0)
-            .mask(image().view())
-            .unwrap_err();
+        let error = Segmentation::DensityCutoff {
+            density_cutoff: 1e-12,
+        }
+        .mask(image().view())
+        .unwrap_err();
         let Error::NoDensityBelow {
             points: 500,
             lowest,
@@ -298,18 +377,22 @@ mod tests {
 
     #[test]
     fn first_point_below_masks_nothing_and_says_so() {
-        let mask = Segmentation::DensityCutoff(1.0)
-            .mask(image().view())
-            .unwrap();
+        let mask = Segmentation::DensityCutoff {
+            density_cutoff: 1.0,
+        }
+        .mask(image().view())
+        .unwrap();
         assert!(mask.threshold_zero());
         assert_eq!((mask.threshold(), mask.masked_pixels()), (0.0, 0));
     }
 
     #[test]
     fn a_pixel_at_the_threshold_is_kept() {
-        let mask = Segmentation::DensityCutoff(1e-3)
-            .mask(image().view())
-            .unwrap();
+        let mask = Segmentation::DensityCutoff {
+            density_cutoff: 1e-3,
+        }
+        .mask(image().view())
+        .unwrap();
         assert!(!mask.threshold_zero());
         assert_eq!(mask.masked_pixels(), 100);
         assert_eq!(
@@ -319,9 +402,11 @@ mod tests {
         let mut exact = image();
         exact[(19, 19)] = mask.threshold();
         // The added pixel moves the density a little; what counts is >= at whatever threshold results.
-        let mask = Segmentation::DensityCutoff(1e-3)
-            .mask(exact.view())
-            .unwrap();
+        let mask = Segmentation::DensityCutoff {
+            density_cutoff: 1e-3,
+        }
+        .mask(exact.view())
+        .unwrap();
         for (kept, value) in mask.kept().iter().zip(&exact) {
             assert_eq!(*kept, *value >= mask.threshold());
         }

@@ -9,19 +9,21 @@ use widefield::{Background, Error, GaussianFit, smooth};
 fn estimators(sd: f64, percent: f64, part: Rectangle) -> [Background; 7] {
     [
         Background::GaussianFit {
-            smoothing_sd_px: sd,
+            smoothing_sd_px: Some(sd),
         },
         Background::CoarseFit {
-            smoothing_sd_px: sd,
-            step_px: 2,
+            smoothing_sd_px: Some(sd),
+            step_px: Some(2),
         },
         Background::BoundedFit {
-            smoothing_sd_px: sd,
+            smoothing_sd_px: Some(sd),
         },
-        Background::Percentile(percent),
+        Background::Percentile {
+            percentile: percent,
+        },
         Background::Mode,
-        Background::Rectangle(part),
-        Background::Constant(100.0),
+        Background::Rectangle { rectangle: part },
+        Background::Constant { counts: 100.0 },
     ]
 }
 
@@ -70,13 +72,13 @@ fn a_coarse_fit_is_as_close_to_the_full_one_as_it_says() {
     for (sides, sd, steps) in frames {
         let frame = faded(sides.0, sides.1);
         let full = Background::GaussianFit {
-            smoothing_sd_px: sd,
+            smoothing_sd_px: Some(sd),
         };
         let full = full.estimate(frame.view()).unwrap().fit.unwrap();
         for (step_px, error) in steps.into_iter().zip([0.002, 0.0003]) {
             let coarse = Background::CoarseFit {
-                smoothing_sd_px: sd,
-                step_px,
+                smoothing_sd_px: Some(sd),
+                step_px: Some(step_px),
             };
             let fit = coarse.estimate(frame.view()).unwrap().fit.unwrap();
             let off = (fit.offset - full.offset).abs() / full.amplitude;
@@ -86,8 +88,8 @@ fn a_coarse_fit_is_as_close_to_the_full_one_as_it_says() {
             assert!((width(&fit) / width(&full) - 1.0).abs() < 0.01);
         }
         let same = Background::CoarseFit {
-            smoothing_sd_px: sd,
-            step_px: 1,
+            smoothing_sd_px: Some(sd),
+            step_px: Some(1),
         };
         assert_eq!(same.estimate(frame.view()).unwrap().fit.unwrap(), full);
     }
@@ -97,13 +99,13 @@ fn a_coarse_fit_is_as_close_to_the_full_one_as_it_says() {
 fn a_bounded_fit_stays_between_the_bounds_and_is_the_free_one_inside() {
     let bounded = |frame: &Array2<f32>| {
         let fit = Background::BoundedFit {
-            smoothing_sd_px: 6.0,
+            smoothing_sd_px: Some(6.0),
         };
         fit.estimate(frame.view()).unwrap()
     };
     let inside = faded(100, 120);
     let free = Background::GaussianFit {
-        smoothing_sd_px: 6.0,
+        smoothing_sd_px: Some(6.0),
     };
     assert_eq!(bounded(&inside), free.estimate(inside.view()).unwrap());
     let flat = bounded(&window(96, 96));
@@ -144,15 +146,15 @@ fn flat_light_needs_no_model() {
     let frame = window(120, 120);
     let fit = value(
         Background::GaussianFit {
-            smoothing_sd_px: 14.0,
+            smoothing_sd_px: Some(14.0),
         },
         &frame,
     );
     assert!(fit < -3000.0, "{fit}");
     for background in [
-        Background::Percentile(25.0),
+        Background::Percentile { percentile: 25.0 },
         Background::Mode,
-        Background::Rectangle(CORNER),
+        Background::Rectangle { rectangle: CORNER },
     ] {
         let found = value(background, &frame);
         assert!((found - 100.0).abs() < 4.0, "{background}: {found}");
@@ -164,31 +166,35 @@ fn parameters_that_mean_nothing_are_typed_errors() {
     let frame = faded(20, 30);
     let error = |background: Background| background.estimate(frame.view()).unwrap_err();
     for wrong in [
-        Background::Percentile(101.0),
-        Background::Percentile(f64::NAN),
-        Background::Constant(f64::INFINITY),
-        Background::Constant(f64::NAN),
+        Background::Percentile { percentile: 101.0 },
+        Background::Percentile {
+            percentile: f64::NAN,
+        },
+        Background::Constant {
+            counts: f64::INFINITY,
+        },
+        Background::Constant { counts: f64::NAN },
         Background::BoundedFit {
-            smoothing_sd_px: -1.0,
+            smoothing_sd_px: Some(-1.0),
         },
         Background::CoarseFit {
-            smoothing_sd_px: f64::NAN,
-            step_px: 2,
+            smoothing_sd_px: Some(f64::NAN),
+            step_px: Some(2),
         },
         Background::CoarseFit {
-            smoothing_sd_px: 3.0,
-            step_px: 0,
+            smoothing_sd_px: Some(3.0),
+            step_px: Some(0),
         },
     ] {
         assert!(matches!(error(wrong), Error::Parameter { .. }), "{wrong}");
     }
-    let part = |x, y, width, height| {
-        Background::Rectangle(Rectangle {
+    let part = |x, y, width, height| Background::Rectangle {
+        rectangle: Rectangle {
             x,
             y,
             width,
             height,
-        })
+        },
     };
     for beyond in [
         part(26, 0, 5, 1),
@@ -199,11 +205,11 @@ fn parameters_that_mean_nothing_are_typed_errors() {
     }
     assert!(matches!(error(part(3, 3, 0, 4)), Error::Empty { .. }));
     let coarse = Background::CoarseFit {
-        smoothing_sd_px: 3.0,
-        step_px: usize::MAX,
+        smoothing_sd_px: Some(3.0),
+        step_px: Some(usize::MAX),
     };
     assert!(matches!(error(coarse), Error::Empty { .. }));
-    let constant = Background::Constant(60.0).estimate(Array2::zeros((0, 0)).view());
+    let constant = Background::Constant { counts: 60.0 }.estimate(Array2::zeros((0, 0)).view());
     assert_eq!(constant.unwrap().value, 60.0);
 }
 
@@ -213,8 +219,8 @@ fn constant_images_have_a_background_unless_it_is_fitted() {
     for background in estimators(2.0, 5.0, CORNER) {
         let found = background.estimate(frame.view());
         match background {
-            Background::Constant(value) => assert_eq!(found.unwrap().value, value),
-            Background::Percentile(_) | Background::Mode | Background::Rectangle(_) => {
+            Background::Constant { counts: value } => assert_eq!(found.unwrap().value, value),
+            Background::Percentile { .. } | Background::Mode | Background::Rectangle { .. } => {
                 assert_eq!(found.unwrap().value, 70.0);
             }
             _ => assert!(matches!(found, Err(Error::ZeroVariance { .. }))),
@@ -232,7 +238,7 @@ proptest! {
         for (frame, hard_edges) in [(faded(height, width), false), (window(height, width), true)] {
             for background in estimators(3.0, 7.0, CORNER) {
                 // A bound at 0 counts does not move with the counts.
-                if matches!(background, Background::Constant(_) | Background::BoundedFit { .. }) {
+                if matches!(background, Background::Constant { .. } | Background::BoundedFit { .. }) {
                     continue;
                 }
                 // A Gaussian fitted to a window with hard edges can be as wide and as deep as the
@@ -255,7 +261,7 @@ proptest! {
                 // Blocks of an odd side leave out the last row or column, whichever that is.
                 let uneven = height % 2 + width % 2 > 0;
                 let coarse = matches!(background, Background::CoarseFit { .. });
-                let placed = matches!(background, Background::Rectangle(_));
+                let placed = matches!(background, Background::Rectangle { .. });
                 if !(placed || coarse && uneven) {
                     let turned = value(background, &frame.t().to_owned());
                     let flipped = value(background, &frame.slice(s![..;-1, ..]).to_owned());

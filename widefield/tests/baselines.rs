@@ -5,28 +5,30 @@ mod common;
 use common::{OnDisk, in_pool};
 use ndarray::{Array1, Array2, Array3, ArrayView3, Axis, s};
 use proptest::prelude::*;
+use widefield::baseline::Span;
 use widefield::{Baseline, DeltaF, Denominator, Error, Mask, Output, Subtract, direct};
 
 /// Every baseline, for a movie of at least 4 frames.
 fn baselines(frames: usize, span: usize) -> Vec<Baseline> {
+    let span = Span::frames(span);
     vec![
         Baseline::frames(1..3),
         Baseline::Mean,
         Baseline::Median,
-        Baseline::Percentile(0.0),
-        Baseline::Percentile(23.0),
-        Baseline::Percentile(100.0),
+        Baseline::Percentile { percentile: 0.0 },
+        Baseline::Percentile { percentile: 23.0 },
+        Baseline::Percentile { percentile: 100.0 },
         Baseline::SlidingPercentile {
-            percent: 8.0,
-            span_frames: span,
+            percentile: 8.0,
+            span,
         },
         Baseline::Maximin {
-            smoothing_sd_frames: 1.5,
-            span_frames: span,
+            smoothing: Span::Frames { frames: 1.5 },
+            span,
         },
         Baseline::Maximin {
-            smoothing_sd_frames: 0.0,
-            span_frames: span,
+            smoothing: Span::frames(0),
+            span,
         },
         Baseline::Bleaching { frames: None },
         Baseline::Bleaching {
@@ -227,7 +229,7 @@ proptest! {
         let mask = Mask::from_kept(Array2::from_elem((y, x), kept));
         let subtract = Subtract { background: 10.0, clamp_negative: true };
         let mut all = baselines(t, span);
-        all.push(Baseline::Percentile(percent));
+        all.push(Baseline::Percentile { percentile: percent });
         for baseline in all {
             for how in ways(&baseline) {
                 if let Ok((values, f0, nonfinite)) = in_blocks(&how, &movie, &subtract, &mask, 2, true) {
@@ -271,8 +273,8 @@ fn zero_light_is_counted_and_a_floor_mends_it() {
     let traces = [[0.0; 5], [4.0, 4.0, 0.0, 4.0, 4.0], [4.0; 5]];
     let movie = Array3::from_shape_fn((5, 1, 3), |(t, _, x)| traces[x][t]);
     let sliding = Baseline::SlidingPercentile {
-        percent: 0.0,
-        span_frames: 1,
+        percentile: 0.0,
+        span: Span::frames(1),
     };
     for (baseline, lost) in [(Baseline::Median, 1), (sliding, 2)] {
         let how = DeltaF::new(baseline.clone());
@@ -370,8 +372,8 @@ fn a_block_beyond_the_movie_is_refused() {
     for baseline in [
         Baseline::Bleaching { frames: None },
         Baseline::Maximin {
-            smoothing_sd_frames: 1.0,
-            span_frames: 3,
+            smoothing: Span::frames(1),
+            span: Span::frames(3),
         },
     ] {
         let how = DeltaF::new(baseline);

@@ -37,7 +37,7 @@ fn normalised(
 fn background_mask_and_dff_equal_scipy() {
     let expected: Value = serde_json::from_slice(&read("expected.json")).unwrap();
     let number = |value: &Value| value.as_f64().unwrap();
-    let smoothing_sd_px = number(&expected["smoothing_sd_px"]);
+    let smoothing_sd_px = Some(number(&expected["smoothing_sd_px"]));
     let frames =
         [0, 1].map(|i| usize::try_from(expected["baseline_frames"][i].as_u64().unwrap()).unwrap());
     let baseline = Baseline::frames(frames[0]..frames[1]);
@@ -82,9 +82,11 @@ fn background_mask_and_dff_equal_scipy() {
         };
         let mean = subtract.mean(movie.view()).unwrap();
         let cutoff = number(&expected["density_cutoff"]);
-        let mask = Segmentation::DensityCutoff(cutoff)
-            .mask(mean.view())
-            .unwrap();
+        let mask = Segmentation::DensityCutoff {
+            density_cutoff: cutoff,
+        }
+        .mask(mean.view())
+        .unwrap();
         let threshold = number(&trial["threshold"]);
         // The same grid point: the points are 7 counts apart, and move with the background, which is
         // itself good to 1e-8 of the amplitude (curve_fit stops 3.6e-5 counts before the minimum).

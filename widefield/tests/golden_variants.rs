@@ -3,6 +3,7 @@
 use ndarray::{Array1, Array2, Array3};
 use ndarray_npy::{ReadNpyExt, ReadableElement};
 use std::fs::File;
+use widefield::baseline::Span;
 use widefield::{Baseline, DeltaF, Denominator, Mask, Resize, Segmentation, Size, Subtract};
 
 fn load<A: ReadNpyExt>(name: &str) -> A {
@@ -52,24 +53,24 @@ fn baselines_equal_numpy_and_scipy() {
     let image = |baseline: Baseline| baseline.f0(movie.view(), &Subtract::NOTHING).unwrap();
     for (name, baseline) in [
         ("median", Baseline::Median),
-        ("percentile_8", Baseline::Percentile(8.0)),
+        ("percentile_8", Baseline::Percentile { percentile: 8.0 }),
     ] {
         let numpy: Array2<f64> = array2(&format!("variants/baseline_{name}"));
         for (ours, numpy) in image(baseline).iter().zip(&numpy) {
             assert!((ours - numpy).abs() < 1e-12 * numpy, "{name}");
         }
     }
-    let maximin = |smoothing_sd_frames, span_frames| Baseline::Maximin {
-        smoothing_sd_frames,
-        span_frames,
+    let maximin = |smoothing, span| Baseline::Maximin {
+        smoothing: Span::frames(smoothing),
+        span: Span::frames(span),
     };
     let sliding = Baseline::SlidingPercentile {
-        percent: 20.0,
-        span_frames: 21,
+        percentile: 20.0,
+        span: Span::frames(21),
     };
     for (name, baseline) in [
-        ("maximin_3_21", maximin(3.0, 21)),
-        ("maximin_40_30", maximin(40.0, 30)),
+        ("maximin_3_21", maximin(3, 21)),
+        ("maximin_40_30", maximin(40, 30)),
         ("sliding_20_21", sliding),
     ] {
         let theirs: Array3<f64> = load(&format!("variants/baseline_{name}"));

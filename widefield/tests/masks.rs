@@ -5,11 +5,15 @@ use proptest::prelude::*;
 use widefield::{Error, Mask, Segmentation};
 
 const RULES: [Segmentation; 5] = [
-    Segmentation::DensityCutoff(1e-4),
-    Segmentation::RelativeCutoff(0.05),
+    Segmentation::DensityCutoff {
+        density_cutoff: 1e-4,
+    },
+    Segmentation::RelativeCutoff {
+        relative_cutoff: 0.05,
+    },
     Segmentation::Otsu,
     Segmentation::Triangle,
-    Segmentation::Percentile(30.0),
+    Segmentation::Percentile { percentile: 30.0 },
 ];
 
 /// A dark surround with noise around a shaded brain.
@@ -74,12 +78,12 @@ proptest! {
     ) {
         let image = Array2::from_shape_fn((y, x), |(y, x)| numbers[y * 6 + x]);
         let any = [
-            Segmentation::DensityCutoff(choice),
-            Segmentation::RelativeCutoff(choice),
-            Segmentation::RelativeCutoff(choice / 120.0),
+            Segmentation::DensityCutoff { density_cutoff: choice },
+            Segmentation::RelativeCutoff { relative_cutoff: choice },
+            Segmentation::RelativeCutoff { relative_cutoff: choice / 120.0 },
             Segmentation::Otsu,
             Segmentation::Triangle,
-            Segmentation::Percentile(choice),
+            Segmentation::Percentile { percentile: choice },
         ];
         for rule in any {
             if let Ok(mask) = rule.mask(image.view()) {
@@ -108,7 +112,7 @@ fn constant_and_empty_images_are_typed_errors() {
     for rule in RULES {
         let constant = rule.mask(Array2::from_elem((5, 5), 3.0).view());
         let empty = rule.mask(Array2::zeros((0, 5)).view());
-        if rule == Segmentation::Percentile(30.0) {
+        if rule == (Segmentation::Percentile { percentile: 30.0 }) {
             assert_eq!(constant.unwrap().masked_pixels(), 0);
             assert!(matches!(empty, Err(Error::Empty { .. })));
             continue;
@@ -123,11 +127,19 @@ fn constant_and_empty_images_are_typed_errors() {
         );
     }
     for wrong in [
-        Segmentation::RelativeCutoff(0.0),
-        Segmentation::RelativeCutoff(1.0),
-        Segmentation::RelativeCutoff(f64::NAN),
-        Segmentation::Percentile(-1.0),
-        Segmentation::Percentile(f64::NAN),
+        Segmentation::RelativeCutoff {
+            relative_cutoff: 0.0,
+        },
+        Segmentation::RelativeCutoff {
+            relative_cutoff: 1.0,
+        },
+        Segmentation::RelativeCutoff {
+            relative_cutoff: f64::NAN,
+        },
+        Segmentation::Percentile { percentile: -1.0 },
+        Segmentation::Percentile {
+            percentile: f64::NAN,
+        },
     ] {
         let error = wrong.mask(image(9, 9, 0).view()).unwrap_err();
         assert!(matches!(error, Error::Parameter { .. }), "{wrong}");

@@ -315,10 +315,11 @@ proptest! {
             let _ = method.frame(frame.view(), Size { width: 3, height: 2 });
         }
         prop_assert_eq!(smooth::gaussian(image.view(), sd).unwrap().dim(), image.dim());
-        if let Ok(level) = (Background::GaussianFit { smoothing_sd_px: sd }).estimate(frame.view()) {
+        if let Ok(level) = (Background::GaussianFit { smoothing_sd_px: Some(sd) }).estimate(frame.view()) {
             prop_assert!(level.value.is_finite());
         }
-        if let Ok(mask) = Segmentation::DensityCutoff(cutoff).mask(image.view()) {
+        let rule = Segmentation::DensityCutoff { density_cutoff: cutoff };
+        if let Ok(mask) = rule.mask(image.view()) {
             prop_assert!(mask.threshold() >= 0.0 && mask.density().iter().all(|density| density.is_finite()));
         }
         let _ = reference::image(image.view());
@@ -351,7 +352,7 @@ fn results_do_not_depend_on_the_number_of_threads() {
             )
             .unwrap();
         let level = Background::GaussianFit {
-            smoothing_sd_px: 9.0,
+            smoothing_sd_px: Some(9.0),
         }
         .estimate_mean(small.view())
         .unwrap();
@@ -360,7 +361,11 @@ fn results_do_not_depend_on_the_number_of_threads() {
             clamp_negative: true,
         };
         let mean = subtract.mean(small.view()).unwrap();
-        let mask = Segmentation::DensityCutoff(1e-4).mask(mean.view()).unwrap();
+        let mask = Segmentation::DensityCutoff {
+            density_cutoff: 1e-4,
+        }
+        .mask(mean.view())
+        .unwrap();
         let f0 = Baseline::frames(1..4).f0(small.view(), &subtract).unwrap();
         let mut out = Array3::zeros(small.raw_dim());
         dff::normalise_into(small.view(), &subtract, f0.view(), &mask, out.view_mut()).unwrap();
@@ -405,14 +410,14 @@ fn a_wide_frame_with_offset_60_has_the_background_60_in_both_orientations() {
     });
     for frame in [wide.view(), wide.t()] {
         let level = Background::GaussianFit {
-            smoothing_sd_px: 0.0,
+            smoothing_sd_px: Some(0.0),
         }
         .estimate(frame)
         .unwrap();
         assert!((level.value - 60.0).abs() < 1e-5, "{}", level.value);
         // Smoothing widens the Gaussian and leaves the offset, but for where it is cut at 4 sd.
         let level = Background::GaussianFit {
-            smoothing_sd_px: 5.0,
+            smoothing_sd_px: Some(5.0),
         }
         .estimate(frame)
         .unwrap();
@@ -427,7 +432,7 @@ fn a_window_with_hard_edges_is_flagged() {
         if dx.hypot(dy) < 38.0 { 30_000.0 } else { 100.0 }
     });
     let level = Background::GaussianFit {
-        smoothing_sd_px: 5.0,
+        smoothing_sd_px: Some(5.0),
     }
     .estimate(window.view())
     .unwrap();

@@ -656,8 +656,7 @@ fn the_default_analysis_finds_the_default_window() {
         for (t, mut out) in movie.outer_iter_mut().enumerate() {
             out.assign(&frame(&trial, t).mapv(f32::from));
         }
-        let smoothing_sd_px = 30.0 * n as f64 / 256.0;
-        let level = Background::GaussianFit { smoothing_sd_px }
+        let level = Background::default()
             .estimate(movie.index_axis(Axis(0), 0))
             .expect("the fit converges");
         assert!((60.0..100.0).contains(&level.value), "{}", level.value);
@@ -668,9 +667,11 @@ fn the_default_analysis_finds_the_default_window() {
             clamp_negative: true,
         };
         let mean = subtract.mean(movie.view()).expect("frames");
-        let mask = Segmentation::DensityCutoff(0.0002)
-            .mask(mean.view())
-            .expect("a density below the cutoff");
+        let mask = Segmentation::DensityCutoff {
+            density_cutoff: 0.0002,
+        }
+        .mask(mean.view())
+        .expect("a density below the cutoff");
         let truth = &session.truth().brain;
         let pairs = || mask.kept().into_iter().zip(truth);
         let both = pairs().filter(|(kept, brain)| **kept && **brain).count();

@@ -31,7 +31,7 @@ pub const VARIANTS: &[Variant<Run>] = &[
     },
     Variant {
         name: "percentile_5",
-        run: |frame| level(Background::Percentile(5.0), frame),
+        run: |frame| level(Background::Percentile { percentile: 5.0 }, frame),
         within: None,
         slow: false,
     },
@@ -67,9 +67,9 @@ pub const VARIANTS: &[Variant<Run>] = &[
     },
 ];
 
-/// The smoothing of the fit: 30 px on a side of 256.
+/// The smoothing of the fit: 30 px where the longer side has 256.
 fn smoothing_sd_px(frame: ArrayView2<'_, f32>) -> f64 {
-    30.0 / 256.0 * frame.nrows() as f64
+    30.0 * frame.nrows().max(frame.ncols()) as f64 / 256.0
 }
 
 /// Smoothed by the definition, fitted with a residual and seven derivatives for every pixel.
@@ -104,22 +104,21 @@ fn level(background: Background, frame: ArrayView2<'_, f32>) -> Result<f64, Fail
 }
 
 fn gaussian_fit(frame: ArrayView2<'_, f32>) -> Result<f64, Failure> {
-    let smoothing_sd_px = smoothing_sd_px(frame);
-    level(Background::GaussianFit { smoothing_sd_px }, frame)
+    level(Background::default(), frame)
 }
 
 /// Fitted to blocks of an eighth of the smoothing: nearly the same offset from far fewer pixels.
 fn coarse_fit(frame: ArrayView2<'_, f32>) -> Result<f64, Failure> {
     let fit = Background::CoarseFit {
-        smoothing_sd_px: smoothing_sd_px(frame),
-        step_px: (frame.nrows() * 30 / 256 / 8).max(1),
+        smoothing_sd_px: None,
+        step_px: None,
     };
     level(fit, frame)
 }
 
 /// The offset no lower than 0 and no higher than the 5th percentile.
 fn bounded_fit(frame: ArrayView2<'_, f32>) -> Result<f64, Failure> {
-    let smoothing_sd_px = smoothing_sd_px(frame);
+    let smoothing_sd_px = None;
     level(Background::BoundedFit { smoothing_sd_px }, frame)
 }
 
@@ -127,7 +126,7 @@ fn bounded_fit(frame: ArrayView2<'_, f32>) -> Result<f64, Failure> {
 fn percentile_1_smoothed(frame: ArrayView2<'_, f32>) -> Result<f64, Failure> {
     let wide = frame.mapv(f64::from);
     let smooth = smooth::gaussian(wide.view(), smoothing_sd_px(frame) / 10.0)?;
-    Ok(Background::Percentile(1.0)
+    Ok(Background::Percentile { percentile: 1.0 }
         .estimate_image(smooth.view())?
         .value)
 }
@@ -149,5 +148,5 @@ fn rectangle(frame: ArrayView2<'_, f32>) -> Result<f64, Failure> {
         width: frame.ncols().div_ceil(16),
         height: frame.nrows().div_ceil(16),
     };
-    level(Background::Rectangle(corner), frame)
+    level(Background::Rectangle { rectangle: corner }, frame)
 }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use ndarray::parallel::prelude::*;
 use ndarray::{Array3, ArrayView2, ArrayView3, Axis};
+use widefield::baseline::Span;
 use widefield::{Baseline, DeltaF, Denominator, Mask, Output, Subtract, dff, direct};
 
 use super::{Failure, Variant};
@@ -51,7 +52,7 @@ pub const VARIANTS: &[Variant<Run>] = &[
         name: "percentile_10",
         run: |movie, subtract, kept| {
             by(
-                &DeltaF::new(Baseline::Percentile(10.0)),
+                &DeltaF::new(Baseline::Percentile { percentile: 10.0 }),
                 movie,
                 subtract,
                 kept,
@@ -177,8 +178,8 @@ fn sliding_percentile_8(
     kept: ArrayView2<'_, bool>,
 ) -> Result<Array3<f32>, Failure> {
     let baseline = Baseline::SlidingPercentile {
-        percent: 8.0,
-        span_frames: SPAN_FRAMES,
+        percentile: 8.0,
+        span: Span::frames(SPAN_FRAMES),
     };
     by(&DeltaF::new(baseline), movie, subtract, kept)
 }
@@ -190,8 +191,8 @@ fn maximin(
     kept: ArrayView2<'_, bool>,
 ) -> Result<Array3<f32>, Failure> {
     let baseline = Baseline::Maximin {
-        smoothing_sd_frames: 10.0,
-        span_frames: SPAN_FRAMES,
+        smoothing: Span::frames(10),
+        span: Span::frames(SPAN_FRAMES),
     };
     by(&DeltaF::new(baseline), movie, subtract, kept)
 }

@@ -27,7 +27,14 @@ pub const VARIANTS: &[Variant<Run>] = &[
     },
     Variant {
         name: "relative_cutoff",
-        run: |mean| kept(Segmentation::RelativeCutoff(0.05), mean),
+        run: |mean| {
+            kept(
+                Segmentation::RelativeCutoff {
+                    relative_cutoff: 0.05,
+                },
+                mean,
+            )
+        },
         within: None,
         slow: false,
     },
@@ -45,7 +52,7 @@ pub const VARIANTS: &[Variant<Run>] = &[
     },
     Variant {
         name: "percentile_30",
-        run: |mean| kept(Segmentation::Percentile(30.0), mean),
+        run: |mean| kept(Segmentation::Percentile { percentile: 30.0 }, mean),
         within: None,
         slow: false,
     },
@@ -94,12 +101,20 @@ fn kept(rule: Segmentation, mean: ArrayView2<'_, f64>) -> Result<Array2<bool>, F
 }
 
 fn density_cutoff(mean: ArrayView2<'_, f64>) -> Result<Array2<bool>, Failure> {
-    kept(Segmentation::DensityCutoff(CUTOFF), mean)
+    kept(
+        Segmentation::DensityCutoff {
+            density_cutoff: CUTOFF,
+        },
+        mean,
+    )
 }
 
 /// The largest part alone, without holes.
 fn density_cutoff_tidied(mean: ArrayView2<'_, f64>) -> Result<Array2<bool>, Failure> {
-    let mask = Segmentation::DensityCutoff(CUTOFF).mask(mean)?;
+    let mask = Segmentation::DensityCutoff {
+        density_cutoff: CUTOFF,
+    }
+    .mask(mean)?;
     Ok(mask.largest_component().fill_holes().kept().to_owned())
 }
 

@@ -1,25 +1,70 @@
 //! Errors of the libraries as the terminal shows them: message, place in the source, and what to try.
 
-use miette::{Diagnostic, LabeledSpan, SourceCode};
-use std::fmt::Display;
+use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
+use std::fmt::{self, Display};
 use widefield_pipeline::Error;
+use widefield_pipeline::config::ConfigError;
 use widefield_report::view::ViewError;
 
 /// Why a request could not be carried out.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
+    /// The experiment description is unusable.
+    #[error(transparent)]
+    Description(Box<Description>),
     /// The job said no.
     #[error(transparent)]
-    Job(#[from] Error),
+    Job(Error),
     /// There is no picture.
     #[error(transparent)]
     View(#[from] ViewError),
 }
 
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Config(error) => Self::Description(Box::new(Description::new(error))),
+            error => Self::Job(error),
+        }
+    }
+}
+
+/// What is wrong with a description, and the text it is wrong in.
+#[derive(Debug)]
+pub(crate) struct Description {
+    error: ConfigError,
+    text: Option<NamedSource<String>>,
+}
+
+impl Description {
+    fn new(error: ConfigError) -> Self {
+        let text = error.place().map(|place| {
+            let named = NamedSource::new(place.path.to_string_lossy(), place.text.to_string());
+            named.with_language("toml")
+        });
+        Self { error, text }
+    }
+}
+
+impl Display for Description {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if matches!(self.error, ConfigError::Override { .. }) {
+            write!(f, "--set ")?;
+        }
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for Description {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.source()
+    }
+}
+
 impl Diagnostic for Failure {
     fn help(&self) -> Option<Box<dyn Display + '_>> {
         match self {
-            Self::Job(Error::Config(error)) => error.help(),
+            Self::Description(it) => it.error.help().map(|help| Box::new(help) as _),
             Self::Job(Error::Storage(error)) | Self::View(ViewError::Storage(error)) => {
                 not_built_in(error).map(|help| Box::new(help) as _)
             }
@@ -30,16 +75,18 @@ impl Diagnostic for Failure {
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
         match self {
-            Self::Job(Error::Config(error)) => error.source_code(),
+            Self::Description(it) => it.text.as_ref().map(|text| text as _),
             _ => None,
         }
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        match self {
-            Self::Job(Error::Config(error)) => error.labels(),
-            _ => None,
-        }
+        let Self::Description(it) = self else {
+            return None;
+        };
+        let bytes = it.error.place()?.bytes.clone()?;
+        let label = LabeledSpan::new(Some("here".into()), bytes.start, bytes.len());
+        Some(Box::new(std::iter::once(label)))
     }
 }
 

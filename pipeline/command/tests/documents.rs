@@ -64,6 +64,25 @@ fn every_key_is_explained() {
 }
 
 #[test]
+fn every_method_is_explained() {
+    let Some(configuration) = page("configuration.md") else {
+        return;
+    };
+    // The template names every method of the library, by a test of its own.
+    let lines = TEMPLATE
+        .lines()
+        .filter(|line| line.starts_with("method = "));
+    let methods: Vec<&str> = lines
+        .flat_map(|line| line.split('"').skip(1).step_by(2))
+        .collect();
+    assert!(methods.len() > 20, "{methods:?}");
+    for method in methods {
+        let row = |line: &str| line.starts_with("| ") && line.contains(&format!("`\"{method}\"`"));
+        assert!(configuration.lines().any(row), "{method} is not explained");
+    }
+}
+
+#[test]
 fn every_event_of_the_progress_is_explained() {
     let Some(progress) = page("progress.md") else {
         return;

@@ -10,10 +10,9 @@ use widefield_pipeline::simulate::{Layout, SceneConfig, Session};
 use widefield_storage::{Place, mat};
 
 fn session(conditions: usize, trials: u32, [height, width]: [usize; 2]) -> Session {
-    let stimulus = |k: usize| Stimulus {
-        name: format!("Texture {k} P{k}00"),
-        decision: if k % 2 == 1 { Answer::Go } else { Answer::NoGo },
-        condition: None,
+    let stimulus = |k: usize| {
+        let decision = if k % 2 == 1 { Answer::Go } else { Answer::NoGo };
+        Stimulus::new(format!("Texture {k} P{k}00"), decision)
     };
     Session {
         trials,

@@ -1,5 +1,6 @@
 //! Several sessions in one description: `data.folders`, and where each keeps what is its own.
 
+use super::error::{Rule, ensure};
 use super::{Config, Output};
 
 impl Config {
@@ -36,23 +37,20 @@ impl Config {
         output == self.data.url || (!records.is_empty() && join(output, records) == self.data.url)
     }
 
-    pub(super) fn folders_problem(&self) -> Option<(String, String)> {
+    pub(super) fn folders_problem(&self) -> Rule {
         let folders = &self.data.folders;
         for (i, folder) in folders.iter().enumerate() {
-            let wrong = |message: String| Some(("data.folders".to_owned(), message));
-            if !is_below(folder) {
-                return wrong(format!("`{folder}` is no folder below data.url"));
-            }
-            if folders[..i].contains(folder) {
-                return wrong(format!("`{folder}` is listed twice"));
-            }
+            let wrong = |right, message: String| ensure(right, "data.folders", message);
+            wrong(
+                is_below(folder),
+                format!("`{folder}` is no folder below data.url"),
+            )?;
+            wrong(
+                !folders[..i].contains(folder),
+                format!("`{folder}` is listed twice"),
+            )?;
         }
-        let records = &self.output.records;
-        let wrong = !records.is_empty() && !is_below(records);
-        wrong.then(|| {
-            let message = format!("`{records}` is no folder below output.url");
-            ("output.records".to_owned(), message)
-        })
+        Ok(())
     }
 }
 
@@ -83,7 +81,7 @@ mod tests {
     use super::*;
 
     fn config(folders: &[&str]) -> Config {
-        let mut config: Config = toml::from_str("[data]\nprefix = \"a_\"").expect("TOML");
+        let mut config = Config::new("a_");
         config.data.url = "/raw".into();
         config.output.mat.clear();
         config.data.folders = folders.iter().map(|f| (*f).to_owned()).collect();
@@ -115,18 +113,12 @@ mod tests {
     #[test]
     fn folders_are_plain_and_differ() {
         for wrong in [&["../x"][..], &["/x"], &[""], &["a", "a"], &["a//b"]] {
-            let problem = config(wrong).problem();
-            assert_eq!(
-                problem.map(|(key, _)| key).as_deref(),
-                Some("data.folders"),
-                "{wrong:?}"
-            );
+            let problem = config(wrong).problem().expect_err("no such folders");
+            assert_eq!(problem.key, "data.folders", "{wrong:?}");
         }
         let mut records = config(&[]);
         records.output.records = "..".into();
-        assert_eq!(
-            records.problem().map(|(key, _)| key).as_deref(),
-            Some("output.records")
-        );
+        let problem = records.problem().expect_err("above");
+        assert_eq!(problem.key, "output.records");
     }
 }

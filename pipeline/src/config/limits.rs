@@ -1,12 +1,14 @@
 //! Limits of the checks: from where a measure warns, and from where it fails.
 
+use super::error::{Rule, ensure};
 use serde::{Deserialize, Serialize};
 
 macro_rules! limits {
     ($($(#[$doc:meta])* $name:ident = [$warn:literal, $fail:literal],)*) => {
         /// `[warn, fail]` for every check that has limits; shares as fractions of 1.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-        #[serde(deny_unknown_fields, default)]
+        #[serde(default)]
+        #[non_exhaustive]
         pub struct Checks {
             $($(#[$doc])* pub $name: [f64; 2],)*
         }
@@ -18,9 +20,13 @@ macro_rules! limits {
         }
 
         impl Checks {
-            /// Every key with its pair.
-            pub(crate) fn pairs(&self) -> impl Iterator<Item = (&'static str, [f64; 2])> {
-                [$((stringify!($name), self.$name),)*].into_iter()
+            pub(super) fn problem(&self) -> Rule {
+                [$((stringify!($name), self.$name),)*].iter().try_for_each(|(name, limits)| {
+                    let [warn, fail] = limits;
+                    let possible = limits.iter().all(|limit| limit.is_finite() && *limit >= 0.0);
+                    let message = format_args!("[{warn}, {fail}] are no two limits from 0 on: warn, fail");
+                    ensure(possible, &format!("checks.{name}"), message)
+                })
             }
         }
     };

@@ -1,140 +1,143 @@
-//! The text that `widefield init` writes.
+//! The text that `widefield init` writes; what keys there are is read from it.
+
+use std::sync::LazyLock;
 
 /// A commented `experiment.toml` that names every key. As it stands it holds the defaults, but for `prefix`,
 /// which has none, and what is marked as an example.
-pub const TEMPLATE: &str = r#"# What to preprocess, and how. Every key is here; a commented one is off.
-# Relative paths start at the folder of this file.
+pub const TEMPLATE: &str = include_str!("template.toml");
 
-[data]
-url = "."                       # folder of the raw files; not searched recursively
-# folders = ["day1", "day2"]    # folders below url, each a session of its own; outputs in mov_out/day1 and so on
-prefix = "20170214_"            # (change this) files whose name starts so; the number after the last _ is the trial
-# behaviour_log = "behaviour.txt" # name of the log below url; without it trials are not labelled
+/// A key of the template.
+pub(super) struct Key {
+    /// With the tables it stands in, as `analysis.resolution`; `experiment.events.` for a name that is free.
+    pub(super) path: String,
+    /// The line, with what it says of the key.
+    pub(super) line: String,
+}
 
-[output]
-# url = "."                     # default: data.url
-movie = "mov_out"               # resized movies; "" writes none
-dff = "dff_out"                 # dF/F; "" writes none
-mat = "mat_out"                 # dF/F for OCIA; "" writes none
-# records = ""                  # folder of run.json, report.html and texts; "" is the top
-precision = "f32"               # or "f64"
-orientation = "notebook"        # axes (x, reversed y, t); or "camera" = (y, x, t), what OCIA's own files have
-dff_scale = "dff"               # of the HDF5 files; or "f_over_f0"
-mat_scale = "dff"               # or "f_over_f0", what OCIA subtracts 1 from
-compression = 1                 # deflate level 0-9
-existing = "resume"             # or "replace", "clean" (also empties the three folders of other files), "error"
+impl Key {
+    /// The last part of the path.
+    pub(super) fn name(&self) -> &str {
+        self.path.rsplit('.').next().unwrap_or_default()
+    }
+}
 
-[experiment]
-sample_rate_hz = 20.0
-first_frame_s = -3.0            # time of frame 0; 0 is stimulus onset
-# pixel_um = 20.0               # of the resized image at the brain; without it scale bars are in px
-
-# [experiment.events]           # moments in seconds, under any name ending in _s; drawn and checked, never computed with
-# cue_s = -1.9
-# texture_in_s = 0.0
-# texture_out_s = 2.0
-# response_s = 4.9
-
-# [[experiment.stimulus]]       # any number of these
-# name = "Texture 1 P100"       # as the log spells it
-# decision = "Go"               # or "No Go"
-# condition = "100"             # default: what follows the last blank of the name, first letter dropped
-
-# [[experiment.stimulus]]
-# name = "Texture 7 P1200"
-# decision = "No Go"
-
-[analysis]
-# resolution = [256, 256]       # [width, height]; default: the camera's
-resize = "triangle"             # or "box", "lanczos3", "nearest"; "binning": exact means of whole blocks of pixels
-invalid_above = 60000           # raw pixels above become 0
-clamp_negative = true           # fluorescence below the background becomes 0
-
-[analysis.background]
-method = "gaussian_fit"         # or "coarse_fit", "bounded_fit", "percentile", "mode", "rectangle", "constant"
-smoothing_sd_px = 30.0          # of the fits; in pixels of the resized image: scale it with resolution
-# step_px = 3                   # of "coarse_fit": side of its blocks; default: an eighth of the smoothing
-# percentile = 5.0              # of "percentile": of the pixels
-# rectangle = [0, 0, 16, 16]    # of "rectangle": x, y, width, height of a dark part of the resized image
-# counts = 100.0                # of "constant"
-frames = [0, 1]                 # half-open; averaged before
-scope = "trial"                 # or "session": the median of the trials
-
-[analysis.segmentation]
-method = "density_cutoff"       # or "relative_cutoff", "otsu", "triangle", "percentile", "file", "none"
-density_cutoff = 0.0002         # larger keeps more pixels
-# relative_cutoff = 0.05        # of "relative_cutoff": the same as a share of the peak of the density
-# percentile = 30.0             # of "percentile": per cent of the pixels to mask
-# file = "mask.png"             # of "file": grey PNG of the size of the resized image; kept where not black
-# largest_component = true      # keep only the largest connected part
-# fill_holes = true             # keep what it encloses
-scope = "trial"                 # or "session": one mask for all trials
-
-[analysis.baseline]
-method = "frames"               # or "mean", "median", "percentile", "sliding_percentile", "maximin", "bleaching"
-frames = [9, 12]                # half-open; of "frames", "bleaching"; or, instead of frames:
-# before_s = -2.0               # all frames before this time
-# window_s = [-2.5, -2.0]       # the frames from one time on and before another
-# percentile = 10.0             # of "percentile", "sliding_percentile" (default 8)
-# span_s = 5.0                  # of "sliding_percentile", "maximin": length of the window around each frame
-# smoothing_s = 0.5             # of "maximin": standard deviation
-# floor_counts = 10.0           # divide by at least so many counts; or:
-# floor_noise = 3.0             # by at least so many times the noise of the pixel
-
-[checks]                        # [warn, fail]; shares as fractions of 1. They change no result
-no_light = [10, 5]              # below: range of brightness over its noise
-fit_residual = [0.1, 0.2]       # of the background fit, over its amplitude
-background_step = [0.02, 0.1]   # background against the session's median, over F0
-first_frame = [0.02, 0.1]       # frame 0 against the median of frames 1 to 9
-saturation = [0, 0.001]         # raw pixels above invalid_above
-low_f0 = [0.001, 0.01]          # kept pixels with F0 below 5 % of its median
-masked_share_low = [0.05, 0]    # below: masked pixels
-masked_share_high = [0.8, 0.95] # above: masked pixels
-mask_stability = [0.95, 0.85]   # below: overlap with the session's mask
-dropped_frames = [1, 1]         # from: missing anywhere, missing in the baseline
-frame_rate = [0.005, 0.02]      # camera's rate against sample_rate_hz
-clock_jitter = [0.1, 0.5]       # largest deviation of an interval between frames
-bleaching = [0.01, 0.03]        # light lost during a trial
-f0_drift = [0.1, 0.25]          # change of F0 over the session
-baseline_event = [0.001, 0.01]  # mean dF/F over the baseline; a baseline at an event warns, after 0 s fails
-dff_range = [0.5, 2]            # 99.9th percentile of |dF/F|
-early_share = [0.3, 0.5]        # early trials
-clock_match = [2, 60]           # seconds between movie and entry of the log; slipped numbers fail
-"#;
-
-/// How the template spells a key such as `analysis.resolution`, with what it says of it.
-pub(super) fn spelt(key: &str) -> Option<String> {
-    let (table, name) = key.rsplit_once('.')?;
-    let mut here = "";
+/// Every key there is, in the order of the template.
+pub(super) static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
+    let mut table = "";
+    let mut keys = Vec::new();
     for line in TEMPLATE.lines() {
         let line = line.trim_start_matches("# ");
-        if let Some(rest) = line.trim_start_matches('[').split_once(']')
+        if let Some((name, _)) = line.trim_start_matches('[').split_once(']')
             && line.starts_with('[')
         {
-            here = rest.0;
-        } else if here == table
-            && let Some((left, _)) = line.split_once('=')
-            && left.trim() == name
+            table = name;
+        } else if let Some((name, _)) = line.split_once(" = ")
+            && !name.trim_end().contains([' ', '#'])
         {
-            return Some(line.split_whitespace().collect::<Vec<_>>().join(" "));
+            keys.push(Key {
+                path: format!("{table}.{}", name.trim_end()),
+                line: line.split_whitespace().collect::<Vec<_>>().join(" "),
+            });
         }
     }
-    None
+    // The second of two examples of stimuli repeats keys; names of events are free.
+    let mut seen = std::collections::BTreeSet::new();
+    keys.retain(|key| !key.path.starts_with(EVENTS) && seen.insert(key.path.clone()));
+    keys
+});
+
+const EVENTS: &str = "experiment.events.";
+
+/// Whether the key exists, as a value or as a table of such.
+pub(super) fn known(path: &str) -> bool {
+    let event = |name: &str| name.ends_with("_s") && !name.contains('.');
+    let is_table = |key: &Key| {
+        key.path
+            .strip_prefix(path)
+            .is_some_and(|rest| rest.starts_with('.'))
+    };
+    path.strip_prefix(EVENTS).map_or_else(
+        || {
+            path == EVENTS.trim_end_matches('.')
+                || KEYS.iter().any(|key| key.path == path || is_table(key))
+        },
+        event,
+    )
+}
+
+/// How the template spells a key such as `analysis.resolution`, with what it says of it.
+pub(super) fn spelt(path: &str) -> Option<&'static str> {
+    KEYS.iter()
+        .find(|key| key.path == path)
+        .map(|key| key.line.as_str())
+}
+
+/// What is said of a key that does not exist, and what helps.
+pub(super) fn unknown(path: &str) -> (String, String) {
+    let help = match path.starts_with(EVENTS) {
+        true => "names of events end in _s, as in `cue_s = -1.9`".to_owned(),
+        false => format!("the nearest known key is `{}`", nearest(path)),
+    };
+    (format!("unknown key `{path}`"), help)
+}
+
+/// The known key most like this one: by its last part if one comes close, by the whole path otherwise.
+fn nearest(path: &str) -> &'static str {
+    let Some((table, name)) = path.rsplit_once('.') else {
+        let near = |table: &&str| strsim::damerau_levenshtein(table, path);
+        let tables = KEYS.iter().filter_map(|key| key.path.split('.').next());
+        return tables
+            .min_by_key(near)
+            .filter(|t| near(t) <= 3)
+            .unwrap_or_else(|| by_name("", path));
+    };
+    by_name(table, name)
+}
+
+fn by_name(table: &str, name: &str) -> &'static str {
+    let path = format!("{table}.{name}");
+    let distance = |key: &&Key| {
+        // A slip within the table is likelier than one in its name as well.
+        let elsewhere = key.path.rsplit_once('.').is_none_or(|(of, _)| of != table);
+        let by_name = strsim::damerau_levenshtein(key.name(), name) + 2 * usize::from(elsewhere);
+        (by_name, strsim::damerau_levenshtein(&key.path, &path))
+    };
+    KEYS.iter().min_by_key(distance).map_or("", |key| &key.path)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::spelt;
+    use super::*;
 
     #[test]
     fn keys_are_found_in_their_table() {
+        assert!(KEYS.len() > 60, "{}", KEYS.len());
         let line = spelt("analysis.resolution").expect("a key");
         assert!(line.starts_with("resolution = [256, 256] # [width, height]"));
         assert_eq!(
-            spelt("experiment.stimulus.name").as_deref(),
+            spelt("experiment.stimulus.name"),
             Some("name = \"Texture 1 P100\" # as the log spells it")
         );
         assert_eq!(spelt("data.resolution"), None);
         assert_eq!(spelt("nothing"), None);
+        for path in [
+            "analysis",
+            "analysis.background",
+            "checks.low_f0",
+            "experiment.events",
+            "experiment.events.a_s",
+        ] {
+            assert!(known(path), "{path}");
+        }
+        for path in [
+            "analysi",
+            "analysis.backgroun",
+            "experiment.events.a",
+            "experiment.events.a.b_s",
+            "",
+            "data.",
+        ] {
+            assert!(!known(path), "{path}");
+        }
     }
 }

@@ -326,28 +326,8 @@ fn changed_steps(before: &[Placed], now: &[Placed]) -> String {
     }
 }
 
-/// Keys whose values differ, of descriptions that were made comparable.
+/// Keys whose values differ from those of an earlier description, which is made comparable.
 fn changed(before: &Config, now: &Config) -> Vec<String> {
-    fn compare(key: &str, a: &serde_json::Value, b: &serde_json::Value, found: &mut Vec<String>) {
-        let (Some(x), Some(y)) = (a.as_object(), b.as_object()) else {
-            if a != b {
-                found.push(key.to_owned());
-            }
-            return;
-        };
-        let keys: BTreeSet<&String> = x.keys().chain(y.keys()).collect();
-        for name in keys {
-            let of = |map: &serde_json::Map<_, _>| map.get(name).cloned().unwrap_or_default();
-            let path = if key.is_empty() {
-                name.clone()
-            } else {
-                format!("{key}.{name}")
-            };
-            compare(&path, &of(x), &of(y), found);
-        }
-    }
-    let value = |config: &Config| serde_json::to_value(config).unwrap_or_default();
-    let mut found = Vec::new();
-    compare("", &value(&comparable(before)), &value(now), &mut found);
-    found
+    let changes = now.changes(&comparable(before)).into_iter();
+    changes.map(|change| change.key).collect()
 }

@@ -1,7 +1,6 @@
 //! The mask that the description names.
 
-use super::png;
-use crate::config::{Config, SegmentationMethod};
+use crate::config::Config;
 use crate::error::{Error, MaskError};
 use ndarray::Array2;
 use std::io::Read as _;
@@ -13,15 +12,11 @@ const MOST_BYTES: u64 = 1 << 26;
 /// Reads the mask of `analysis.segmentation.file`, tidied as asked; nothing where a rule makes masks.
 pub(super) fn mask(config: &Config) -> Result<Option<Mask>, Error> {
     let step = &config.analysis.segmentation;
-    let Some(path) = step
-        .file
-        .as_ref()
-        .filter(|_| step.method == SegmentationMethod::File)
-    else {
+    let Some(path) = step.file() else {
         return Ok(None);
     };
     let kept = kept(path, config.analysis.resolution).map_err(|source| Error::Mask {
-        path: path.clone(),
+        path: path.to_owned(),
         source,
     })?;
     Ok(Some(step.tidied(Mask::from_kept(kept))))

@@ -1,14 +1,12 @@
 //! The steps that a configuration asks for.
 
-use super::{
-    Background, Cause, Clip, Held, Identity, Masking, Normal, Normalise, Own, Step, StepError,
-};
+use super::{Background, Cause, Clip, Held, Identity, Masking, Normal, Normalise, Own, Step};
 use crate::Steps;
 use crate::config::{Analysis, BackgroundStep, BaselineStep, SegmentationStep, Timing};
 use ndarray::ArrayView2;
 use std::ops::Range;
 use std::sync::Arc;
-use widefield::{BackgroundLevel, Baseline, DeltaF, Mask, MovieSource, Subtract};
+use widefield::{BackgroundLevel, Mask, MovieSource, Subtract};
 
 impl Steps {
     /// The steps of a configuration, those in `own` in their places.
@@ -50,7 +48,7 @@ impl Step for BackgroundStep {
 
 impl Background for BackgroundStep {
     fn estimate(&self, image: ArrayView2<'_, f64>) -> Result<BackgroundLevel, Cause> {
-        Ok(self.estimator().estimate_image(image)?)
+        Ok(self.method.estimate_image(image)?)
     }
 }
 
@@ -72,28 +70,13 @@ impl Step for BaselineStep {
     }
 }
 
-impl BaselineStep {
-    fn of_clip(&self, clip: &Clip) -> DeltaF {
-        self.delta_f(self.of(&clip.axis, clip.frames))
-    }
-}
-
 impl Normalise for BaselineStep {
     fn frames(&self, clip: &Clip) -> Result<Range<usize>, Cause> {
-        let how = self.of_clip(clip);
-        let none = matches!(how.baseline(), Baseline::Frames(range) if range.is_empty());
-        match self.before_s {
-            Some(before_s) if none => Err(StepError::NoneBefore {
-                before_s,
-                first_frame_s: clip.axis.first_frame_s,
-            }
-            .into()),
-            _ => how.frames(clip),
-        }
+        self.delta_f().frames(clip)
     }
 
     fn held(&self, clip: &Clip, threads: usize) -> Held {
-        self.of_clip(clip).held(clip, threads)
+        self.delta_f().held(clip, threads)
     }
 
     fn prepare(
@@ -103,6 +86,6 @@ impl Normalise for BaselineStep {
         mask: &Mask,
         clip: &Clip,
     ) -> Result<Box<dyn Normal>, Cause> {
-        Normalise::prepare(&self.of_clip(clip), movie, subtract, mask, clip)
+        Normalise::prepare(&self.delta_f(), movie, subtract, mask, clip)
     }
 }

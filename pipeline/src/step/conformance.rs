@@ -256,6 +256,7 @@ mod tests {
     use ndarray::{ArrayView2, ArrayViewMut3};
     use std::ops::Range;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use widefield::baseline::Span;
     use widefield::{Baseline, DeltaF, MovieSource, Segmentation};
 
     #[test]
@@ -267,7 +268,7 @@ mod tests {
         for rule in [
             Segmentation::Otsu,
             Segmentation::Triangle,
-            Segmentation::Percentile(30.0),
+            Segmentation::Percentile { percentile: 30.0 },
         ] {
             masking(&rule).expect("mask");
         }
@@ -275,12 +276,12 @@ mod tests {
             Baseline::Mean,
             Baseline::Median,
             Baseline::SlidingPercentile {
-                percent: 8.0,
-                span_frames: 9,
+                percentile: 8.0,
+                span: Span::Seconds(0.45),
             },
             Baseline::Maximin {
-                smoothing_sd_frames: 2.0,
-                span_frames: 9,
+                smoothing: Span::frames(2),
+                span: Span::frames(9),
             },
             Baseline::Bleaching { frames: None },
         ] {

@@ -3,6 +3,7 @@
 use super::{Background, Cause, Clip, Held, Identity, Masking, Normal, Normalise, Step, StepError};
 use ndarray::{ArrayView2, ArrayView3, ArrayViewMut3};
 use std::ops::Range;
+use widefield::baseline::Frames;
 use widefield::{BackgroundLevel, Baseline, DeltaF, Mask, MovieSource, Normaliser, Subtract};
 
 /// Operators say what they are with all their parameters.
@@ -46,10 +47,17 @@ impl Step for DeltaF {
 
 impl Normalise for DeltaF {
     fn frames(&self, clip: &Clip) -> Result<Range<usize>, Cause> {
-        let baseline = self.baseline();
-        match (baseline.range(clip.frames), baseline) {
-            (Ok(range), _) => Ok(range),
-            (Err(_), Baseline::Frames(range)) if range.end > clip.frames => {
+        let resolved = self.resolve(&clip.axis, clip.frames);
+        match (self.baseline(), resolved.baseline()) {
+            (
+                &Baseline::Frames(Frames::Before(before_s)),
+                Baseline::Frames(Frames::Range(range)),
+            ) if range.is_empty() => Err(StepError::NoneBefore {
+                before_s,
+                first_frame_s: clip.axis.first_frame_s,
+            }
+            .into()),
+            (_, Baseline::Frames(Frames::Range(range))) if range.end > clip.frames => {
                 Err(StepError::BeyondEnd {
                     key: "analysis.baseline.frames",
                     from: range.start,
@@ -59,13 +67,14 @@ impl Normalise for DeltaF {
                 .into())
             }
             // What else is wrong is said where F0 is taken.
-            (Err(_), _) => Ok(0..0),
+            (_, resolved) => Ok(resolved.range(clip.frames).unwrap_or(0..0)),
         }
     }
 
     fn held(&self, clip: &Clip, threads: usize) -> Held {
         let bytes = clip.frame_bytes();
-        let held = self
+        let resolved = self.resolve(&clip.axis, clip.frames);
+        let held = resolved
             .baseline()
             .held(clip.frames, bytes, threads, clip.block);
         Held {
@@ -79,11 +88,12 @@ impl Normalise for DeltaF {
         movie: &dyn MovieSource,
         subtract: &Subtract,
         mask: &Mask,
-        _: &Clip,
+        clip: &Clip,
     ) -> Result<Box<dyn Normal>, Cause> {
+        let how = self.resolve(&clip.axis, clip.frames);
         Ok(Box::new(Prepared {
-            how: self.clone(),
-            normaliser: DeltaF::prepare(self, movie, subtract, mask)?,
+            normaliser: how.prepare(movie, subtract, mask)?,
+            how,
         }))
     }
 }

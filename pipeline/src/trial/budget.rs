@@ -166,6 +166,7 @@ fn area(size: Size) -> u64 {
 mod tests {
     use super::*;
     use crate::step::{Clip, Normalise};
+    use widefield::baseline::Span;
     use widefield::{Baseline, DeltaF, TimeAxis};
 
     fn of(baseline: &Baseline, frames: usize, side: usize) -> Held {
@@ -240,8 +241,8 @@ mod tests {
         trial.held = of(&Baseline::Mean, 8400, 256);
         assert!(trial.room(memory).is_ok());
         let sliding = Baseline::SlidingPercentile {
-            percent: 8.0,
-            span_frames: 600,
+            percentile: 8.0,
+            span: Span::frames(600),
         };
         trial.held = of(&sliding, 8400, 256);
         let Err(TrialError::Memory { needed, .. }) = trial.room(memory) else {

@@ -98,7 +98,9 @@ impl Worker<'_> {
             Axes::Notebook => "x, reversed y, t",
             Axes::Camera => "y, x, t",
         };
-        let parameters = serde_json::to_string(&self.config.analysis).unwrap_or_default();
+        let [_, height, width] = shape;
+        let analysis = self.config.analysis.resolved(Size { width, height });
+        let parameters = serde_json::to_string(&analysis).unwrap_or_default();
         Dataset::new(name, shape)
             .orientation(out.orientation.into())
             .precision(out.precision.into())

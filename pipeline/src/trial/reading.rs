@@ -14,7 +14,7 @@ use ndarray::parallel::prelude::*;
 use ndarray::{Array2, Array3, ArrayViewMut3, Axis, s};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
-use widefield::{MeanImage, Resize, Resizer, Size, Subtract};
+use widefield::{MeanImage, Resizer, Size, Subtract};
 use widefield_storage::{Ahead, Place};
 
 /// A resized movie, after its transforms, and what was seen while it was read.
@@ -197,9 +197,10 @@ impl Reader {
 
 impl Decoder {
     fn new(config: &Config, sizes: &Sizes) -> Result<Self, TrialError> {
-        let resize = Resize::from(config.analysis.resize);
         Ok(Self {
-            resizer: resize
+            resizer: config
+                .analysis
+                .resize
                 .resizer(sizes.camera, sizes.resized)
                 .map_err(failed("resize"))?,
             above: config.analysis.invalid_above,

@@ -1,6 +1,6 @@
 //! How much of a movie is held that does not lie in memory.
 
-use super::Baseline;
+use super::{Baseline, Frames, Span};
 use crate::source::PART_BYTES;
 
 /// Frames for which F0 that follows the trace is estimated at a time.
@@ -18,7 +18,7 @@ pub struct Held {
 impl Baseline {
     /// What [`Baseline::estimate`] and [`Normaliser::block_into`](crate::Normaliser::block_into) hold at most of a
     /// movie of `n_frames` frames of `frame_bytes` bytes each, on so many threads, in blocks of `block` frames.
-    /// Nothing overflows: what is too much is `u64::MAX`.
+    /// Of a baseline in seconds it is the whole movie. Nothing overflows: what is too much is `u64::MAX`.
     ///
     /// ```
     /// use widefield::Baseline;
@@ -38,26 +38,31 @@ impl Baseline {
             normalising: frames(n.saturating_add(block)),
         };
         match self {
-            Self::Frames(range) => once(frames(range.len()).min(part)),
-            Self::Mean | Self::Bleaching { .. } => once(frames(n_frames).min(part)),
+            Self::Frames(Frames::Range(range)) => once(frames(range.len()).min(part)),
+            Self::Frames(_) | Self::Mean | Self::Bleaching { .. } => {
+                once(frames(n_frames).min(part))
+            }
             // Tiles of rows, read by every thread.
-            Self::Median | Self::Percentile(_) => {
+            Self::Median | Self::Percentile { .. } => {
                 once(part.saturating_mul(2).saturating_mul(threads as u64))
             }
-            Self::SlidingPercentile { span_frames, .. } => around(*span_frames),
-            Self::Maximin {
-                smoothing_sd_frames,
-                span_frames,
-            } => {
+            Self::SlidingPercentile { span, .. } => around(most(*span)),
+            Self::Maximin { span, smoothing } => {
                 // Both windows, and four standard deviations to either side.
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "saturates"
-                )]
-                let smoothing = (8.0 * smoothing_sd_frames).ceil() as usize;
-                around(span_frames.saturating_mul(2).saturating_add(smoothing))
+                let smoothing = most(*smoothing).saturating_mul(8);
+                around(most(*span).saturating_mul(2).saturating_add(smoothing))
             }
         }
     }
+}
+
+/// Whole frames that a length reaches over; any number of them where it is in seconds.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "saturates"
+)]
+fn most(span: Span) -> usize {
+    span.in_frames("span")
+        .map_or(usize::MAX, |frames| frames.ceil() as usize)
 }

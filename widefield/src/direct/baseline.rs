@@ -1,10 +1,11 @@
 //! F0 of one trace by definition.
 
 use crate::Baseline;
+use crate::baseline::{Frames, Span};
 use crate::number::{count, index};
 
 /// F0 of every frame of a trace of fluorescence without NaN, see [`Baseline`]; the range of frames must lie
-/// within it. Empty for [`Baseline::Bleaching`], which is no matter of one trace.
+/// within it. Empty for [`Baseline::Bleaching`], which is no matter of one trace, and for times in seconds.
 pub fn baseline(trace: &[f64], baseline: &Baseline) -> Vec<f64> {
     let n = trace.len();
     let mean = |values: &[f64]| values.iter().sum::<f64>() / count(values.len());
@@ -12,30 +13,32 @@ pub fn baseline(trace: &[f64], baseline: &Baseline) -> Vec<f64> {
         frame.saturating_sub(span / 2)..frame.saturating_add((span - 1) / 2 + 1).min(n)
     };
     match *baseline {
-        Baseline::Frames(ref frames) => vec![mean(&trace[frames.clone()]); n],
+        Baseline::Frames(Frames::Range(ref frames)) => vec![mean(&trace[frames.clone()]); n],
         Baseline::Mean => vec![mean(trace); n],
         Baseline::Median => vec![percentile(trace, 50.0); n],
-        Baseline::Percentile(percent) => vec![percentile(trace, percent); n],
+        Baseline::Percentile {
+            percentile: percent,
+        } => vec![percentile(trace, percent); n],
         Baseline::SlidingPercentile {
-            percent,
-            span_frames,
+            percentile: percent,
+            span: Span::Frames { frames: span },
         } => (0..n)
-            .map(|frame| percentile(&trace[window(frame, span_frames)], percent))
+            .map(|frame| percentile(&trace[window(frame, index(span))], percent))
             .collect(),
         Baseline::Maximin {
-            smoothing_sd_frames,
-            span_frames,
+            span: Span::Frames { frames: span },
+            smoothing: Span::Frames { frames: sd },
         } => {
-            let smooth = smooth(trace, smoothing_sd_frames);
+            let smooth = smooth(trace, sd);
             let extreme = |values: &[f64], choose: fn(f64, f64) -> f64| -> Vec<f64> {
-                let around = |frame| values[window(frame, span_frames)].iter().copied();
+                let around = |frame| values[window(frame, index(span))].iter().copied();
                 (0..n)
                     .map(|frame| around(frame).reduce(choose).unwrap_or(f64::NAN))
                     .collect()
             };
             extreme(&extreme(&smooth, f64::min), f64::max)
         }
-        Baseline::Bleaching { .. } => Vec::new(),
+        _ => Vec::new(),
     }
 }
 

@@ -72,7 +72,10 @@ mod tests {
     fn masks_come_back_whole() {
         let checks = Array2::from_shape_fn((5, 7), |(y, x)| (x + y) % 3 == 0);
         let light = Array2::from_shape_fn((20, 10), |(y, x)| (200 * (y / 5) + x) as f64);
-        let decided = Segmentation::DensityCutoff(0.0015).mask(light.view());
+        let decided = Segmentation::DensityCutoff {
+            density_cutoff: 0.0015,
+        }
+        .mask(light.view());
         let masks = [
             Mask::from_kept(checks),
             Mask::none((3, 2)),

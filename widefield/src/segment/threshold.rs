@@ -29,13 +29,6 @@ fn range(mean: ArrayView2<'_, f64>) -> Result<(f64, f64), Error> {
 
 /// Where the density, from the darkest pixel on, falls below a share of its peak after having reached it.
 pub(super) fn relative(mean: ArrayView2<'_, f64>, share: f64) -> Result<f64, Error> {
-    if !(share > 0.0 && share < 1.0) {
-        return Err(Error::Parameter {
-            name: "relative_cutoff",
-            value: share,
-            expected: "between 0 and 1",
-        });
-    }
     let (least, _) = range(mean)?;
     let density = Density::estimate(mean.mapv(|value| value - least).view())?;
     let cutoff = share * density.values().iter().copied().fold(0.0, f64::max);

@@ -8,7 +8,7 @@ use ndarray::{Array2, Array3, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 use widefield::quality;
 use widefield::render::{self, Scale};
-use widefield::{BackgroundLevel, Mask, Subtract};
+use widefield::{BackgroundLevel, Mask, Size, Subtract};
 use widefield_pipeline::Observer;
 use widefield_pipeline::consumer::{Seen, Watch, Watched};
 use widefield_pipeline::step::{Cause, StepError};
@@ -137,13 +137,15 @@ impl Gather {
         let (_, height, width) = trial.movie.dim();
         let mut first = Array3::zeros((1, height, width));
         trial.movie.frames_into(0..1, first.view_mut())?;
+        let background = trial.config.analysis.background.method;
+        let smoothing_sd_px = background.smoothing_sd_px(Size { width, height });
         Ok(Self {
             pictures: Pictures {
                 size: [width, height],
                 first: Picture::of(first.index_axis(Axis(0), 0)),
                 ..Pictures::default()
             },
-            smoothing_sd_px: trial.config.analysis.background.smoothing_sd_px,
+            smoothing_sd_px: smoothing_sd_px.unwrap_or_default(),
         })
     }
 }

@@ -9,6 +9,7 @@ use super::session::trace_plot;
 use ndarray::Array2;
 use rayon::prelude::*;
 use std::fmt::Write as _;
+use widefield::Segmentation;
 use widefield::render::{self, ColourMap, PEAK_WINDOW_S, Scale};
 use widefield_pipeline::record::{Level, RunRecord, Status, TrialRecord};
 
@@ -416,10 +417,12 @@ fn plots(
                 .map(|t| (t, format!("threshold {t:.1}")))
                 .into_iter()
                 .collect(),
-            levels: vec![(
-                record.config.analysis.segmentation.density_cutoff,
-                "cutoff".into(),
-            )],
+            levels: match record.config.analysis.segmentation.rule() {
+                Some(Segmentation::DensityCutoff { density_cutoff }) => {
+                    vec![(density_cutoff, "cutoff".into())]
+                }
+                _ => Vec::new(),
+            },
             log_y: true,
             most: detail.points,
             ..Plot::default()
