@@ -1,20 +1,20 @@
 //! F0, the fluorescence at rest.
 
 mod bleaching;
-mod f0;
 mod held;
-pub(crate) mod local;
 mod ranks;
+mod result;
+pub(crate) mod sliding;
 
-pub use f0::F0;
-pub(crate) use f0::{Buffers, Course, PIECE};
+pub(crate) use result::{Buffers, Course, PIECE};
 pub use held::Held;
+pub use result::F0;
 
 use crate::number::count;
 use crate::source::{each_block, image_of};
 use crate::{Error, Mask, MeanImage, MovieSource, Subtract};
-use local::Local;
 use ndarray::{Array2, ArrayView3};
+use sliding::Sliding;
 use std::fmt;
 use std::ops::Range;
 
@@ -132,7 +132,7 @@ impl Baseline {
     ///
     /// let movie = ndarray::array![[[9.0]], [[104.0]], [[108.0]], [[500.0]]];
     /// let subtract = Subtract { background: 6.0, clamp_negative: true };
-    /// let f0 = Baseline::Median.estimate(&movie.view(), &subtract, &Mask::none((1, 1)))?;
+    /// let f0 = Baseline::Median.estimate(&movie.view(), &subtract, &Mask::keep_all((1, 1)))?;
     /// assert_eq!(f0.image(), ndarray::array![[100.0]]);
     /// assert_eq!(f0.baseline().to_string(), "median");
     /// # Ok::<(), widefield::Error>(())
@@ -172,9 +172,9 @@ impl Baseline {
                 percent,
                 span_frames,
             } => {
-                return F0::local(
+                return F0::sliding(
                     self,
-                    Local::percentile(percent, span_frames, n_frames),
+                    Sliding::percentile(percent, span_frames, n_frames),
                     movie,
                     subtract,
                 );
@@ -183,9 +183,9 @@ impl Baseline {
                 smoothing_sd_frames: sd,
                 span_frames,
             } => {
-                return F0::local(
+                return F0::sliding(
                     self,
-                    Local::maximin(sd, span_frames, n_frames),
+                    Sliding::maximin(sd, span_frames, n_frames),
                     movie,
                     subtract,
                 );
@@ -214,7 +214,7 @@ impl Baseline {
         subtract: &Subtract,
     ) -> Result<Array2<f64>, Error> {
         let (_, height, width) = movie.dim();
-        let f0 = self.estimate(&movie, subtract, &Mask::none((height, width)))?;
+        let f0 = self.estimate(&movie, subtract, &Mask::keep_all((height, width)))?;
         Ok(f0.into_image())
     }
 

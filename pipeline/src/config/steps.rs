@@ -286,7 +286,7 @@ impl SegmentationStep {
     pub fn mask(&self, mean: ndarray::ArrayView2<'_, f64>) -> Result<Mask, Error> {
         Ok(self.tidied(match self.rule() {
             Some(rule) => rule.mask(mean)?,
-            None => Mask::none(mean.dim()),
+            None => Mask::keep_all(mean.dim()),
         }))
     }
 

@@ -37,7 +37,7 @@ pub(super) fn relative(mean: ArrayView2<'_, f64>, share: f64) -> Result<f64, Err
         });
     }
     let (least, _) = range(mean)?;
-    let density = Density::estimate(mean.mapv(|value| value - least).view())?;
+    let density = Density::from_image(mean.mapv(|value| value - least).view())?;
     let cutoff = share * density.values().iter().copied().fold(0.0, f64::max);
     let mut rest = density.values().iter().enumerate();
     let begins = rest.find(|&(_, &density)| density >= cutoff);
