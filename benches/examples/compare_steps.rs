@@ -68,7 +68,7 @@ fn main() -> Result<(), Failure> {
     turns.extend(in_turn(
         ROUNDS,
         &mut [("mask", &mut || {
-            drop(black_box(Density::estimate(first.view())));
+            drop(black_box(Density::from_image(first.view())));
         })],
     ));
 

@@ -6,7 +6,7 @@ pub mod gaussian_fit;
 mod moments;
 
 use crate::number::count;
-use crate::order::percentile;
+use crate::percentiles::percentile;
 use crate::{Error, Size, Subtract, smooth};
 use gaussian_fit::GaussianFit;
 use ndarray::{ArrayView2, ArrayView3};
@@ -54,7 +54,7 @@ use std::fmt;
 )]
 #[non_exhaustive]
 pub enum Background {
-    /// The offset of a rotated 2-D Gaussian fitted to the smoothed frame, [`GaussianFit::of`].
+    /// The offset of a rotated 2-D Gaussian fitted to the smoothed frame, [`GaussianFit::from_image`].
     ///
     /// Suits light that is brightest in the middle and fades to the edges. A bright window with hard
     /// edges and flat light makes the fit undershoot, by thousands of counts where the image has tens
@@ -328,7 +328,7 @@ impl Background {
             Self::GaussianFit { smoothing_sd_px } => {
                 gaussian_fit::check(image)?;
                 let smoothed = smooth::gaussian(image, smoothing(smoothing_sd_px))?;
-                return fitted(smoothed.view(), GaussianFit::of);
+                return fitted(smoothed.view(), GaussianFit::from_image);
             }
             Self::CoarseFit {
                 smoothing_sd_px,
@@ -411,14 +411,14 @@ impl fmt::Display for Background {
 
 /// The fit with the offset from 0 to the 5th percentile.
 fn bounded(smoothed: ArrayView2<'_, f64>) -> Result<GaussianFit, Error> {
-    let free = GaussianFit::of(smoothed)?;
+    let free = GaussianFit::from_image(smoothed)?;
     let most = percentile(smoothed.iter().copied(), 5.0).unwrap_or(f64::NAN);
     // Counts below 0 have no room between the bounds but the upper one.
     let offset = free.offset.max(0.0).min(most);
     if offset == free.offset {
         return Ok(free);
     }
-    GaussianFit::with_offset(smoothed, offset)
+    GaussianFit::from_image_with_offset(smoothed, offset)
 }
 
 /// The level by a fit, and what it is judged by, side by side.

@@ -1,22 +1,22 @@
 //! F0, the fluorescence at rest.
 
 mod bleaching;
-mod f0;
 mod frames;
 mod held;
-pub(crate) mod local;
 mod ranks;
+mod result;
+pub(crate) mod sliding;
 
-pub use f0::F0;
-pub(crate) use f0::{Buffers, Course, PIECE};
 pub use frames::{Frames, Span};
 pub use held::Held;
+pub use result::F0;
+pub(crate) use result::{Buffers, Course, PIECE};
 
 use crate::number::count;
 use crate::source::{each_block, image_of};
 use crate::{Error, Mask, MeanImage, MovieSource, Subtract, TimeAxis};
-use local::Local;
 use ndarray::{Array2, ArrayView3};
+use sliding::Sliding;
 use std::fmt;
 use std::ops::Range;
 
@@ -226,7 +226,7 @@ impl Baseline {
     ///
     /// let movie = ndarray::array![[[9.0]], [[104.0]], [[108.0]], [[500.0]]];
     /// let subtract = Subtract { background: 6.0, clamp_negative: true };
-    /// let f0 = Baseline::Median.estimate(&movie.view(), &subtract, &Mask::none((1, 1)))?;
+    /// let f0 = Baseline::Median.estimate(&movie.view(), &subtract, &Mask::keep_all((1, 1)))?;
     /// assert_eq!(f0.image(), ndarray::array![[100.0]]);
     /// assert_eq!(f0.baseline().to_string(), "median");
     /// # Ok::<(), widefield::Error>(())
@@ -264,9 +264,9 @@ impl Baseline {
             }
             Self::SlidingPercentile { percentile, span } => {
                 let span = span.in_whole_frames("span")?;
-                return F0::local(
+                return F0::sliding(
                     self,
-                    Local::percentile(percentile, span, n_frames),
+                    Sliding::percentile(percentile, span, n_frames),
                     movie,
                     subtract,
                 );
@@ -276,7 +276,7 @@ impl Baseline {
                     smoothing.in_frames("smoothing")?,
                     span.in_whole_frames("span")?,
                 );
-                return F0::local(self, Local::maximin(sd, span, n_frames), movie, subtract);
+                return F0::sliding(self, Sliding::maximin(sd, span, n_frames), movie, subtract);
             }
         };
         Ok(F0::new(self.clone(), image, course))
@@ -302,7 +302,7 @@ impl Baseline {
         subtract: &Subtract,
     ) -> Result<Array2<f64>, Error> {
         let (_, height, width) = movie.dim();
-        let f0 = self.estimate(&movie, subtract, &Mask::none((height, width)))?;
+        let f0 = self.estimate(&movie, subtract, &Mask::keep_all((height, width)))?;
         Ok(f0.into_image())
     }
 

@@ -27,7 +27,7 @@ pub enum Denominator {
 /// What is given for each pixel and frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Output {
+pub enum Quantity {
     /// `(F - F0) / D`, 0 at rest, with `D` from [`Denominator`].
     #[default]
     DeltaF,
@@ -35,15 +35,15 @@ pub enum Output {
     Ratio,
 }
 
-/// How a movie becomes dF/F: baseline, denominator, output.
+/// How a movie becomes dF/F: baseline, denominator, quantity.
 ///
 /// For movies that do not fit in memory, use [`DeltaF::prepare`] and blocks of frames: the numbers are the same.
 ///
 /// ```
-/// use widefield::{Baseline, DeltaF, Denominator, Output};
+/// use widefield::{Baseline, DeltaF, Denominator, Quantity};
 ///
 /// let movie = ndarray::array![[[100.0, 2.0]], [[125.0, 7.0]]];
-/// let how = DeltaF::new(Baseline::frames(0..1)).denominator(Denominator::Floor(10.0)).output(Output::Ratio);
+/// let how = DeltaF::new(Baseline::frames(0..1)).denominator(Denominator::Floor(10.0)).quantity(Quantity::Ratio);
 /// assert_eq!(how.to_string(), "F/F0, F0 = mean of frames 0..1, at least 10 counts");
 /// let dff = how.compute(movie.view())?;
 /// assert_eq!(dff.values, ndarray::array![[[1.0, 1.0]], [[1.25, 1.5]]]);
@@ -54,7 +54,7 @@ pub enum Output {
 pub struct DeltaF {
     baseline: Baseline,
     denominator: Denominator,
-    output: Output,
+    quantity: Quantity,
 }
 
 /// What [`DeltaF::compute`] gives.
@@ -62,7 +62,7 @@ pub struct DeltaF {
 #[non_exhaustive]
 pub struct Dff {
     /// (F - F0) / F0, `(t, y, x)`, dimensionless: 0.01 is one per cent. Or what else was asked for as
-    /// [`Output`] and [`Denominator`].
+    /// [`Quantity`] and [`Denominator`].
     pub values: Array3<f32>,
     /// F0 in the unit of the movie, `(y, x)`; the mean over time if it changes.
     pub f0: Array2<f64>,
@@ -79,7 +79,7 @@ impl DeltaF {
         Self {
             baseline,
             denominator: Denominator::F0,
-            output: Output::DeltaF,
+            quantity: Quantity::DeltaF,
         }
     }
 
@@ -99,10 +99,10 @@ impl DeltaF {
         self
     }
 
-    /// The same with another output.
+    /// The same for another quantity.
     #[must_use]
-    pub fn output(mut self, output: Output) -> Self {
-        self.output = output;
+    pub fn quantity(mut self, quantity: Quantity) -> Self {
+        self.quantity = quantity;
         self
     }
 
@@ -131,7 +131,7 @@ impl DeltaF {
             *subtract,
             mask,
             self.denominator,
-            self.output,
+            self.quantity,
             least,
         ))
     }
@@ -161,7 +161,7 @@ impl DeltaF {
             Baseline::Bleaching { .. } => {
                 Mask::from_kept(Subtract::NOTHING.mean(clean)?.mapv(|mean| !mean.is_nan()))
             }
-            _ => Mask::none((height, width)),
+            _ => Mask::keep_all((height, width)),
         };
         let normaliser = self.prepare(&clean, &Subtract::NOTHING, &mask)?;
         let mut values = Array3::zeros(clean.raw_dim());
@@ -179,14 +179,14 @@ impl DeltaF {
     }
 }
 
-/// Output, baseline and denominator, in words.
+/// Quantity, baseline and denominator, in words.
 impl fmt::Display for DeltaF {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let output = match self.output {
-            Output::DeltaF => "dF/F0",
-            Output::Ratio => "F/F0",
+        let quantity = match self.quantity {
+            Quantity::DeltaF => "dF/F0",
+            Quantity::Ratio => "F/F0",
         };
-        write!(f, "{output}, F0 = {}", self.baseline)?;
+        write!(f, "{quantity}, F0 = {}", self.baseline)?;
         match self.denominator {
             Denominator::F0 => Ok(()),
             Denominator::Floor(counts) => write!(f, ", at least {counts} counts"),

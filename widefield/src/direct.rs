@@ -1,7 +1,7 @@
 //! Slow, obvious versions of the operators: what they compute, in as few lines as possible.
 //!
 //! They are the oracle of the tests and benchmarks, and the place to read a definition. Nothing in
-//! the chain calls them. Inputs are taken as they are: no check, no threads.
+//! the chain calls them; they come with the feature `direct`. Inputs are taken as they are: no check, no threads.
 
 mod baseline;
 mod gaussian_fit;

@@ -69,22 +69,25 @@
 //! | --- | --- | --- |
 //! | `Image.fromarray(f).resize((w, h), BILINEAR)` | `imresize(f, [h w], "bilinear")`, not to the bit | [`Resize::Triangle`] |
 //! | `gaussian_filter(f, sd)` | `imgaussfilt(f, sd, Padding="symmetric", FilterSize=2*floor(4*sd+0.5)+1)` | [`smooth::gaussian`] |
-//! | `curve_fit(gaussian, xy, f.ravel(), p0)` | `lsqcurvefit` | [`GaussianFit::of`] |
+//! | `curve_fit(gaussian, xy, f.ravel(), p0)` | `lsqcurvefit` | [`GaussianFit::from_image`] |
 //! | `gaussian_kde(m.ravel())(linspace(0, m.max(), 500))` | `ksdensity`, other bandwidth | [`segment::density::Density`] |
 //! | `(f - f0) / f0` | `(f - f0) ./ f0` | [`DeltaF`] |
 //! | `f[9:12].mean(0)` | `mean(f(:, :, 10:12), 3)` | [`Baseline::frames`]`(9..12)` |
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod ahead;
 pub mod background;
 pub mod baseline;
 pub mod dff;
+#[cfg(any(test, feature = "direct"))]
 pub mod direct;
 mod error;
 pub mod invalid;
 mod mean_image;
 mod normaliser;
 mod number;
-pub mod order;
+pub mod percentiles;
 pub mod quality;
 pub mod reference;
 pub mod render;
@@ -102,9 +105,11 @@ mod time;
 pub use background::gaussian_fit::GaussianFit;
 pub use background::{Background, BackgroundLevel};
 pub use baseline::{Baseline, F0};
-pub use dff::{DeltaF, Denominator, Dff, Output};
+pub use dff::{DeltaF, Denominator, Dff, Quantity};
 pub use error::Error;
 pub use mean_image::MeanImage;
+/// The crate of the arrays in signatures.
+pub use ndarray;
 pub use normaliser::Normaliser;
 pub use resize::{Resize, Resizer, Size};
 pub use segment::{Mask, Segmentation};

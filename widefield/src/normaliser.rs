@@ -1,11 +1,11 @@
 //! Counts to dF/F, block after block of frames, whatever F0 and denominator.
 
-use crate::baseline::local::Local;
+use crate::baseline::sliding::Sliding;
 use crate::baseline::{Buffers, Course, F0, PIECE};
 use crate::error::same_shape;
 use crate::number::{count, narrow};
 use crate::source::{each_block, with_frames};
-use crate::{Denominator, Error, Mask, MovieSource, Output, Subtract, dff};
+use crate::{Denominator, Error, Mask, MovieSource, Quantity, Subtract, dff};
 use multiversion::multiversion;
 use ndarray::parallel::prelude::*;
 use ndarray::{
@@ -22,7 +22,7 @@ use std::ops::Range;
 /// let movie = array![[[160.0_f32]], [[185.0]], [[110.0]]];
 /// let subtract = Subtract { background: 60.0, clamp_negative: true };
 /// let source = movie.view();
-/// let normaliser = DeltaF::new(Baseline::Median).prepare(&source, &subtract, &Mask::none((1, 1)))?;
+/// let normaliser = DeltaF::new(Baseline::Median).prepare(&source, &subtract, &Mask::keep_all((1, 1)))?;
 /// let mut dff = Array3::zeros((3, 1, 1));
 /// for first in 0..3 {
 ///     let range = s![first..first + 1, .., ..];
@@ -53,7 +53,7 @@ impl Normaliser {
         subtract: Subtract,
         mask: &Mask,
         denominator: Denominator,
-        output: Output,
+        quantity: Quantity,
         least: Array2<f64>,
     ) -> Self {
         let mut kept = f0.image().to_owned();
@@ -62,7 +62,8 @@ impl Normaliser {
                 *f0 = f64::NAN;
             }
         });
-        let plain = f0.is_constant() && denominator == Denominator::F0 && output == Output::DeltaF;
+        let plain =
+            f0.is_constant() && denominator == Denominator::F0 && quantity == Quantity::DeltaF;
         let mut normaliser = Self {
             f0,
             subtract,
@@ -70,9 +71,9 @@ impl Normaliser {
             kept,
             least,
             plain,
-            add: match output {
-                Output::DeltaF => 0.0,
-                Output::Ratio => 1.0,
+            add: match quantity {
+                Quantity::DeltaF => 0.0,
+                Quantity::Ratio => 1.0,
             },
             nonfinite_pixels: 0,
         };
@@ -129,17 +130,17 @@ impl Normaliser {
                 };
                 self.scaled(block.view(), |t| curve[t], out);
             }
-            Course::Local { local, .. } => {
+            Course::Sliding { sliding, .. } => {
                 let (n_frames, height, width) = movie.dim();
                 same_shape("movie", self.kept.shape(), &[height, width])?;
                 let frames = first..first.saturating_add(block.len_of(Axis(0)));
                 if frames.end > n_frames {
                     return Err(beyond(&frames, n_frames, (height, width)));
                 }
-                let needed = local.needs(&frames);
+                let needed = sliding.needs(&frames);
                 let read_from = needed.start;
                 with_frames(movie, needed, |read| {
-                    self.following(local, read, read_from, frames, block.view(), out);
+                    self.following(sliding, read, read_from, frames, block.view(), out);
                     Ok(())
                 })?;
             }
@@ -171,7 +172,7 @@ impl Normaliser {
     /// F0 follows the trace, whose frames from `first` on are `read`.
     fn following(
         &self,
-        local: &Local,
+        sliding: &Sliding,
         read: ArrayView3<'_, f32>,
         first: usize,
         frames: Range<usize>,
@@ -189,7 +190,8 @@ impl Normaliser {
                     let kept = self.kept.row(y);
                     let kept = kept.slice_axis(Axis(0), part);
                     let pixels = (y, columns);
-                    let f0 = buffers.f0(local, read, first, pixels, &self.subtract, frames.clone());
+                    let f0 =
+                        buffers.f0(sliding, read, first, pixels, &self.subtract, frames.clone());
                     for (t, f0) in f0.chunks_exact(kept.len()).enumerate() {
                         masked.clear();
                         // NaN where the pixel is masked, F0 of this frame elsewhere.
@@ -245,7 +247,7 @@ impl Normaliser {
             let (zero, lowest) = match self.f0.course() {
                 // The numbers an image is scaled with are above 0.
                 Course::Constant | Course::Scaled(_) => (mean == 0.0, mean),
-                Course::Local { zero, lowest, .. } => (zero[(y, x)], lowest[(y, x)]),
+                Course::Sliding { zero, lowest, .. } => (zero[(y, x)], lowest[(y, x)]),
             };
             !mean.is_finite()
                 || (least == 0.0 && lowest <= 0.0)

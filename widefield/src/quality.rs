@@ -19,7 +19,7 @@ pub use alignment::{Alignment, Shift, align};
 pub use summary::{MovieSummary, Summary};
 
 use crate::number::count;
-use crate::order::{median, percentile};
+use crate::percentiles::{median, percentile};
 use crate::{Error, smooth};
 use ndarray::{Array2, ArrayView2};
 

@@ -21,7 +21,7 @@ mod tables;
 pub use peak::{PEAK_WINDOW_S, PeakMap};
 
 use crate::number::{count, index, narrow};
-use crate::order;
+use crate::percentiles;
 use ndarray::{Array2, ArrayView2};
 
 /// A colour map in which equal steps look equally large, also in grey.
@@ -61,22 +61,22 @@ pub struct Scale {
 
 impl Scale {
     /// From percentile `low` to percentile `high` (0 to 100) of the finite pixels, as
-    /// [`order::percentile`] defines them. `None` if no pixel is finite.
+    /// [`percentiles::percentile`] defines them. `None` if no pixel is finite.
     ///
     /// ```
     /// use widefield::render::Scale;
     ///
     /// let image = ndarray::array![[1.0, 2.0, 3.0, f32::NAN, 1000.0]];
-    /// assert_eq!(Scale::of(image.view(), 0.0, 50.0), Some(Scale { low: 1.0, high: 2.5 }));
+    /// assert_eq!(Scale::from_percentiles(image.view(), 0.0, 50.0), Some(Scale { low: 1.0, high: 2.5 }));
     /// ```
     #[must_use]
-    pub fn of(image: ArrayView2<'_, f32>, low: f64, high: f64) -> Option<Self> {
+    pub fn from_percentiles(image: ArrayView2<'_, f32>, low: f64, high: f64) -> Option<Self> {
         let finite = image.iter().filter(|v| v.is_finite());
-        let mut keys: Vec<i32> = finite.map(|&v| order::key(v)).collect();
+        let mut keys: Vec<i32> = finite.map(|&v| percentiles::key(v)).collect();
         let mut percentile = |percent| {
-            let (lower, upper, between) = order::select(&mut keys, percent)?;
+            let (lower, upper, between) = percentiles::select(&mut keys, percent)?;
             let [lower, upper] =
-                [lower, upper.unwrap_or(lower)].map(|key| f64::from(order::of_key(key)));
+                [lower, upper.unwrap_or(lower)].map(|key| f64::from(percentiles::of_key(key)));
             Some(narrow(lower + (upper - lower) * between))
         };
         Some(Self {
@@ -284,9 +284,9 @@ mod tests {
                 .map(|&v| f64::from(v))
         };
         for [low, high] in [[0.0, 100.0], [0.5, 99.5], [33.3, 33.3], [90.0, 10.0]] {
-            let scale = Scale::of(image.view(), low, high).unwrap();
-            let want =
-                [low, high].map(|percent| narrow(order::percentile(finite(), percent).unwrap()));
+            let scale = Scale::from_percentiles(image.view(), low, high).unwrap();
+            let want = [low, high]
+                .map(|percent| narrow(percentiles::percentile(finite(), percent).unwrap()));
             assert_eq!([scale.low, scale.high], want);
         }
     }
@@ -301,7 +301,7 @@ mod tests {
         assert_eq!(flat.share(f32::NAN), None);
         assert_eq!(flat.share(f32::INFINITY), Some(0.0));
         let nothing = Array2::from_elem((2, 2), f32::NAN);
-        assert_eq!(Scale::of(nothing.view(), 0.0, 100.0), None);
+        assert_eq!(Scale::from_percentiles(nothing.view(), 0.0, 100.0), None);
     }
 
     #[test]

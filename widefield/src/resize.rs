@@ -33,9 +33,9 @@ impl Size {
     ///
     /// ```
     /// let frame = ndarray::Array2::<f32>::zeros((120, 320));
-    /// assert_eq!(widefield::Size::of(frame.view()), widefield::Size { width: 320, height: 120 });
+    /// assert_eq!(widefield::Size::from_frame(frame.view()), widefield::Size { width: 320, height: 120 });
     /// ```
-    pub fn of<T>(frame: ArrayView2<'_, T>) -> Self {
+    pub fn from_frame<T>(frame: ArrayView2<'_, T>) -> Self {
         Self {
             width: frame.ncols(),
             height: frame.nrows(),
@@ -126,7 +126,7 @@ impl Resize {
     /// [`Error::Size`] if a side of either size is 0 or above [`MAX_SIDE`], [`Error::NotWhole`] if
     /// [`Resize::Binning`] cannot give that size.
     pub fn frame(self, frame: ArrayView2<'_, f32>, to: Size) -> Result<Array2<f32>, Error> {
-        let mut resizer = self.resizer(Size::of(frame), to)?;
+        let mut resizer = self.resizer(Size::from_frame(frame), to)?;
         let mut out = Array2::zeros((to.height, to.width));
         resizer.frame_into(frame, out.view_mut())?;
         Ok(out)

@@ -7,7 +7,7 @@ mod runs;
 mod threshold;
 
 use crate::Error;
-use crate::order::percentile;
+use crate::percentiles::percentile;
 use density::Density;
 use ndarray::{Array2, ArrayView2, ArrayViewMut3, Axis};
 use std::fmt;
@@ -45,7 +45,7 @@ pub enum Segmentation {
     /// cutoff is the threshold; darker pixels are masked. 0.0002 suits 16-bit counts; a larger cutoff
     /// keeps more pixels.
     ///
-    /// The density is that of [`Density::estimate`]. It is per count, so the cutoff must be chosen
+    /// The density is that of [`Density::from_image`]. It is per count, so the cutoff must be chosen
     /// anew when gain, exposure or binning change.
     DensityCutoff {
         /// Density per count, above 0.
@@ -103,17 +103,17 @@ impl Segmentation {
     /// is masked (unless pixels are negative); [`Mask::threshold_zero`] tells.
     ///
     /// # Errors
-    /// [`Error::Parameter`] if the choice is not possible; those of [`Density::estimate`], whose conditions hold
+    /// [`Error::Parameter`] if the choice is not possible; those of [`Density::from_image`], whose conditions hold
     /// for all but [`Segmentation::Percentile`], which needs one pixel and refuses only what is not finite;
     /// [`Error::NoDensityBelow`] if the density is nowhere below the cutoff.
     pub fn mask(self, mean: ArrayView2<'_, f64>) -> Result<Mask, Error> {
         self.check()?;
         let (threshold, at) = match self {
-            Self::None => return Ok(Mask::none(mean.dim())),
+            Self::None => return Ok(Mask::keep_all(mean.dim())),
             Self::DensityCutoff {
                 density_cutoff: cutoff,
             } => {
-                let density = Density::estimate(mean)?;
+                let density = Density::from_image(mean)?;
                 let index = density.first_below(cutoff);
                 let index = index.ok_or_else(|| nowhere_below(&density, cutoff, 0.0))?;
                 (density.point(index), Some((index, density)))
@@ -226,7 +226,7 @@ pub struct Mask {
 
 impl Mask {
     /// Keeps every pixel of frames of the shape `(height, width)`.
-    pub fn none(dim: (usize, usize)) -> Self {
+    pub fn keep_all(dim: (usize, usize)) -> Self {
         Self::from_kept(Array2::from_elem(dim, true))
     }
 
@@ -414,7 +414,7 @@ mod tests {
 
     #[test]
     fn a_mask_made_elsewhere_has_no_density() {
-        let mask = Mask::none((2, 3));
+        let mask = Mask::keep_all((2, 3));
         assert_eq!(
             (
                 mask.masked_pixels(),

@@ -3,13 +3,16 @@
 use crate::Error;
 use crate::error::same_shape;
 use ndarray::parallel::prelude::*;
-use ndarray::{Array2, Array3, ArrayView3, ArrayViewMut2, ArrayViewMut3, Axis, Slice};
+use ndarray::{
+    Array2, Array3, ArrayBase, ArrayView3, ArrayViewMut2, ArrayViewMut3, Axis, Data, Dimension,
+    Ix3, Slice,
+};
 use std::ops::Range;
 
 /// A movie `(t, y, x)` whose frames and rows can be read as often as needed.
 ///
-/// An array is one; a program with a movie larger than memory implements this for its file. Reads
-/// come from several threads at a time.
+/// An array is one, owned or a view; a program with a movie larger than memory implements this for its file. Reads
+/// come from several threads at a time. Operators take `&dyn MovieSource` as well as `&` of a type.
 ///
 /// ```
 /// use ndarray::{Array3, array};
@@ -17,7 +20,7 @@ use std::ops::Range;
 ///
 /// let movie = array![[[1.0_f32], [2.0]], [[3.0], [4.0]], [[5.0], [6.0]]];
 /// let mut traces = Array3::zeros((3, 1, 1));
-/// movie.view().rows_into(1..2, traces.view_mut())?;
+/// movie.rows_into(1..2, traces.view_mut())?;
 /// assert_eq!(traces, array![[[2.0]], [[4.0]], [[6.0]]]);
 /// # Ok::<(), widefield::Error>(())
 /// ```
@@ -44,17 +47,20 @@ pub trait MovieSource: Sync {
     }
 }
 
-impl MovieSource for ArrayView3<'_, f32> {
+impl<S: Data<Elem = f32>> MovieSource for ArrayBase<S, Ix3>
+where
+    Self: Sync,
+{
     fn dim(&self) -> (usize, usize, usize) {
-        ArrayView3::dim(self)
+        self.raw_dim().into_pattern()
     }
 
     fn frames_into(&self, frames: Range<usize>, out: ArrayViewMut3<'_, f32>) -> Result<(), Error> {
-        part_into(self, Axis(0), frames, out)
+        part_into(self.view(), Axis(0), frames, out)
     }
 
     fn rows_into(&self, rows: Range<usize>, out: ArrayViewMut3<'_, f32>) -> Result<(), Error> {
-        part_into(self, Axis(1), rows, out)
+        part_into(self.view(), Axis(1), rows, out)
     }
 
     fn in_memory(&self) -> Option<ArrayView3<'_, f32>> {
@@ -63,7 +69,7 @@ impl MovieSource for ArrayView3<'_, f32> {
 }
 
 fn part_into(
-    movie: &ArrayView3<'_, f32>,
+    movie: ArrayView3<'_, f32>,
     axis: Axis,
     range: Range<usize>,
     mut out: ArrayViewMut3<'_, f32>,

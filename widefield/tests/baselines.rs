@@ -6,7 +6,9 @@ use common::{OnDisk, in_pool};
 use ndarray::{Array1, Array2, Array3, ArrayView3, Axis, s};
 use proptest::prelude::*;
 use widefield::baseline::Span;
-use widefield::{Baseline, DeltaF, Denominator, Error, Mask, Output, Subtract, direct};
+use widefield::{
+    Baseline, DeltaF, Denominator, Error, Mask, MovieSource, Quantity, Subtract, direct,
+};
 
 /// Every baseline, for a movie of at least 4 frames.
 fn baselines(frames: usize, span: usize) -> Vec<Baseline> {
@@ -45,10 +47,10 @@ fn ways(baseline: &Baseline) -> Vec<DeltaF> {
         Denominator::Noise(2.0),
     ];
     let all = denominators.into_iter().flat_map(|denominator| {
-        [Output::DeltaF, Output::Ratio].map(|output| {
+        [Quantity::DeltaF, Quantity::Ratio].map(|output| {
             DeltaF::new(baseline.clone())
                 .denominator(denominator)
-                .output(output)
+                .quantity(output)
         })
     });
     all.collect()
@@ -90,16 +92,10 @@ fn in_blocks(
     let blocks = movie.axis_chunks_iter(Axis(0), length);
     let outs = out.axis_chunks_iter_mut(Axis(0), length);
     let stored = OnDisk(movie.clone());
-    let in_memory = movie.view();
-    let normaliser = match on_disk {
-        true => how.prepare(&stored, subtract, mask)?,
-        false => how.prepare(&in_memory, subtract, mask)?,
-    };
+    let source: &dyn MovieSource = if on_disk { &stored } else { movie };
+    let normaliser = how.prepare(source, subtract, mask)?;
     for (i, (block, out)) in blocks.zip(outs).enumerate() {
-        match on_disk {
-            true => normaliser.block_into(&stored, i * length, block, out)?,
-            false => normaliser.block_into(&in_memory, i * length, block, out)?,
-        }
+        normaliser.block_into(source, i * length, block, out)?;
     }
     let f0 = normaliser.f0().image().to_owned();
     Ok((bits(out.view()), f0, normaliser.nonfinite_pixels()))
@@ -115,7 +111,7 @@ proptest! {
     ) {
         let subtract = Subtract { background, clamp_negative };
         let (n, height, width) = movie.dim();
-        let mask = Mask::none((height, width));
+        let mask = Mask::keep_all((height, width));
         for baseline in baselines(n, span) {
             if matches!(baseline, Baseline::Bleaching { .. }) {
                 continue;
@@ -178,7 +174,7 @@ proptest! {
                 let values = |movie: &Array3<f32>, background| {
                     let subtract = Subtract { background, clamp_negative: false };
                     let mut out = Array3::zeros(movie.raw_dim());
-                    let normaliser = how.prepare(&movie.view(), &subtract, &Mask::none((height, width))).unwrap();
+                    let normaliser = how.prepare(&movie.view(), &subtract, &Mask::keep_all((height, width))).unwrap();
                     normaliser.block_into(&movie.view(), 0, movie.view(), out.view_mut()).unwrap();
                     out
                 };
@@ -335,7 +331,7 @@ fn a_constant_movie_has_no_change_whatever_the_baseline() {
         let dff = how.compute(movie.view()).unwrap();
         assert!(dff.values.iter().all(|value| value.abs() < 1e-12), "{how}");
         assert!(dff.f0.iter().all(|f0| (f0 - 700.0).abs() < 1e-9), "{how}");
-        let ratio = how.output(Output::Ratio).compute(movie.view()).unwrap();
+        let ratio = how.quantity(Quantity::Ratio).compute(movie.view()).unwrap();
         assert!(ratio.values.iter().all(|value| *value == 1.0));
     }
 }
@@ -352,7 +348,7 @@ fn bleaching_is_taken_out_of_every_pixel() {
     let dff = how.compute(movie.view()).unwrap();
     assert!(dff.values.iter().all(|value| value.abs() < 1e-5));
     let normaliser = how
-        .prepare(&movie.view(), &Subtract::NOTHING, &Mask::none((4, 5)))
+        .prepare(&movie.view(), &Subtract::NOTHING, &Mask::keep_all((4, 5)))
         .unwrap();
     let curve = Array1::from(normaliser.f0().curve().unwrap().to_vec());
     assert!((curve.mean().unwrap() - 1.0).abs() < 1e-12);
@@ -377,7 +373,7 @@ fn a_block_beyond_the_movie_is_refused() {
         },
     ] {
         let how = DeltaF::new(baseline);
-        let mask = Mask::none((2, 2));
+        let mask = Mask::keep_all((2, 2));
         let normaliser = how
             .prepare(&movie.view(), &Subtract::NOTHING, &mask)
             .unwrap();

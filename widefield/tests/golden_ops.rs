@@ -23,7 +23,7 @@ fn resize_is_bit_equal_to_pillow() {
     for case in ["half", "odd", "same_one_axis", "third_flat", "up"] {
         let frame: Array2<f32> = array2(&format!("resize_{case}_in.npy"));
         let pillow: Array2<f32> = array2(&format!("resize_{case}_out.npy"));
-        let to = Size::of(pillow.view());
+        let to = Size::from_frame(pillow.view());
         let ours = Resize::Triangle.frame(frame.view(), to).unwrap();
         assert_eq!(ours, pillow, "{case}");
         assert_eq!(
@@ -48,7 +48,7 @@ fn resize_from_u16_gives_the_numbers_of_f32() {
         height: 31,
     };
     let mut resizer = Resize::Triangle
-        .resizer(Size::of(frame.view()), to)
+        .resizer(Size::from_frame(frame.view()), to)
         .unwrap();
     let mut from_counts = Array2::zeros((31, 13));
     resizer
@@ -87,7 +87,7 @@ fn density_equals_scipy_and_crosses_at_the_same_point() {
         let scipy: Array1<f64> =
             ndarray_npy::read_npy(path(&format!("kde_{case}_density.npy"))).unwrap();
         let image = ArrayView2::from_shape((1, values.len()), values.as_slice().unwrap()).unwrap();
-        let ours = Density::estimate(image).unwrap();
+        let ours = Density::from_image(image).unwrap();
         let grid: Vec<f64> = (0..ours.values().len()).map(|i| ours.point(i)).collect();
         let direct = direct::density(values.as_slice().unwrap(), &grid);
         let peak = scipy.iter().copied().fold(0.0, f64::max);

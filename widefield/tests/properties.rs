@@ -81,7 +81,7 @@ proptest! {
             ((seed ^ (y * 1009 + x) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as u16
         });
         let to = Size { width, height };
-        let mut resizer = Resize::Binning.resizer(Size::of(counts.view()), to).unwrap();
+        let mut resizer = Resize::Binning.resizer(Size::from_frame(counts.view()), to).unwrap();
         let mut out = Array2::zeros((height, width));
         resizer.frame_u16_into(counts.view(), out.view_mut()).unwrap();
         let real = counts.mapv(f32::from);
@@ -132,7 +132,7 @@ proptest! {
         let counts = frame.mapv(|value| value as u16);
         let to = Size { width, height };
         for method in [Resize::Triangle, Resize::Box, Resize::Lanczos3, Resize::Nearest] {
-            let mut resizer = method.resizer(Size::of(frame.view()), to).unwrap();
+            let mut resizer = method.resizer(Size::from_frame(frame.view()), to).unwrap();
             let mut out = Array2::zeros((height, width));
             resizer.frame_u16_into(counts.view(), out.view_mut()).unwrap();
             prop_assert_eq!(out, method.frame(counts.mapv(f32::from).view(), to).unwrap());
@@ -150,7 +150,7 @@ proptest! {
             if hash.is_multiple_of(7) { u16::MAX } else { (hash >> 48) as u16 }
         });
         let to = Size { width, height };
-        let mut resizer = Resize::Triangle.resizer(Size::of(counts.view()), to).unwrap();
+        let mut resizer = Resize::Triangle.resizer(Size::from_frame(counts.view()), to).unwrap();
         let mut out = Array2::zeros((height, width));
         resizer.frame_u16_into(counts.view(), out.view_mut()).unwrap();
         prop_assert_eq!(&out, &direct::resize_triangle(counts.mapv(f32::from).view(), to));
@@ -171,7 +171,7 @@ proptest! {
             (hash >> 48) as u16
         });
         let to = Size { width, height };
-        let mut resizer = method.resizer(Size::of(counts.view()), to).unwrap();
+        let mut resizer = method.resizer(Size::from_frame(counts.view()), to).unwrap();
         let mut out = Array2::zeros((height, width));
         let source = |y: usize, row: &mut [u16]| {
             row.copy_from_slice(counts.row(y).to_slice().unwrap());
@@ -192,14 +192,14 @@ proptest! {
         let ours = Resize::Triangle.frame(view, to).unwrap();
         prop_assert_eq!(&ours, &Resize::Triangle.frame(view.to_owned().view(), to).unwrap());
         let mut turned = Array2::zeros((11, 5));
-        let mut resizer = Resize::Triangle.resizer(Size::of(view), to).unwrap();
+        let mut resizer = Resize::Triangle.resizer(Size::from_frame(view), to).unwrap();
         resizer.frame_into(view, turned.view_mut().reversed_axes()).unwrap();
         prop_assert_eq!(turned.t(), ours);
     }
 
     #[test]
     fn resize_keeps_a_constant_and_the_same_size(frame in frame(1..20), width in 1..40_usize, height in 1..40_usize) {
-        prop_assert_eq!(&Resize::Triangle.frame(frame.view(), Size::of(frame.view())).unwrap(), &frame);
+        prop_assert_eq!(&Resize::Triangle.frame(frame.view(), Size::from_frame(frame.view())).unwrap(), &frame);
         let constant = Array2::from_elem(frame.dim(), 1234.5_f32);
         for method in [Resize::Triangle, Resize::Box, Resize::Lanczos3, Resize::Nearest] {
             for value in method.frame(constant.view(), Size { width, height }).unwrap() {
@@ -237,7 +237,7 @@ proptest! {
     ) {
         let pixels: Vec<f64> = low.into_iter().chain(high.into_iter().map(|x| centre + spread * x)).collect();
         let image = Array2::from_shape_vec((1, pixels.len()), pixels.clone()).unwrap();
-        let density = Density::estimate(image.view()).unwrap();
+        let density = Density::from_image(image.view()).unwrap();
         let grid: Vec<f64> = (0..density.values().len()).map(|i| density.point(i)).collect();
         let slow = direct::density(&pixels, &grid);
         let peak = slow.iter().copied().fold(0.0, f64::max);
@@ -289,7 +289,7 @@ proptest! {
         prop_assert_eq!(mean.finish().unwrap(), subtract.mean(movie.view()).unwrap());
 
         let f0 = Baseline::frames(1..4).f0(movie.view(), &subtract).unwrap();
-        let mask = Mask::none((height, width));
+        let mask = Mask::keep_all((height, width));
         let mut whole = Array3::zeros(movie.raw_dim());
         dff::normalise_into(movie.view(), &subtract, f0.view(), &mask, whole.view_mut()).unwrap();
         let mut blocks = Array3::zeros(movie.raw_dim());
@@ -389,15 +389,15 @@ fn results_do_not_depend_on_the_number_of_threads() {
 #[test]
 fn the_offset_of_a_fit_moves_with_the_image_and_scales_with_it() {
     let image = large().index_axis_move(Axis(0), 0).mapv(f64::from);
-    let fit = GaussianFit::of(image.view()).unwrap();
-    let moved = GaussianFit::of((&image + 500.0).view()).unwrap();
-    let scaled = GaussianFit::of((&image * 3.0).view()).unwrap();
+    let fit = GaussianFit::from_image(image.view()).unwrap();
+    let moved = GaussianFit::from_image((&image + 500.0).view()).unwrap();
+    let scaled = GaussianFit::from_image((&image * 3.0).view()).unwrap();
     assert!((moved.offset - fit.offset - 500.0).abs() < 1e-8 * fit.amplitude);
     assert!((scaled.offset - 3.0 * fit.offset).abs() < 3e-8 * fit.amplitude);
-    let turned = GaussianFit::of(image.t()).unwrap();
+    let turned = GaussianFit::from_image(image.t()).unwrap();
     assert!((turned.offset - fit.offset).abs() < 1e-8 * fit.amplitude);
     assert!((turned.x0 - fit.y0).abs() < 1e-6);
-    let flipped = GaussianFit::of(image.slice(s![.., ..;-1])).unwrap();
+    let flipped = GaussianFit::from_image(image.slice(s![.., ..;-1])).unwrap();
     assert!((flipped.offset - fit.offset).abs() < 1e-8 * fit.amplitude);
     assert!((flipped.x0 - (199.0 - fit.x0)).abs() < 1e-6);
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use ndarray::parallel::prelude::*;
 use ndarray::{Array3, ArrayView2, ArrayView3, Axis};
 use widefield::baseline::Span;
-use widefield::{Baseline, DeltaF, Denominator, Mask, Output, Subtract, dff, direct};
+use widefield::{Baseline, DeltaF, Denominator, Mask, Quantity, Subtract, dff, direct};
 
 use super::{Failure, Variant};
 
@@ -235,7 +235,7 @@ fn ratio_minus_1(
     subtract: &Subtract,
     kept: ArrayView2<'_, bool>,
 ) -> Result<Array3<f32>, Failure> {
-    let how = DeltaF::new(Baseline::frames(BASELINE)).output(Output::Ratio);
+    let how = DeltaF::new(Baseline::frames(BASELINE)).quantity(Quantity::Ratio);
     let mut ratio = by(&how, movie, subtract, kept)?;
     ratio -= 1.0;
     Ok(ratio)

@@ -177,7 +177,7 @@ impl View {
         let image = self.reduced(image.view());
         let scale = self
             .fixed(movie)
-            .or_else(|| Scale::of(image.view(), 0.5, 99.5));
+            .or_else(|| Scale::from_percentiles(image.view(), 0.5, 99.5));
         let scale = scale.filter(|scale| (scale.high - scale.low).is_finite());
         let Some(scale) = scale else {
             return Err(ViewError::Nothing {
@@ -314,7 +314,7 @@ impl View {
             all.extend(image.iter().copied().filter(|v| v.is_finite()));
         }
         let values = ArrayView2::from_shape((1, all.len()), &all).ok();
-        let scale = values.and_then(|values| Scale::of(values, 0.5, 99.5));
+        let scale = values.and_then(|values| Scale::from_percentiles(values, 0.5, 99.5));
         scale.ok_or_else(|| ViewError::Nothing {
             name: movie.name().into(),
         })

@@ -37,7 +37,7 @@ pub(crate) fn of_session(
 fn background_step(config: &Config, trials: &mut [TrialRecord]) {
     let of = |value: fn(&TrialRecord) -> Option<f64>| {
         let values = trials.iter().filter(|t| counts(t)).filter_map(value);
-        widefield::order::median(values)
+        widefield::percentiles::median(values)
     };
     let own = |t: &TrialRecord| t.fit.map(|fit| fit.offset);
     let f0 = |t: &TrialRecord| t.quality.as_ref().and_then(|q| q.f0);

@@ -38,7 +38,7 @@ impl Plan {
         };
         if analysis.background.scope == Scope::Session {
             let values = of.iter().filter_map(|&i| levels[i]).map(|l| l.value);
-            decided.background = widefield::order::median(values);
+            decided.background = widefield::percentiles::median(values);
         }
         if analysis.segmentation.of_session() && !of.is_empty() {
             let mut mean = MeanOf::default();

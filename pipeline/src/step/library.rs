@@ -116,7 +116,7 @@ impl Normal for Prepared {
     fn describe(&self, ratio: bool) -> String {
         let how = self.how.clone();
         match ratio {
-            true => how.output(widefield::Output::Ratio).to_string(),
+            true => how.quantity(widefield::Quantity::Ratio).to_string(),
             false => how.to_string(),
         }
     }

@@ -29,7 +29,7 @@ pub(super) fn fit(
         smoothing_sd_px
     };
     let smoothed = smooth::gaussian(blocks.view(), rest / count(step))?;
-    let coarse = GaussianFit::of(smoothed.view())?;
+    let coarse = GaussianFit::from_image(smoothed.view())?;
     let place = |at: f64, first: usize| count(first) + count(step) * (at + 0.5) - 0.5;
     let fit = GaussianFit {
         x0: place(coarse.x0, left),

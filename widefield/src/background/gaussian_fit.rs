@@ -55,7 +55,7 @@ impl GaussianFit {
     /// let image = ndarray::Array2::from_shape_fn((32, 32), |(y, x)| {
     ///     10.0 + 90.0 * (-((x as f64 - 15.0).powi(2) + (y as f64 - 16.0).powi(2)) / 50.0).exp()
     /// });
-    /// let fit = widefield::GaussianFit::of(image.view())?;
+    /// let fit = widefield::GaussianFit::from_image(image.view())?;
     /// assert!((fit.offset - 10.0).abs() < 1e-9);
     /// assert!((fit.amplitude - 90.0).abs() < 1e-9);
     /// assert!((fit.x0 - 15.0).abs() < 1e-9 && (fit.y0 - 16.0).abs() < 1e-9);
@@ -67,7 +67,7 @@ impl GaussianFit {
     /// [`Error::Empty`] or [`Error::TooFewPixels`] below 7 pixels, [`Error::NotFinite`] if a pixel is
     /// NaN or infinite, [`Error::ZeroVariance`] if all are equal, [`Error::NotConverged`] if no minimum
     /// is found.
-    pub fn of(image: ArrayView2<'_, f64>) -> Result<Self, Error> {
+    pub fn from_image(image: ArrayView2<'_, f64>) -> Result<Self, Error> {
         Self::with(image, None)
     }
 
@@ -77,14 +77,14 @@ impl GaussianFit {
     /// # let image = ndarray::Array2::from_shape_fn((32, 32), |(y, x)| {
     /// #     10.0 + 90.0 * (-((x as f64 - 15.0).powi(2) + (y as f64 - 16.0).powi(2)) / 50.0).exp()
     /// # });
-    /// let fit = widefield::GaussianFit::with_offset(image.view(), 10.0)?;
+    /// let fit = widefield::GaussianFit::from_image_with_offset(image.view(), 10.0)?;
     /// assert!(fit.offset == 10.0 && (fit.amplitude - 90.0).abs() < 1e-9);
     /// # Ok::<(), widefield::Error>(())
     /// ```
     ///
     /// # Errors
-    /// As [`GaussianFit::of`], and [`Error::Parameter`] if the offset is not finite.
-    pub fn with_offset(image: ArrayView2<'_, f64>, offset: f64) -> Result<Self, Error> {
+    /// As [`GaussianFit::from_image`], and [`Error::Parameter`] if the offset is not finite.
+    pub fn from_image_with_offset(image: ArrayView2<'_, f64>, offset: f64) -> Result<Self, Error> {
         if !offset.is_finite() {
             return Err(Error::Parameter {
                 name: "offset",
@@ -135,7 +135,7 @@ impl GaussianFit {
     /// # let image = ndarray::Array2::from_shape_fn((32, 32), |(y, x)| {
     /// #     10.0 + 90.0 * (-((x as f64 - 15.0).powi(2) + (y as f64 - 16.0).powi(2)) / 50.0).exp()
     /// # });
-    /// let fit = widefield::GaussianFit::of(image.view())?;
+    /// let fit = widefield::GaussianFit::from_image(image.view())?;
     /// assert!((fit.value(fit.x0, fit.y0) - (fit.offset + fit.amplitude)).abs() < 1e-12);
     /// # Ok::<(), widefield::Error>(())
     /// ```
@@ -285,7 +285,7 @@ mod tests {
     fn an_exact_gaussian_gives_its_parameters() {
         for (width, height) in [(64, 64), (320, 120), (120, 320), (37, 50)] {
             let (image, expected) = image(width, height);
-            let fit = GaussianFit::of(image.view()).unwrap();
+            let fit = GaussianFit::from_image(image.view()).unwrap();
             // Turning by a quarter and swapping the sigmas is the same Gaussian.
             let swapped = (fit.theta - 0.3).abs() > 0.1;
             let mut found = parameters(&fit);
@@ -307,7 +307,7 @@ mod tests {
     fn a_residual_per_pixel_ends_at_the_same_minimum() {
         for (width, height) in [(48, 48), (30, 61)] {
             let image = textured(width, height);
-            let fit = GaussianFit::of(image.view()).unwrap();
+            let fit = GaussianFit::from_image(image.view()).unwrap();
             let from = start(image.as_slice().unwrap(), width, height).data.0[0];
             let (slow, converged) = direct::gaussian_fit(image.view(), from);
             assert!(converged);
@@ -323,7 +323,7 @@ mod tests {
             let inside = (count(y) - 64.0).hypot(count(x) - 60.0) < 50.0;
             if inside { 30_000.0 } else { 100.0 }
         });
-        let fit = GaussianFit::of(window.view()).unwrap();
+        let fit = GaussianFit::from_image(window.view()).unwrap();
         let from = start(window.as_slice().unwrap(), 128, 128).data.0[0];
         let (slow, converged) = direct::gaussian_fit(window.view(), from);
         assert!(converged && fit.offset < -20_000.0);
@@ -333,16 +333,16 @@ mod tests {
     #[test]
     fn the_model_at_a_pixel_is_what_was_fitted() {
         let (image, _) = image(40, 30);
-        let fit = GaussianFit::of(image.view()).unwrap();
+        let fit = GaussianFit::from_image(image.view()).unwrap();
         assert!((fit.value(3.0, 17.0) - image[(17, 3)]).abs() < 1e-9);
     }
 
     #[test]
     fn scale_and_layout_do_not_matter() {
         let image = textured(40, 30);
-        let fit = GaussianFit::of(image.view()).unwrap();
+        let fit = GaussianFit::from_image(image.view()).unwrap();
         for scale in [1e-300, 1e-200, 1e200, 1e300] {
-            let scaled = GaussianFit::of((&image * scale).view()).unwrap();
+            let scaled = GaussianFit::from_image((&image * scale).view()).unwrap();
             let offset = scaled.offset / scale;
             assert!(
                 (offset - fit.offset).abs() < 1e-9 * fit.amplitude,
@@ -353,16 +353,19 @@ mod tests {
         }
         let mut larger = Array2::zeros((60, 80));
         larger.slice_mut(s![..;2, ..;2]).assign(&image);
-        assert_eq!(GaussianFit::of(larger.slice(s![..;2, ..;2])).unwrap(), fit);
+        assert_eq!(
+            GaussianFit::from_image(larger.slice(s![..;2, ..;2])).unwrap(),
+            fit
+        );
     }
 
     #[test]
     fn a_single_row_has_an_offset_and_noise_no_fit() {
         let row = image(64, 1).0;
-        assert!((GaussianFit::of(row.view()).unwrap().offset - 60.0).abs() < 1e-6);
+        assert!((GaussianFit::from_image(row.view()).unwrap().offset - 60.0).abs() < 1e-6);
         let noise =
             Array2::from_shape_fn((64, 64), |(y, x)| count((x * 7919 + y * 104_729) % 1013));
-        let error = GaussianFit::of(noise.view()).unwrap_err();
+        let error = GaussianFit::from_image(noise.view()).unwrap_err();
         assert!(
             matches!(
                 error,

@@ -1,7 +1,7 @@
 //! Percentiles of traces.
 
 use crate::Subtract;
-use crate::order::{key, of_key, place, select};
+use crate::percentiles::{key, of_key, place, select};
 use ndarray::{ArrayView3, ArrayViewMut2};
 
 /// Pixels whose traces are gathered in one go over the frames.

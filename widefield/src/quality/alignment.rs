@@ -1,11 +1,12 @@
 //! Whether movies and log entries with the same number began together.
 
 use crate::number::count;
-use crate::order;
+use crate::percentiles;
 use std::collections::BTreeMap;
 
 /// What [`align`] finds.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Alignment {
     /// Per movie that has an entry in the log: its number, and by how many seconds its begin lies off after the
     /// median over the movies was taken away.
@@ -16,6 +17,7 @@ pub struct Alignment {
 
 /// From some movie on, numbers belong to a neighbouring entry of the log.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Shift {
     /// Number of the first movie that slipped.
     pub from: u32,
@@ -64,7 +66,7 @@ pub fn align(camera_s: &[(u32, f64)], log_s: &[(u32, f64)], limit_s: f64) -> Ali
         .iter()
         .filter_map(|movie| Some((movie.0, difference(movie, 0)?)))
         .collect();
-    let median = order::median(known.iter().map(|(_, d)| *d)).unwrap_or(f64::NAN);
+    let median = percentiles::median(known.iter().map(|(_, d)| *d)).unwrap_or(f64::NAN);
     let residuals_s: Vec<(u32, f64)> = known.iter().map(|(n, d)| (*n, d - median)).collect();
 
     let worst = residuals_s.iter().map(|(_, r)| r.abs()).fold(0.0, f64::max);
@@ -108,7 +110,7 @@ pub fn align(camera_s: &[(u32, f64)], log_s: &[(u32, f64)], limit_s: f64) -> Ali
 }
 
 fn mean_residual(differences: impl Iterator<Item = f64> + Clone) -> f64 {
-    let middle = order::median(differences.clone()).unwrap_or(f64::NAN);
+    let middle = percentiles::median(differences.clone()).unwrap_or(f64::NAN);
     let (n, sum) = differences.fold((0, 0.0), |(n, sum), d| (n + 1, sum + (d - middle).abs()));
     sum / count(n)
 }

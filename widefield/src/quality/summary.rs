@@ -28,6 +28,7 @@ pub struct MovieSummary {
 
 /// What [`MovieSummary`] collected.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Summary {
     /// Mean over the frames `(y, x)`, counts.
     pub mean: Array2<f64>,

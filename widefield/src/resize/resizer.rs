@@ -58,12 +58,12 @@ impl Resizer {
     }
 
     /// Size of the frames that go in.
-    pub fn from(&self) -> Size {
+    pub fn input_size(&self) -> Size {
         self.from
     }
 
     /// Size of the frames that come out.
-    pub fn to(&self) -> Size {
+    pub fn output_size(&self) -> Size {
         self.to
     }
 

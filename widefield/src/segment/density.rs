@@ -47,7 +47,7 @@ impl Density {
     ///
     /// // Two pixels, 0 and 1: bandwidth sqrt(1/2) 2^(-1/5), and the density at 0 is
     /// // (1 + exp(-1 / (2 b^2))) / (2 b sqrt(2 pi)).
-    /// let density = Density::estimate(ndarray::array![[0.0, 1.0]].view())?;
+    /// let density = Density::from_image(ndarray::array![[0.0, 1.0]].view())?;
     /// let b = 0.5_f64.sqrt() * 2.0_f64.powf(-0.2);
     /// let expected = (1.0 + (-0.5 / (b * b)).exp()) / (2.0 * b * std::f64::consts::TAU.sqrt());
     /// assert!((density.values()[0] - expected).abs() < 1e-12);
@@ -57,7 +57,7 @@ impl Density {
     /// # Errors
     /// [`Error::TooFewPixels`] below 2 pixels, [`Error::NotFinite`] if a pixel is NaN or infinite,
     /// [`Error::ZeroVariance`] if all pixels are equal, [`Error::NoLight`] if none is above 0.
-    pub fn estimate(image: ArrayView2<'_, f64>) -> Result<Self, Error> {
+    pub fn from_image(image: ArrayView2<'_, f64>) -> Result<Self, Error> {
         let image = image.as_standard_layout();
         let pixels = image.as_slice().unwrap_or_default();
         let (max, bandwidth) = scale(pixels, image.ncols())?;
@@ -312,7 +312,7 @@ mod tests {
     /// Largest difference from direct summation, relative to the peak.
     fn error_of(pixels: Vec<f64>) -> f64 {
         let image = Array2::from_shape_vec((1, pixels.len()), pixels).unwrap();
-        let density = Density::estimate(image.view()).unwrap();
+        let density = Density::from_image(image.view()).unwrap();
         let grid: Vec<f64> = (0..POINTS).map(|i| density.point(i)).collect();
         let slow = direct::density(image.as_slice().unwrap(), &grid);
         let peak = slow.iter().copied().fold(0.0, f64::max);
@@ -392,7 +392,7 @@ mod tests {
     #[test]
     fn images_without_a_density_are_errors() {
         let estimate = |pixels: &[f64]| {
-            Density::estimate(ArrayView2::from_shape((1, pixels.len()), pixels).unwrap())
+            Density::from_image(ArrayView2::from_shape((1, pixels.len()), pixels).unwrap())
         };
         assert!(matches!(
             estimate(&[]),

@@ -78,7 +78,7 @@ mod tests {
         .mask(light.view());
         let masks = [
             Mask::from_kept(checks),
-            Mask::none((3, 2)),
+            Mask::keep_all((3, 2)),
             Mask::from_kept(Array2::from_elem((4, 4), false)),
             Mask::from_kept(Array2::from_elem((0, 4), false)),
             decided.expect("mask"),
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn runs_must_make_the_shape() {
-        let text = serde_json::to_string(&Mask::none((3, 4))).expect("JSON");
+        let text = serde_json::to_string(&Mask::keep_all((3, 4))).expect("JSON");
         assert!(text.contains("[0,12]"), "{text}");
         for wrong in ["[0,11]", "[]", "[0,12,1]", "[18446744073709551615,13]"] {
             let broken = text.replace("[0,12]", wrong);

@@ -30,7 +30,7 @@ fn range(mean: ArrayView2<'_, f64>) -> Result<(f64, f64), Error> {
 /// Where the density, from the darkest pixel on, falls below a share of its peak after having reached it.
 pub(super) fn relative(mean: ArrayView2<'_, f64>, share: f64) -> Result<f64, Error> {
     let (least, _) = range(mean)?;
-    let density = Density::estimate(mean.mapv(|value| value - least).view())?;
+    let density = Density::from_image(mean.mapv(|value| value - least).view())?;
     let cutoff = share * density.values().iter().copied().fold(0.0, f64::max);
     let mut rest = density.values().iter().enumerate();
     let begins = rest.find(|&(_, &density)| density >= cutoff);

@@ -30,6 +30,8 @@ pub enum Light {
 /// configuration gives the same picture at every [`Config::size`] (ellipses when it is not
 /// square). Brightness is in camera counts, time in seconds from the stimulus.
 ///
+/// Fields will be added: end what is written out with `..Config::default()`.
+///
 /// The default is a session that the default analysis is made for, at any size from 64 x 64 up when
 /// the smoothing of the background fit is scaled with it (30 px at 256 x 256).
 ///
@@ -115,7 +117,7 @@ pub struct Config {
     pub faults: Faults,
 }
 
-/// Faults of a recording, all off by default. Trials count from 0.
+/// Faults of a recording, all off by default. Trials count from 0. Fields will be added, as to [`Config`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Faults {
     /// Share of the image's pixels, a disc in the window, that stand at

@@ -14,6 +14,7 @@ const STEP: f64 = 0.003;
 
 /// The truth about what the camera looks at; all maps are (y, x) in camera orientation.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Truth {
     /// Whether a pixel shows brain: inside the window, where its edge passes more than half of the light.
     pub brain: Array2<bool>,

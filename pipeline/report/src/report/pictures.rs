@@ -70,7 +70,7 @@ impl Picture {
     /// The image at most [`LONGEST`] pixels long, between its 0.5th and 99.5th percentile.
     fn of(image: ArrayView2<'_, f32>) -> Option<Self> {
         let small = render::reduce(image, LONGEST);
-        let scale = Scale::of(small.view(), 0.5, 99.5)?;
+        let scale = Scale::from_percentiles(small.view(), 0.5, 99.5)?;
         let shades = render::shades(small.view(), scale, u8::MAX);
         Some(Self {
             low: scale.low,

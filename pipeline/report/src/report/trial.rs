@@ -69,7 +69,7 @@ impl Scales {
             let known = || pictures.iter().flatten().filter_map(|p| kind(p).as_ref());
             let median = |value: fn(&Picture) -> f32| {
                 let values = known().map(|p| f64::from(value(p)));
-                widefield::order::median(values).unwrap_or(0.0)
+                widefield::percentiles::median(values).unwrap_or(0.0)
             };
             #[expect(clippy::cast_possible_truncation, reason = "ends of a colour scale")]
             let scale = Scale {

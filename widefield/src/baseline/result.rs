@@ -1,8 +1,8 @@
-//! F0 of every pixel, constant or changing over time.
+//! What a baseline gives: F0 of every pixel, constant or changing over time.
 
 use super::Baseline;
 use super::held::FOLLOWED;
-use super::local::{Local, Scratch, Traces};
+use super::sliding::{Scratch, Sliding, Traces};
 use crate::number::count;
 use crate::source::with_frames;
 use crate::{Error, MovieSource, Subtract};
@@ -25,8 +25,8 @@ pub(crate) enum Course {
     /// The image times one of these numbers for each frame; their mean is 1.
     Scaled(Vec<f64>),
     /// Made of the movie again, frame by frame.
-    Local {
-        local: Local,
+    Sliding {
+        sliding: Sliding,
         /// Where F0 is 0 in some frame.
         zero: Array2<bool>,
         /// The least F0 of all frames.
@@ -76,9 +76,9 @@ impl F0 {
     }
 
     /// An F0 that follows the trace: goes through the movie once for mean and zeros.
-    pub(super) fn local(
+    pub(super) fn sliding(
         baseline: &Baseline,
-        local: Local,
+        sliding: Sliding,
         movie: &(impl MovieSource + ?Sized),
         subtract: &Subtract,
     ) -> Result<Self, Error> {
@@ -86,7 +86,7 @@ impl F0 {
         let mut seen = Array2::from_elem((height, width), Seen::default());
         for start in (0..n_frames).step_by(FOLLOWED) {
             let frames = start..(start + FOLLOWED).min(n_frames);
-            let needed = local.needs(&frames);
+            let needed = sliding.needs(&frames);
             with_frames(movie, needed.clone(), |read| {
                 let rows = seen.axis_iter_mut(Axis(0)).into_par_iter().enumerate();
                 rows.for_each_init(Buffers::default, |buffers, (y, mut seen)| {
@@ -94,7 +94,7 @@ impl F0 {
                     for (piece, mut seen) in pieces.enumerate() {
                         let columns = piece * PIECE..piece * PIECE + seen.len();
                         let f0 = buffers.f0(
-                            &local,
+                            &sliding,
                             read,
                             needed.start,
                             (y, columns),
@@ -112,8 +112,8 @@ impl F0 {
             })?;
         }
         let image = seen.mapv(|seen| seen.sum / count(n_frames));
-        let course = Course::Local {
-            local,
+        let course = Course::Sliding {
+            sliding,
             zero: seen.mapv(|seen| seen.zero),
             lowest: seen.mapv(|seen| seen.lowest),
         };
@@ -162,7 +162,7 @@ impl Buffers {
     /// F0 of `frames` for some pixels of row `y`, frame after frame, from `read` whose first frame is `first`.
     pub(crate) fn f0(
         &mut self,
-        local: &Local,
+        sliding: &Sliding,
         read: ArrayView3<'_, f32>,
         first: usize,
         (y, columns): (usize, Range<usize>),
@@ -183,7 +183,7 @@ impl Buffers {
             first,
             pixels,
         };
-        local.f0(traces, subtract, frames, &mut self.scratch, &mut self.f0);
+        sliding.f0(traces, subtract, frames, &mut self.scratch, &mut self.f0);
         &self.f0
     }
 }

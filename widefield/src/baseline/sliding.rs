@@ -8,7 +8,7 @@ use std::ops::Range;
 
 /// A baseline of the frames around each frame, for a movie of known length.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Local {
+pub(crate) struct Sliding {
     kind: Kind,
     /// Frames before and after, at most the movie.
     before: usize,
@@ -46,7 +46,7 @@ pub(crate) struct Scratch {
     clean: Vec<f64>,
 }
 
-impl Local {
+impl Sliding {
     pub(super) fn percentile(percent: f64, span: usize, n_frames: usize) -> Self {
         Self::new(Kind::Percentile(percent), span, n_frames)
     }
@@ -88,7 +88,7 @@ impl Local {
     }
 
     /// F0 of `frames`, `out[(t - frames.start) * pixels + pixel]`, from traces that hold at least the frames
-    /// of [`Local::needs`].
+    /// of [`Sliding::needs`].
     pub(crate) fn f0(
         &self,
         traces: Traces<'_>,

@@ -1,4 +1,4 @@
-//! Order statistics.
+//! Percentiles, and the median among them.
 
 use crate::number::{count, index};
 use std::cmp::Ordering;
@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 /// if there are no values. NaN sorts above every number. Takes time in proportion to the number of values.
 ///
 /// ```
-/// assert_eq!(widefield::order::percentile([30.0, 10.0, 20.0], 75.0), Some(25.0));
+/// assert_eq!(widefield::percentiles::percentile([30.0, 10.0, 20.0], 75.0), Some(25.0));
 /// ```
 #[must_use]
 pub fn percentile(values: impl IntoIterator<Item = f64>, percent: f64) -> Option<f64> {
@@ -61,7 +61,7 @@ fn flip(bits: i32) -> i32 {
 /// The median; of an even number the mean of the middle two. `None` without values.
 ///
 /// ```
-/// use widefield::order::median;
+/// use widefield::percentiles::median;
 ///
 /// assert_eq!(median([61.0, 58.0, 250.0]), Some(61.0));
 /// assert_eq!(median([58.0, 60.0]), Some(59.0));
