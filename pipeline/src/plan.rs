@@ -78,7 +78,8 @@ impl Experiment {
     /// [`Error::Config`] with the key of what is wrong.
     pub fn from_config(config: Config, base: impl AsRef<Path>) -> Result<Self, Error> {
         let config = config.checked(base.as_ref())?;
-        Ok(Self { config })
+        let own = Own::default();
+        Ok(Self { config, own })
     }
 
     /// The description, all defaults filled in.
