@@ -353,3 +353,26 @@ fn aspect_check(camera: Size, resized: Size) -> Option<Check> {
         Check::new("aspect", Level::Warn, off, 0.01, message)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pixels_restored_where_junk_stands_in_no_frame_are_a_warning() {
+        let seen = |doubtful| Seen {
+            cleared: 0,
+            stamp: None,
+            doubtful,
+        };
+        let place = Some((3, 4));
+        let warning = Warning::NoJunk {
+            row: 3,
+            column: 4,
+            examined: 2,
+        };
+        assert_eq!(no_junk(&[seen(place), seen(place)]), Some(warning));
+        assert_eq!(no_junk(&[seen(place), seen(None)]), None);
+        assert_eq!(no_junk(&[]), None);
+    }
+}
