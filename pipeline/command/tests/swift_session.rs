@@ -712,7 +712,7 @@ fn the_first_frame_of_a_large_movie_comes_at_once() {
             picture.to_str().expect("UTF-8"),
         ],
     ] {
-        let mut command = widefield_as(login.clone());
+        let mut command = only_with(login.clone(), widefield());
         command.args(&arguments);
         let ((status, _, stderr), read, seconds) = counted.during(|| common::run(&mut command));
         assert_eq!(status, 0, "{stderr}");

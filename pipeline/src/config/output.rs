@@ -81,7 +81,6 @@ impl From<NumberWidth> for Precision {
 /// Order of axes in files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[non_exhaustive]
 pub enum Axes {
     /// (x, reversed y, t), as the lab's notebook wrote them.
     Notebook,

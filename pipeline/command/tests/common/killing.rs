@@ -9,8 +9,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use widefield_pipeline::config::Override;
-use widefield_pipeline::report::Report;
 use widefield_pipeline::{Engine, Experiment};
+use widefield_report::Report;
 
 /// When a run is killed.
 #[derive(Clone, Copy, Debug)]
