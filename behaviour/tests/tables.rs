@@ -169,7 +169,8 @@ fn quotation_marks() {
 #[test]
 fn cells_that_are_not_what_the_column_says() {
     let text = |cell: &str| format!("file,trial,decision,outcome,onset_s,onset,exclude\n{cell}\n");
-    let faulty: [(&str, usize, fn(String) -> What); 18] = [
+    type Fault = fn(String) -> What;
+    let faulty: [(&str, usize, Fault); 18] = [
         ("a,1.0,,,,,", 2, What::Trial),
         ("a,-1,,,,,", 2, What::Trial),
         ("a,4294967296,,,,,", 2, What::Trial),

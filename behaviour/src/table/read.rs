@@ -488,14 +488,9 @@ impl<'a> Lines<'a> {
 
     /// The line of the next row that is not blank, and whether its marks are sound.
     fn next_row(&mut self) -> (usize, bool) {
-        loop {
-            match self.rest {
-                [b'\r', b'\n', rest @ ..] | [b'\r' | b'\n', rest @ ..] => {
-                    self.line += 1;
-                    self.rest = rest;
-                }
-                _ => break,
-            }
+        while let [b'\r', b'\n', rest @ ..] | [b'\r' | b'\n', rest @ ..] = self.rest {
+            self.line += 1;
+            self.rest = rest;
         }
         let begun = self.line;
         let mut sound = true;

@@ -164,7 +164,7 @@ pub(super) fn lenient<'de, D: Deserializer<'de>, T: Choice>(rest: D) -> Result<T
         .iter()
         .find(|known| Some(known.name) == name(&table))
     {
-        table.retain(|key, _| key == METHOD || method.keys.iter().any(|known| *known == key));
+        table.retain(|key, _| key == METHOD || method.keys.contains(&key));
     }
     let read = table.try_into();
     read.map_err(|error| de::Error::custom(one_line(&error)))
