@@ -187,9 +187,9 @@ fn claimed_frames_take_no_memory() {
         assert!(error.contains(expected), "{trial}");
         assert_eq!(error.is_empty(), i == 0, "{trial}");
     }
-    for i in 0..claims.len() {
+    for (i, &claimed) in claims.iter().enumerate() {
         let (status, stdout, stderr) = limited(&format!("inspect {}", name(i)));
-        let there = claims[i] < 1 << 27;
+        let there = claimed < 1 << 27;
         assert_eq!(status, i32::from(!there), "{stderr}");
         let (said, what) = if there {
             (&stdout, "the clock of")
