@@ -64,6 +64,12 @@ def _gaussian(xy, amplitude, x0, y0, sigma_x, sigma_y, theta, offset):
     return offset + amplitude * np.exp(-(a * dx**2 + 2 * b * dx * dy + c * dy**2))
 
 
+def smoothing_sd_px(step, shape):
+    """Smoothing before the fit: as the step says, or 30 px of a frame whose longer side has 256."""
+    given = step.get("smoothing_sd_px")
+    return 30.0 * max(shape) / 256.0 if given is None else given
+
+
 def fit_background(frame, smoothing_sd_px):
     """Least-squares Gaussian of the smoothed frame; its offset is the background.
 

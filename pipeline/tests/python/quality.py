@@ -33,7 +33,8 @@ def of_trial(recording, result, baseline, analysis):
 
     first, end = analysis["background"]["frames"]
     fitted = movie[first:end].mean(axis=0)
-    smooth = gaussian_filter(fitted, analysis["background"]["smoothing_sd_px"], mode="reflect", truncate=4.0)
+    sd_px = arithmetic.smoothing_sd_px(analysis["background"], fitted.shape)
+    smooth = gaussian_filter(fitted, sd_px, mode="reflect", truncate=4.0)
     fit = result.fit
     y, x = np.mgrid[: smooth.shape[0], : smooth.shape[1]].astype(np.float64)
     a, b, c = fit.quadratic_form()

@@ -82,7 +82,8 @@ def resized(pixels, analysis):
 def background_fit(movie, step):
     """The fit to the mean of the chosen frames."""
     first, end = step["frames"]
-    return arithmetic.fit_background(movie[first:end].mean(axis=0, dtype=np.float64), step["smoothing_sd_px"])
+    image = movie[first:end].mean(axis=0, dtype=np.float64)
+    return arithmetic.fit_background(image, arithmetic.smoothing_sd_px(step, image.shape))
 
 
 def baseline_frames(config, frames):
