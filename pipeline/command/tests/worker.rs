@@ -191,6 +191,16 @@ fn a_worker_ends_with_its_parent() {
         asked.expect("kill").success()
     };
     assert!(alive());
+    // It has looked who its parent is once the thread that goes on looking is there, beside the first and the one
+    // for signals.
+    #[cfg(target_os = "linux")]
+    {
+        let threads = || std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+        assert!(
+            common::within_a_minute(|| threads() >= 3),
+            "the worker does not watch its parent"
+        );
+    }
     shell.kill().expect("kill");
     shell.wait().expect("wait");
     assert!(
