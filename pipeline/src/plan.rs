@@ -88,9 +88,13 @@ impl Experiment {
     /// # Errors
     /// [`Error::Config`] with the key of what is wrong.
     pub fn from_config(config: Config, base: impl AsRef<Path>) -> Result<Self, Error> {
-        let config = config.checked(base.as_ref())?;
-        let own = Own::default();
-        Ok(Self { config, own })
+        Ok(Self {
+            config: config.checked(base.as_ref())?,
+            own: Own::default(),
+            file: None,
+            verify: false,
+            take_over: false,
+        })
     }
 
     /// The description, all defaults filled in.

@@ -172,7 +172,7 @@ mod tests {
     }
 
     fn places(dir: &Path) -> (Config, Place, Place) {
-        let mut config: Config = toml::from_str("[data]\nprefix = \"a_\"").expect("TOML");
+        let mut config = Config::new("a_");
         config.data.url = dir.join("raw").display().to_string();
         config.output.url = Some(dir.display().to_string());
         let open = |url: &str| Place::open(url).expect("place");
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn what_a_manifest_may_say_of_a_trial() {
-        let mut config = toml::from_str::<Config>("[data]\nprefix = \"a_\"").expect("TOML");
+        let mut config = Config::new("a_");
         let is = |config: &Config, name: &str| is_of_trial(config, "a_1", name);
         for name in [
             "mov_out/a_1.h5",

@@ -12,9 +12,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::name::OURS;
-use crate::objects::Entry;
+
 use crate::temporary::{Life, Owner};
-use crate::{Error, Place};
+use crate::{Entry, Error, Place};
 
 /// What stands in the folder.
 const NAME: &str = "claim";

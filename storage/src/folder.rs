@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::entry::Strange;
 use crate::entry::rfc3339_of;
 use crate::fetch;
 use crate::name::OURS;
@@ -22,7 +23,6 @@ use crate::objects::Objects;
 use crate::open_file::{FileParts, OpenFile};
 use crate::scratch::Scratch;
 use crate::temporary::{self, Temporary};
-use crate::entry::Strange;
 use crate::{Ahead, Entry, Error, Fetch, Listing, Written};
 
 /// A folder of the file system, which need not exist yet.

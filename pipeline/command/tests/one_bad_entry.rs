@@ -105,7 +105,7 @@ fn files_that_may_not_be_read() {
     let (status, trials, _, stderr) = with(|dir| {
         let path = dir.join("20170214_102233_4");
         std::fs::copy(dir.join("20170214_102233_1"), &path).expect("copy");
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).expect("mode");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o0)).expect("mode");
         if std::fs::File::open(&path).is_ok() && is_file {
             std::fs::remove_file(&path).expect("remove");
             std::os::unix::fs::symlink(write_only, &path).expect("link");

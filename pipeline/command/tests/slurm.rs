@@ -168,7 +168,7 @@ fn what_detached_jobs_have_claimed_stays_theirs_until_they_end() {
         let jobs = files(&site.path("slurm/jobs"));
         jobs.iter().any(|f| f.ends_with(".group"))
     };
-    until(60.0, "the tasks end", || !running());
+    until("the tasks end", || !running());
     let (status, _, stderr) = run(&mut site.slurm("out", &[]));
     assert_eq!(status, 0, "{stderr}");
     let found = outcomes(&record(&site.path("out")));
