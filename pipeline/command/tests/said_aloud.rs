@@ -81,8 +81,8 @@ fn misspelt_stimuli_are_shown_beside_what_was_meant() {
     assert_eq!(check["level"], "warn");
     let message = check["message"].as_str().expect("text");
     for part in [
-        "`Texture 7 P12000` (1 trials; configured is `Texture 7 P1200`)",
-        "configured are: `Texture 1 P100`, `Texture 7 P1200`",
+        "`Texture 7 P12000` (1 trials, like `Texture 7 P1200`)",
+        "configured: `Texture 1 P100`, `Texture 7 P1200`",
     ] {
         assert!(message.contains(part), "{message}");
     }
