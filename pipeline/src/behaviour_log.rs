@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::error::Error;
 use crate::record::{BehaviourRecord, Check, Level, OutcomeRecord, Output};
+use crate::results::INDICES;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use widefield_behaviour::{
@@ -270,7 +271,7 @@ impl SessionLog {
                 indices = indices.row(format!("tr_{condition}"), &numbers);
             }
             let bytes = indices.encode(config.output.compression)?;
-            files.push((format!("{}/trials_ind.mat", config.output.mat), bytes));
+            files.push((format!("{}/{INDICES}", config.output.mat), bytes));
         }
         files
             .into_iter()

@@ -5,6 +5,7 @@
 //! has only numbers. Any request may be carried out twice, at once even: the outputs of both are the same, and each
 //! appears whole.
 
+pub use crate::claim::Ticket;
 use crate::config::Config;
 use crate::error::Error;
 use crate::plan::TrialPlan;
@@ -72,6 +73,9 @@ pub struct Request {
     /// How often this was asked before.
     #[serde(default)]
     pub attempt: u32,
+    /// The claim of the session on its folders of results; without one nothing is checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<Ticket>,
     /// Nobody will try again: the worker then ends well whatever comes of it, so that its reply is heard.
     #[serde(default)]
     pub last: bool,

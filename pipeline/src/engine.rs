@@ -9,6 +9,7 @@ pub(crate) mod slurm;
 #[cfg(feature = "spark")]
 pub(crate) mod spark;
 
+use crate::claim::Ticket;
 use crate::contract::{Decided, Reply, Round};
 use crate::error::Error;
 use crate::plan::{Plan, TrialPlan};
@@ -60,6 +61,7 @@ pub(crate) struct Task<'a> {
     pub(crate) number: usize,
     pub(crate) session: &'a Decided,
     pub(crate) level: Option<&'a BackgroundLevel>,
+    pub(crate) claim: Option<Ticket>,
 }
 
 impl Task<'_> {

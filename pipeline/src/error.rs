@@ -54,6 +54,52 @@ pub enum Error {
         /// Whose it is.
         theirs: String,
     },
+    /// The record of an earlier run cannot be read, so whose the place is cannot be told.
+    #[error("{place}/{name} {cause}")]
+    Record {
+        /// The output place.
+        place: String,
+        /// The record in it.
+        name: String,
+        /// What is wrong with it, as the rest of a sentence.
+        cause: String,
+    },
+    /// A movie is called as a file of the session is.
+    #[error("the MAT file of {file} would be {output}, which is the session's own")]
+    OwnName {
+        /// The movie.
+        file: String,
+        /// The file.
+        output: String,
+    },
+    /// Results would lie where something lies that is read.
+    #[error("{results} leads to {folder}, the folder of {inputs}")]
+    OverInputs {
+        /// Which results.
+        results: String,
+        /// Where that is.
+        folder: String,
+        /// What lies there.
+        inputs: String,
+    },
+    /// Something that is read bears a name under which the run writes.
+    #[error("{folder}/{name} is read by this run, which would also write it")]
+    ReplacesInput {
+        /// Its name.
+        name: String,
+        /// Where it lies.
+        folder: String,
+    },
+    /// Two sessions, or two kinds of results, would be mixed.
+    #[error("{one} and {other} would both write into {folder}")]
+    SharedFolder {
+        /// The first.
+        one: String,
+        /// The second.
+        other: String,
+        /// The folder.
+        folder: String,
+    },
     /// Results are there already and `existing = "error"`.
     #[error("{place} already holds {} ({} in all)", first, count)]
     Exists {
@@ -159,6 +205,22 @@ impl Error {
             }
             Self::ForeignPlace { .. } => {
                 "choose another output.url, or set output.existing = \"clean\" to give the place to this session"
+            }
+            Self::Record { .. } => {
+                "move it away: results and manifests tell what is finished. Or choose another output.url"
+            }
+            Self::OwnName { .. } => "rename the movie, or write no MAT files: output.mat = \"\"",
+            Self::OverInputs { .. } => {
+                "results have folders of their own: what they replace, or `clean` removes, would be lost"
+            }
+            Self::ReplacesInput { .. } => {
+                "rename it, or choose another output.url or output.records"
+            }
+            Self::SharedFolder { .. } => {
+                "give each an output.url, output.records or folder of its own"
+            }
+            Self::Storage(widefield_storage::Error::Claimed { .. }) => {
+                "wait until it is done; if you know that it is dead, take over with --take-over"
             }
             Self::Finish { .. } => {
                 "finished trials are whole and in place; run again with existing = \"resume\" when there is room"

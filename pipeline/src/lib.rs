@@ -42,6 +42,7 @@
 
 mod behaviour_log;
 mod checks;
+mod claim;
 mod concurrent;
 pub mod config;
 pub mod consumer;
@@ -56,6 +57,7 @@ pub mod order_of_steps;
 mod plan;
 pub mod record;
 pub mod recording;
+mod results;
 mod run;
 #[cfg(feature = "simulate")]
 pub mod simulate;
@@ -75,7 +77,7 @@ pub use error::{Error, MaskError};
 pub use movie::MovieStore;
 pub use observer::Observer;
 pub use order_of_steps::{Analysis, Steps};
-pub use plan::{Experiment, Outputs, Plan, TrialPlan, Work};
+pub use plan::{Experiment, Outputs, Plan, TrialPlan, Why, Work};
 pub use run::{Event, run_all};
 pub use step::{Own, StepError};
 

@@ -8,13 +8,14 @@ use crate::behaviour_log::Label;
 use crate::config::{Config, Existing, Masking};
 use crate::contract::Decided;
 use crate::plan::TrialPlan;
-use crate::record::{Input, TrialRecord};
+use crate::record::{Input, Output, TrialRecord};
 use crate::step::Placed;
 use crate::trial::described;
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use widefield::{BackgroundLevel, Mask, Size};
-use widefield_storage::{Error, Place};
+use widefield_storage::{Entry, Error, Place};
 
 /// Folder of these objects in the output place.
 pub(crate) const FOLDER: &str = "manifest";
@@ -41,6 +42,9 @@ pub(crate) struct Manifest {
     /// Its mask; `None` also where a version that did not keep it has written this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) mask: Option<Mask>,
+    /// [`stamp`] of each output when it was safe; manifests of earlier versions have none.
+    #[serde(default)]
+    pub(crate) stamps: BTreeMap<String, String>,
     #[serde(skip)]
     stem: String,
 }
@@ -100,6 +104,7 @@ impl Manifest {
                 ..described(trial)
             },
             mask: None,
+            stamps: BTreeMap::new(),
             stem: trial.stem.clone(),
         }
     }
@@ -108,20 +113,35 @@ impl Manifest {
         config.output.beside(&format!("{FOLDER}/{stem}.json"))
     }
 
-    /// Reads what [`Manifest::put`] wrote under this name; nothing if it is damaged.
-    pub(crate) fn read(output: &Place, name: &str) -> Result<Option<Self>, Error> {
-        match output.read(name) {
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+    /// Reads what [`Manifest::put`] wrote of this movie; nothing if it is damaged.
+    pub(crate) fn read(output: &Place, config: &Config, stem: &str) -> Result<Option<Self>, Error> {
+        match output.read(&Self::name(config, stem)) {
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok().map(|found| Self {
+                stem: stem.to_owned(),
+                ..found
+            })),
             // It went between listing and reading.
             Err(Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    pub(crate) fn finished(mut self, record: &TrialRecord, mask: Option<&Mask>) -> Self {
+    /// Of the same trial when all its outputs are safe.
+    pub(crate) fn finished(
+        mut self,
+        output: &Place,
+        record: &TrialRecord,
+        mask: Option<&Mask>,
+    ) -> Self {
         self.finished = true;
         self.record = record.clone();
         self.mask = mask.cloned();
+        for Output { path, .. } in &record.outputs {
+            // One without a stamp is compared by its content the next time.
+            if let Ok(Some(entry)) = output.head(path) {
+                self.stamps.insert(path.clone(), stamp(output, &entry));
+            }
+        }
         self
     }
 
@@ -131,6 +151,18 @@ impl Manifest {
             .put(&Self::name(&self.config, &self.stem), json)
             .map(drop)
     }
+}
+
+/// What differs when an object was written again: its entity tag in a store, its time on a file system, where a copy
+/// that keeps times counts as unchanged.
+pub(crate) fn stamp(place: &Place, entry: &Entry) -> String {
+    let tag = || entry.etag.clone();
+    let time = || entry.modified.clone();
+    let told = match place.local_path(&entry.name) {
+        Some(_) => time().or_else(tag),
+        None => tag().or_else(time),
+    };
+    told.unwrap_or_default()
 }
 
 /// A description without what does not change results.
@@ -151,6 +183,10 @@ pub(crate) fn comparable(config: &Config) -> Config {
     if let Some([width, height]) = c.analysis.resolution {
         c.analysis = c.analysis.resolved(Size { width, height });
     }
+    // Drawn only, or part of what the log says of a trial, which is compared by itself.
+    c.experiment.events.clear();
+    c.experiment.pixel_um = None;
+    c.experiment.stimulus.clear();
     c
 }
 

@@ -3,29 +3,37 @@
 mod compute;
 mod earlier;
 mod given;
+mod ground;
 mod movies;
+mod work;
 
 use crate::behaviour_log::{Label, SessionLog};
 use crate::config::{Config, Override};
 use crate::contract::{CONTRACT, Decided, Request, Round};
 use crate::error::Error;
-use crate::manifest::Identity;
-use crate::record::{Check, Input, Level, Output, TrialRecord};
+use crate::manifest::{Identity, Manifest};
+use crate::record::{Check, Input, Level, Output};
 use crate::step::Own;
 use crate::trial::ReferenceImage;
 use earlier::Earlier;
+pub(crate) use ground::Ground;
 pub(crate) use movies::stem;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use widefield::Mask;
 use widefield_storage::{Entry, Place};
+pub use work::{Why, Work};
 
 /// A checked experiment description.
 #[derive(Clone, Debug)]
 pub struct Experiment {
     config: Config,
     own: Own,
+    /// The file it was read from.
+    file: Option<PathBuf>,
+    verify: bool,
+    take_over: bool,
 }
 
 impl Experiment {
@@ -42,14 +50,17 @@ impl Experiment {
     /// # Errors
     /// [`Error::Config`] with the place in the text, or the override that is wrong.
     pub fn load_with(path: impl AsRef<Path>, overrides: &[Override]) -> Result<Self, Error> {
-        let path = path.as_ref();
-        let config = if path.is_dir() {
-            Config::load(&path.join("experiment.toml"), overrides)?
-        } else {
-            Config::load(path, overrides)?
-        };
-        let own = Own::default();
-        Ok(Self { config, own })
+        let mut path = path.as_ref().to_owned();
+        if path.is_dir() {
+            path.push("experiment.toml");
+        }
+        Ok(Self {
+            config: Config::load(&path, overrides)?,
+            own: Own::default(),
+            file: Some(path),
+            verify: false,
+            take_over: false,
+        })
     }
 
     /// A description made in code, checked like one that was read; relative places start at `base`.
@@ -77,9 +88,13 @@ impl Experiment {
     /// # Errors
     /// [`Error::Config`] with the key of what is wrong.
     pub fn from_config(config: Config, base: impl AsRef<Path>) -> Result<Self, Error> {
-        let config = config.checked(base.as_ref())?;
-        let own = Own::default();
-        Ok(Self { config, own })
+        Ok(Self {
+            config: config.checked(base.as_ref())?,
+            own: Own::default(),
+            file: None,
+            verify: false,
+            take_over: false,
+        })
     }
 
     /// The description, all defaults filled in.
@@ -102,16 +117,30 @@ impl Experiment {
         self
     }
 
+    /// Compares the content of every result that is kept with its check sum, not only of those that were written
+    /// since. Costs to read them all.
+    #[must_use]
+    pub fn verify(mut self, all: bool) -> Self {
+        self.verify = all;
+        self
+    }
+
+    /// Runs even where another run claims the folders of results; nothing more of that one appears then.
+    #[must_use]
+    pub fn take_over(mut self, from_any: bool) -> Self {
+        self.take_over = from_any;
+        self
+    }
+
     /// The sessions it describes: one for each of `data.folders`, itself where there are none.
     #[must_use]
     pub fn sessions(self) -> Vec<Experiment> {
         let sessions = self.config.sessions().into_iter();
-        let own = &self.own;
-        let experiment = |config| Experiment {
+        let of = |config| Experiment {
             config,
-            own: own.clone(),
+            ..self.clone()
         };
-        sessions.map(experiment).collect()
+        sessions.map(of).collect()
     }
 
     /// Looks at both places and the log and decides what each trial needs. Writes nothing.
@@ -121,7 +150,7 @@ impl Experiment {
     /// are to be planned instead.
     pub fn plan(self) -> Result<Plan, Error> {
         match self.config.data.folders.len() {
-            0 => Plan::new(self.config, self.own),
+            0 => Plan::new(self),
             sessions => Err(Error::Folders { sessions }),
         }
     }
@@ -143,6 +172,10 @@ pub struct Plan {
     pub(crate) mask: Option<Mask>,
     /// Names of objects that the first round of an earlier run left.
     pub(crate) measured: BTreeSet<String>,
+    pub(crate) ground: Ground,
+    /// Names of movies of which an earlier run left manifests.
+    known: BTreeSet<String>,
+    pub(crate) take_over: bool,
 }
 
 /// What one trial needs. As text, for a worker elsewhere, it leaves out [`TrialPlan::work`].
@@ -177,6 +210,9 @@ pub struct TrialPlan {
     /// Why it has to be done, or the record of an earlier run that did it.
     #[serde(skip)]
     pub work: Work,
+    /// Its manifest, where results that are not as they were left proved to have the same content.
+    #[serde(skip)]
+    pub(crate) verified: Option<Box<Manifest>>,
 }
 
 /// Names of a trial's outputs below the output place.
@@ -200,46 +236,42 @@ impl Outputs {
     }
 }
 
-/// Whether a trial is done already.
-#[derive(Clone, Debug)]
-pub enum Work {
-    /// To be done, with the reason.
-    Do(String),
-    /// Finished earlier and unchanged.
-    Keep(Box<TrialRecord>),
-    /// Finished earlier and unchanged, but other trials of the session are not: kept if the session decides for the
-    /// same background and mask again, otherwise done.
-    Undecided(Box<TrialRecord>),
-}
-
-impl Default for Work {
-    fn default() -> Self {
-        Self::Do("planned elsewhere".into())
-    }
-}
-
 impl Plan {
-    fn new(config: Config, own: Own) -> Result<Self, Error> {
-        let mask = given::mask(&config)?;
+    fn new(experiment: Experiment) -> Result<Self, Error> {
+        let Experiment {
+            config,
+            own,
+            file,
+            verify,
+            take_over,
+        } = experiment;
         let data = Place::open(&config.data.url)?;
         let output = Place::open(config.output_url())?;
+        let ground = Ground::of(&config, &own, &data, &output, file.as_deref())?;
+        let mask = given::mask(&config)?;
         let log = SessionLog::load(&config, &data)?;
         // Another session's place is refused only after a wrong prefix, which makes it look like one, would have been told.
         let earlier = Earlier::find(&config, &own.placed(), &output);
 
-        let listing = data.list("")?;
+        let listing = data.survey("")?;
         let finished = |entry: &Entry| Some(earlier.as_ref().ok()?.finished(entry).is_some());
         let known = |entry: &Entry| finished(entry).unwrap_or(false);
-        let (movies, ignored) = movies::find(&config, &data, &listing, known)?;
-        if movies.is_empty() {
+        let movies::Movies {
+            movies,
+            unreadable,
+            ignored,
+        } = movies::find(&config, &data, &listing, known);
+        if movies.is_empty() && unreadable.is_empty() {
             return Err(Error::NothingToDo {
                 place: data.url().to_owned(),
                 prefix: config.data.prefix.clone(),
-                seen: movies::seen(&listing, &ignored),
+                seen: movies::seen(&listing.entries, &ignored),
             });
         }
+        let ground = ground.with_movies(&movies)?;
         let earlier = earlier?;
         movies::refuse_same_trial(&movies)?;
+        movies::refuse_own_names(&config, &movies)?;
 
         let given = Decided {
             mask,
@@ -254,8 +286,15 @@ impl Plan {
             &own.placed(),
             &output,
             given.identity(),
+            verify,
             &mut trials,
         )?;
+        for (entry, why) in unreadable {
+            let mut trial = trial_plan(&config, log.as_ref(), entry);
+            trial.work = Work::Fail(why);
+            trials.push(trial);
+        }
+        trials.sort_by(|a, b| a.file.cmp(&b.file));
         let mut checks = Vec::new();
         if let Some(log) = &log {
             checks.extend(log.checks());
@@ -272,8 +311,43 @@ impl Plan {
             checks,
             reference_image: ReferenceImage::default(),
             mask: given.mask,
+            known: earlier.known(),
             measured: earlier.measured,
+            ground,
+            take_over,
         })
+    }
+
+    /// Refuses plans that cannot run together, as [`run_all`](crate::run_all) does before any work.
+    ///
+    /// # Errors
+    /// [`Error::SharedFolder`] where two would write into one folder, [`Error::OverInputs`] and
+    /// [`Error::ReplacesInput`] where one would write what another reads.
+    pub fn refuse_shared(plans: &[Plan]) -> Result<(), Error> {
+        Ground::refuse_shared(&plans.iter().map(|p| &p.ground).collect::<Vec<_>>())
+    }
+
+    /// Refuses the output place if another session has come there since this was planned.
+    pub(crate) fn refuse_foreign(&self) -> Result<(), Error> {
+        earlier::refuse_foreign(&self.config, &self.output, &self.known)
+    }
+
+    /// What is done again for a reason that holds for the session: how many trials, and how many files of an earlier
+    /// run they replace.
+    pub(crate) fn again(&self) -> Vec<(&Why, usize, usize)> {
+        let mut found: Vec<(&Why, usize, usize)> = Vec::new();
+        for trial in &self.trials {
+            let Work::Do(why) = &trial.work else { continue };
+            if !why.of_session() {
+                continue;
+            }
+            let files = trial.earlier.len();
+            match found.iter_mut().find(|(other, ..)| *other == why) {
+                Some((_, trials, all)) => (*trials, *all) = (*trials + 1, *all + files),
+                None => found.push((why, 1, files)),
+            }
+        }
+        found
     }
 
     /// The description this plan follows.
@@ -337,6 +411,7 @@ impl Plan {
             memory,
             threads,
             attempt: 0,
+            claim: None,
             last: false,
         })
     }
@@ -384,7 +459,13 @@ fn trial_plan(config: &Config, log: Option<&SessionLog>, entry: Entry) -> TrialP
         ) => in_folder(&out.mat, name.clone()),
         (true, label) => {
             let why = match label {
-                None => "the log has no entry for this movie".to_owned(),
+                None => match number {
+                    Some(n) => format!(
+                        "the log has no entry for this movie: none of trial {n}, the number after the last _ of its name"
+                    ),
+                    None => "the log has no entry for this movie: its name does not end in _ and the number of a trial"
+                        .to_owned(),
+                },
                 Some(Label { stimulus: None, .. }) => {
                     "the log names no stimulus for this movie".to_owned()
                 }
@@ -419,7 +500,8 @@ fn trial_plan(config: &Config, log: Option<&SessionLog>, entry: Entry) -> TrialP
         mask: None,
         earlier: Vec::new(),
         stale: Vec::new(),
-        work: Work::Do("new".into()),
+        work: Work::Do(Why::New),
+        verified: None,
     }
 }
 

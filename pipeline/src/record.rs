@@ -314,6 +314,28 @@ impl RunRecord {
     }
 }
 
+impl RunRecord {
+    /// Checks of the session that failed.
+    pub fn failed_checks(&self) -> impl Iterator<Item = &Check> {
+        self.checks.iter().filter(|c| c.level == Level::Fail)
+    }
+
+    /// The checks that failed of trials, each with the files of those trials, in order of names.
+    #[must_use]
+    pub fn failed_of_trials(&self) -> BTreeMap<&str, Vec<&str>> {
+        let mut found: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for trial in &self.trials {
+            for check in trial.checks.iter().filter(|c| c.level == Level::Fail) {
+                found
+                    .entry(check.name.as_str())
+                    .or_default()
+                    .push(&trial.file);
+            }
+        }
+        found
+    }
+}
+
 impl TrialRecord {
     /// A trial of which nothing is known but its name.
     #[must_use]

@@ -7,9 +7,10 @@ pub(crate) use blocks::Block;
 use bytes::Bytes;
 use dcimg::{Clock, FetchError, Layout, Options, Pieces};
 use ndarray::{Array2, Array3};
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 use widefield_storage::positioned;
 use widefield_storage::{Ahead, Entry, Fetch, Place};
 
@@ -79,8 +80,25 @@ struct Source {
 
 #[derive(Debug)]
 enum BytesIn {
-    File(File),
+    File(Opened),
     Store(Object),
+}
+
+/// A file that stays open, and how it was when it was opened.
+#[derive(Debug)]
+struct Opened {
+    file: File,
+    path: PathBuf,
+    version: Version,
+}
+
+/// What tells one version of a file from another.
+#[derive(Debug, PartialEq, Eq)]
+struct Version {
+    bytes: u64,
+    modified: Option<SystemTime>,
+    /// Device and number of the file, where the system has them.
+    file: Option<(u64, u64)>,
 }
 
 /// One version of an object.
@@ -230,12 +248,11 @@ impl Recording {
 impl Source {
     fn file(path: &Path) -> Result<Self, RecordingError> {
         let name = path.display().to_string();
-        let opened = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
-        match opened {
-            Ok((bytes, file)) => Ok(Self {
+        match Opened::new(path) {
+            Ok(opened) => Ok(Self {
                 name,
-                bytes,
-                bytes_in: BytesIn::File(file),
+                bytes: opened.version.bytes,
+                bytes_in: BytesIn::File(opened),
             }),
             Err(source) => Err(RecordingError::Io {
                 name,
@@ -272,10 +289,10 @@ impl Source {
     fn fetch(&self, ranges: Vec<Range<u64>>) -> Result<Parts, RecordingError> {
         let starts: Vec<u64> = ranges.iter().map(|range| range.start).collect();
         let bytes = match &self.bytes_in {
-            BytesIn::File(file) => {
+            BytesIn::File(opened) => {
                 let read = |range| {
                     let mut bytes = Vec::new();
-                    self.read_into(file, range, &mut bytes)?;
+                    self.read_into(opened, range, &mut bytes)?;
                     Ok(bytes.into())
                 };
                 let read: Result<Vec<Bytes>, RecordingError> =
@@ -292,7 +309,7 @@ impl Source {
     /// Puts the bytes `range` of the file in place of what `bytes` holds.
     fn read_into(
         &self,
-        file: &File,
+        opened: &Opened,
         range: Range<u64>,
         bytes: &mut Vec<u8>,
     ) -> Result<(), RecordingError> {
@@ -308,7 +325,56 @@ impl Source {
             .try_reserve(length.saturating_sub(bytes.len()))
             .map_err(|error| failed(error.into()))?;
         bytes.resize(length, 0);
-        positioned::read(file, bytes, range.start).map_err(failed)
+        let read = positioned::read(&opened.file, bytes, range.start);
+        // One that became shorter ends where bytes were expected.
+        read.or_else(|error| self.unchanged().and(Err(failed(error))))
+    }
+
+    /// Whether a file of this machine still is as it was when it was opened, itself and under its name. Objects of
+    /// stores are compared with every request.
+    fn unchanged(&self) -> Result<(), RecordingError> {
+        match &self.bytes_in {
+            BytesIn::File(opened) if opened.changed() => {
+                let object = self.name.clone();
+                Err(widefield_storage::Error::Changed { object }.into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Opened {
+    fn new(path: &Path) -> std::io::Result<Self> {
+        let file = File::open(path)?;
+        Ok(Self {
+            version: Version::of(&file.metadata()?),
+            path: path.to_owned(),
+            file,
+        })
+    }
+
+    fn changed(&self) -> bool {
+        let same = |found: std::io::Result<Metadata>| {
+            found.is_ok_and(|metadata| Version::of(&metadata) == self.version)
+        };
+        !(same(self.file.metadata()) && same(std::fs::metadata(&self.path)))
+    }
+}
+
+impl Version {
+    fn of(metadata: &Metadata) -> Self {
+        #[cfg(unix)]
+        let file = {
+            use std::os::unix::fs::MetadataExt;
+            Some((metadata.dev(), metadata.ino()))
+        };
+        #[cfg(not(unix))]
+        let file = None;
+        Self {
+            bytes: metadata.len(),
+            modified: metadata.modified().ok(),
+            file,
+        }
     }
 }
 

@@ -4,20 +4,21 @@ mod decide;
 mod finish;
 
 use crate::checks;
+use crate::claim::{Ticket, left_to};
 use crate::concurrent;
 use crate::config::Config;
 use crate::contract::{Decided, Outcome, Round, failed};
 use crate::engine::{Engine, Task, Told};
-use crate::error::Error;
+use crate::error::{Error, with_causes};
 use crate::manifest;
 use crate::movie::Spare;
-use crate::plan::{Plan, TrialPlan, Work};
+use crate::plan::{Plan, TrialPlan, Why, Work};
 use crate::record::{Check, RunRecord, Status, TrialRecord};
 use crate::trial::{Worker, needs};
 use std::collections::BTreeSet;
 use std::time::Instant;
 use widefield::{BackgroundLevel, Mask};
-use widefield_storage::Place;
+use widefield_storage::{Claim, Place};
 
 /// What happens while a plan runs.
 #[derive(Debug)]
@@ -31,6 +32,15 @@ pub enum Event<'a> {
         kept: usize,
         /// What is known of the session so far.
         checks: &'a [Check],
+    },
+    /// Trials that an earlier run finished are done again, for a reason that concerns the session.
+    Again {
+        /// The reason.
+        why: &'a Why,
+        /// Trials that are done again.
+        trials: usize,
+        /// Their files that are replaced.
+        files: usize,
     },
     /// Every trial is measured before the first is written.
     Measures {
@@ -78,8 +88,11 @@ impl Plan {
         ended.swap_remove(0)
     }
 
-    /// Makes sure that results can be written, before any work.
-    fn prepare(&self) -> Result<(), Error> {
+    /// Makes sure that results can be written, and by nobody else, before any work.
+    fn prepare(&self) -> Result<Claim, Error> {
+        let claim = self.claim()?;
+        // Another session may have come and gone since this one was planned.
+        self.refuse_foreign()?;
         let out = &self.config.output;
         let consumers = self.own.consumers.iter().map(|consumer| consumer.name());
         let own = ["", manifest::FOLDER].into_iter().chain(consumers);
@@ -101,7 +114,16 @@ impl Plan {
         for path in deeper.iter().filter_map(|f| self.output.local_path(f)) {
             Place::open(&path.to_string_lossy())?.sweep_temporary()?;
         }
-        Ok(())
+        // So that what was compared once need not be again.
+        let verified: Vec<_> = self
+            .trials
+            .iter()
+            .filter_map(|t| t.verified.as_deref())
+            .collect();
+        concurrent::map(&verified, |manifest| manifest.put(&self.output))
+            .into_iter()
+            .collect::<Result<(), _>>()?;
+        Ok(claim)
     }
 
     /// Whether something is decided for the session.
@@ -118,6 +140,8 @@ struct Session {
     /// Trials that have not.
     left: usize,
     result: Option<Result<RunRecord, Error>>,
+    /// Kept until it is closed.
+    claim: Option<Claim>,
 }
 
 /// What a session knows when its second round begins.
@@ -128,6 +152,7 @@ struct Known {
     decided: Decided,
     /// One for each trial of the plan that was measured.
     levels: Vec<Option<BackgroundLevel>>,
+    claim: Option<Ticket>,
 }
 
 /// Runs several sessions at once, as [`Plan::run`] does one: while the last trials of one end, those of the next
@@ -136,12 +161,14 @@ struct Known {
 /// Returns one result for each plan.
 ///
 /// # Errors
-/// [`Error::Engine`] when trials could not be run at all.
+/// [`Error::Engine`] when trials could not be run at all; before any work, [`Error::SharedFolder`] and its like where
+/// results of two plans would meet.
 pub fn run_all(
     plans: &[Plan],
     engine: &Engine,
     mut tell: impl FnMut(usize, Event<'_>),
 ) -> Result<Vec<Result<RunRecord, Error>>, Error> {
+    Plan::refuse_shared(plans)?;
     let mut run = Run {
         plans,
         engine,
@@ -149,8 +176,12 @@ pub fn run_all(
         sessions: plans.iter().map(Session::new).collect(),
     };
     let mut known: Vec<Known> = (0..plans.len()).map(|s| run.begin(s)).collect();
-    run.first_round(&mut known)?;
-    run.round(Round::Process, &known, |_, _, _| true)?;
+    let rounds = run.first_round(&mut known);
+    let rounds = rounds.and_then(|()| run.round(Round::Process, &known, |_, _, _| true));
+    if let Err(error) = rounds {
+        run.leave(&error);
+        return Err(error);
+    }
     for session in 0..plans.len() {
         run.close(session);
     }
@@ -168,7 +199,7 @@ impl Session {
     fn new(plan: &Plan) -> Self {
         let kept = |trial: &TrialPlan| match &trial.work {
             Work::Keep(record) => Some((kept(&plan.config, record), trial.mask.clone())),
-            Work::Undecided(_) | Work::Do(_) => None,
+            Work::Undecided(_) | Work::Do(_) | Work::Fail(_) => None,
         };
         let records: Vec<_> = plan.trials.iter().map(kept).collect();
         Self {
@@ -176,6 +207,7 @@ impl Session {
             left: records.iter().filter(|r| r.is_none()).count(),
             records,
             result: None,
+            claim: None,
         }
     }
 
@@ -188,24 +220,40 @@ impl Session {
 impl Run<'_> {
     /// Prepares a session; the trials that it has to do.
     fn begin(&mut self, session: usize) -> Known {
-        let plan = &self.plans[session];
+        let plans = self.plans;
+        let plan = &plans[session];
         let state = &mut self.sessions[session];
-        if let Err(error) = plan.prepare() {
-            state.result = Some(Err(error));
-            return Known::default();
+        match plan.prepare() {
+            Ok(claim) => state.claim = Some(claim),
+            Err(error) => {
+                state.result = Some(Err(error));
+                return Known::default();
+            }
         }
         let open = |&i: &usize| state.records[i].is_none();
         let to_do: Vec<usize> = (0..plan.trials.len()).filter(open).collect();
+        let (failing, to_do): (Vec<_>, Vec<_>) = to_do
+            .into_iter()
+            .partition(|&i| matches!(plan.trials[i].work, Work::Fail(_)));
         let begins = Event::Begins {
-            to_do: to_do.len(),
-            kept: plan.trials.len() - to_do.len(),
+            to_do: to_do.len() + failing.len(),
+            kept: plan.trials.len() - to_do.len() - failing.len(),
             checks: &plan.checks,
         };
         (self.tell)(session, begins);
+        for (why, trials, files) in plan.again() {
+            (self.tell)(session, Event::Again { why, trials, files });
+        }
+        for i in failing {
+            if let Work::Fail(why) = &plan.trials[i].work {
+                self.ended(session, i, failed(&plan.trials[i], why.clone()), None);
+            }
+        }
         Known {
             levels: vec![None; plan.trials.len()],
             to_do,
             decided: plan.given(),
+            claim: self.sessions[session].claim.as_ref().map(Ticket::of),
         }
     }
 
@@ -257,7 +305,10 @@ impl Run<'_> {
                     Round::Measure => (&nothing, None),
                     Round::Process => (&known.decided, known.levels[i].as_ref()),
                 };
-                tasks.push(task(plans, session, i, round, decided, level));
+                tasks.push(Task {
+                    claim: known.claim.clone(),
+                    ..task(plans, session, i, round, decided, level)
+                });
                 whose.push((session, i));
             }
             let trials = tasks.len() - before;
@@ -360,12 +411,27 @@ impl Run<'_> {
         }
     }
 
+    /// Leaves the claims to what goes on without this process.
+    fn leave(&mut self, error: &Error) {
+        let Error::Detached { jobs } = error else {
+            return;
+        };
+        for session in 0..self.sessions.len() {
+            let open = self.sessions[session].claim.take();
+            if let Some(Err(error)) = open.map(|claim| claim.leave_to(&left_to(jobs))) {
+                self.note(&with_causes(&error));
+            }
+        }
+    }
+
     fn close(&mut self, session: usize) {
         let state = &mut self.sessions[session];
         if state.result.is_some() {
             return;
         }
         let plan = &self.plans[session];
+        let claim = state.claim.take();
+        let ticket = claim.as_ref().map(Ticket::of);
         let largest = plan.trials.iter().map(|t| t.input.bytes).max().unwrap_or(0);
         let worker = Worker {
             config: &plan.config,
@@ -374,6 +440,7 @@ impl Run<'_> {
             output: &plan.output,
             memory: self.engine.width(needs(largest)).1,
             cancelled: self.engine.flag(),
+            claim: ticket.as_ref(),
             reference_image: &plan.reference_image,
             spare: &Spare::default(),
         };
@@ -415,6 +482,7 @@ fn task<'t>(
         number: trial,
         session: decided,
         level,
+        claim: None,
     }
 }
 

@@ -14,6 +14,7 @@ pub(crate) use reading::needed;
 pub(crate) use reference_image::ReferenceImage;
 
 use crate::checks;
+use crate::claim::Ticket;
 use crate::config::Config;
 use crate::contract::Decided;
 use crate::error::with_causes;
@@ -37,6 +38,8 @@ pub(crate) struct Worker<'a> {
     /// Bytes one trial may hold.
     pub(crate) memory: u64,
     pub(crate) cancelled: &'a AtomicBool,
+    /// The claim of the session on the output place.
+    pub(crate) claim: Option<&'a Ticket>,
     /// Keeps what the reference image is made of.
     pub(crate) reference_image: &'a ReferenceImage,
     /// Memory of movies of earlier trials.
@@ -137,6 +140,11 @@ impl Worker<'_> {
         self.spare.keep(read.movie);
         watcher.timing.ends("report");
         Ok(mean)
+    }
+
+    /// Whether the output place still is the session's.
+    pub(crate) fn owned(&self) -> Result<(), widefield_storage::Error> {
+        self.claim.map_or(Ok(()), |claim| claim.check(self.output))
     }
 
     fn alive(&self) -> Result<(), TrialError> {

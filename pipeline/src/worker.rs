@@ -9,6 +9,7 @@ use crate::error::{Error, with_causes};
 use crate::manifest::{Manifest, Measurement};
 use crate::movie::Spare;
 use crate::plan::TrialPlan;
+use crate::results;
 use crate::step::Known;
 use crate::trial::{ReferenceImage, Worker};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,6 +37,7 @@ impl Request {
                     output: &output,
                     memory: self.memory,
                     cancelled,
+                    claim: self.claim.as_ref(),
                     reference_image: &ReferenceImage::default(),
                     spare: &Spare::default(),
                 };
@@ -135,6 +137,9 @@ fn process(
             retry: false,
         };
     }
+    if let Err(error) = worker.owned() {
+        return Outcome::failed(trial, &error);
+    }
     let manifest = Manifest::new(worker.config, &worker.own.placed(), trial, session);
     // From now on old outputs may be replaced one by one: should this be killed, nobody may trust them together.
     if !trial.earlier.is_empty()
@@ -154,11 +159,13 @@ fn process(
         };
     }
     for name in &trial.stale {
-        if let Err(error) = worker.output.remove(name) {
+        if let Err(error) =
+            results::remove(worker.config, worker.own, worker.data, worker.output, name)
+        {
             return Outcome::failed(trial, &error);
         }
     }
-    let finished = manifest.finished(&done.record, done.mask.as_ref());
+    let finished = manifest.finished(worker.output, &done.record, done.mask.as_ref());
     match finished.put(worker.output) {
         Ok(()) => Outcome::Done {
             record: Box::new(done.record),

@@ -1,5 +1,7 @@
 //! What a place tells about its objects.
 
+use crate::Error;
+
 /// An object of a place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -15,6 +17,17 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// One of which only the name is known.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Entry {
+            name: name.to_owned(),
+            bytes: 0,
+            modified: None,
+            etag: None,
+        }
+    }
+
     /// Whether two descriptions are of one version, as far as they tell.
     pub(crate) fn is_version_of(&self, other: &Entry) -> bool {
         self.bytes == other.bytes
@@ -22,6 +35,40 @@ impl Entry {
                 (Some(one), Some(other)) => one == other,
                 _ => self.modified == other.modified,
             }
+    }
+}
+
+/// What is directly in a folder.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Listing {
+    /// Its files, sorted by name.
+    pub entries: Vec<Entry>,
+    /// What bears a name in it, and can neither be read nor asked for.
+    pub others: Vec<Strange>,
+}
+
+/// Something in a folder that cannot be read.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Strange {
+    /// Its name in the folder, as far as it is text.
+    pub name: String,
+    /// What is wrong with it: [`Error::NotFound`] of a link to nothing, [`Error::Name`] of a name that no object
+    /// may have, otherwise what the system says.
+    pub why: Error,
+}
+
+impl Listing {
+    /// Takes note of a name that cannot be asked for.
+    pub(crate) fn strange(&mut self, place: &str, name: String, reason: &'static str) {
+        let place = place.to_owned();
+        let why = Error::Name {
+            place,
+            name: name.clone(),
+            reason,
+        };
+        self.others.push(Strange { name, why });
     }
 }
 

@@ -51,6 +51,14 @@ pub enum Error {
         /// Place and name.
         object: String,
     },
+    /// Another has the folder to itself, see [`Place::claim`](crate::Place::claim).
+    #[error("{object}: {holder}")]
+    Claimed {
+        /// Place and folder.
+        object: String,
+        /// Who has it since when, as the rest of a sentence.
+        holder: String,
+    },
     /// The system or the store refused access.
     #[error("{object}: {doing}: permission denied")]
     Permission {
@@ -141,6 +149,8 @@ pub enum ErrorKind {
     NotFound,
     /// The object changed while it was read.
     Changed,
+    /// Another has the folder to itself.
+    Claimed,
     /// The kind of place cannot be opened by this build.
     NotAvailable,
     /// This kind of place cannot do it.
@@ -164,6 +174,7 @@ impl Error {
         match self {
             Error::NotFound { .. } => ErrorKind::NotFound,
             Error::Changed { .. } => ErrorKind::Changed,
+            Error::Claimed { .. } => ErrorKind::Claimed,
             Error::NotAvailable { .. } => ErrorKind::NotAvailable,
             Error::Unsupported { .. } => ErrorKind::Unsupported,
             Error::Permission { .. } => ErrorKind::Permission,

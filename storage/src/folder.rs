@@ -8,11 +8,12 @@
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Write};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::entry::Strange;
 use crate::entry::rfc3339_of;
 use crate::fetch;
 use crate::name::OURS;
@@ -22,7 +23,7 @@ use crate::objects::Objects;
 use crate::open_file::{FileParts, OpenFile};
 use crate::scratch::Scratch;
 use crate::temporary::{self, Temporary};
-use crate::{Ahead, Entry, Error, Fetch, Written};
+use crate::{Ahead, Entry, Error, Fetch, Listing, Written};
 
 /// A folder of the file system, which need not exist yet.
 #[derive(Clone, Debug)]
@@ -78,31 +79,40 @@ impl Folder {
 }
 
 impl Objects for Folder {
-    fn list(&self, folder: &str) -> Result<Vec<Entry>, Error> {
+    fn list(&self, folder: &str) -> Result<Listing, Error> {
         let failed = self.failed(folder, "listing");
         let path = self.path(folder);
         let entries = match fs::read_dir(&path).map_err(not_found) {
             Err(error) if error.kind() == io::ErrorKind::NotFound && !folder.is_empty() => {
-                return Ok(Vec::new());
+                return Ok(Listing::default());
             }
             entries => entries.map_err(&failed)?,
         };
-        let mut found = Vec::new();
+        let mut found = Listing::default();
         for entry in entries {
             let entry = entry.map_err(&failed)?;
-            // A name that is no UTF-8 cannot be asked for by any method here.
-            let Ok(name) = entry.file_name().into_string() else {
-                continue;
+            let name = match entry.file_name().into_string() {
+                Ok(name) => name,
+                Err(name) => {
+                    let name = name.to_string_lossy().into_owned();
+                    found.strange(&self.object(folder), name, "is no UTF-8");
+                    continue;
+                }
             };
             if name.starts_with(OURS) {
                 continue;
             }
-            match fs::metadata(entry.path()) {
-                Ok(metadata) if metadata.is_file() => found.push(describe(name, &metadata)),
+            match fs::metadata(entry.path()).map_err(not_found) {
+                Ok(metadata) if metadata.is_file() => {
+                    found.entries.push(describe(name, &metadata));
+                }
                 Ok(_) => {}
-                // Removed meanwhile, or a link to nothing.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(failed(error)),
+                // Removed meanwhile.
+                Err(_) if fs::symlink_metadata(entry.path()).is_err() => {}
+                Err(error) => {
+                    let why = Error::io(entry.path().display(), "looking", error);
+                    found.others.push(Strange { name, why });
+                }
             }
         }
         Ok(found)
@@ -170,6 +180,40 @@ impl Objects for Folder {
         })
     }
 
+    fn put_if(&self, name: &str, bytes: Bytes, there: Option<&Entry>) -> Result<bool, Error> {
+        let failed = self.failed(name, "writing");
+        let target = self.path(name);
+        let folder = target.parent().unwrap_or(Path::new("/"));
+        temporary::create_folders(folder).map_err(&failed)?;
+        let (temporary, mut file) = Temporary::create_in(folder).map_err(&failed)?;
+        file.write_all(&bytes).map_err(&failed)?;
+        file.sync_all().map_err(&failed)?;
+        let Some(there) = there else {
+            return temporary::appear(temporary.path(), &target, &bytes).map_err(&failed);
+        };
+        // Comparing and replacing are one step for all that can lock the folder; network file systems may not.
+        let folder = File::open(folder).ok();
+        let _locked = folder.as_ref().map(File::lock);
+        let now = fs::metadata(&target).map(|found| describe(String::new(), &found));
+        let same = now.is_ok_and(|now| now.is_version_of(there));
+        if same {
+            temporary.rename(&file, &target).map_err(&failed)?;
+        }
+        Ok(same)
+    }
+
+    fn touch(&self, name: &str, _: Bytes, there: &Entry) -> Result<(), Error> {
+        let failed = self.failed(name, "renewing");
+        let file = File::options().write(true).open(self.path(name));
+        let file = file.map_err(&failed)?;
+        let now = describe(name.to_owned(), &file.metadata().map_err(&failed)?);
+        if now.etag == there.etag {
+            file.set_modified(std::time::SystemTime::now())
+                .map_err(&failed)?;
+        }
+        Ok(())
+    }
+
     fn remove(&self, name: &str) -> Result<(), Error> {
         match fs::remove_file(self.path(name)).map_err(not_found) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -208,6 +252,11 @@ impl Objects for Folder {
         Ok(removed)
     }
 
+    fn resolved(&self, folder: &str) -> Result<String, Error> {
+        let path = follow(&self.path(folder)).map_err(self.failed(folder, "following links"))?;
+        Ok(path.display().to_string())
+    }
+
     fn watched(&self, _: crate::watch::Watch) -> Option<Arc<dyn Objects>> {
         None
     }
@@ -229,6 +278,32 @@ impl Objects for Folder {
             object_store::path::Path::default(),
         ))
     }
+}
+
+/// An absolute path without links; what does not exist yet is taken by its name.
+fn follow(path: &Path) -> io::Result<PathBuf> {
+    let mut real = PathBuf::new();
+    let mut missing = Vec::new();
+    for part in path.components() {
+        match part {
+            Component::Prefix(_) | Component::RootDir => real.push(part),
+            Component::CurDir => {}
+            Component::ParentDir => {
+                if missing.pop().is_none() {
+                    real.pop();
+                }
+            }
+            Component::Normal(name) if missing.is_empty() => {
+                match fs::canonicalize(real.join(name)).map_err(not_found) {
+                    Ok(found) => real = found,
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => missing.push(name),
+                    Err(error) => return Err(error),
+                }
+            }
+            Component::Normal(name) => missing.push(name),
+        }
+    }
+    Ok(real.iter().chain(missing).collect())
 }
 
 /// A file in the place of a folder on the way to a name: there is no such object.
@@ -319,6 +394,25 @@ mod tests {
             .map(|e| (e.name, e.bytes))
             .collect();
         assert_eq!(listed, [("file".to_owned(), 3), ("link".to_owned(), 3)]);
+        // What cannot be asked for or looked at is told of, and disturbs nothing else.
+        std::os::unix::fs::symlink(at("loop"), at("loop")).unwrap();
+        fs::write(at("a\nb"), b"").unwrap();
+        let listing = place.survey("").unwrap();
+        assert_eq!(listing.entries.len(), 2);
+        let strange: Vec<_> = listing
+            .others
+            .iter()
+            .map(|other| (other.name.as_str(), other.why.kind()))
+            .collect();
+        assert_eq!(
+            strange,
+            [
+                ("a\nb", ErrorKind::Invalid),
+                ("broken", ErrorKind::NotFound),
+                ("loop", ErrorKind::Other),
+                ("\u{fffd}", ErrorKind::Invalid),
+            ]
+        );
         assert_eq!(
             place.read("folder").unwrap_err().kind(),
             ErrorKind::NotFound
@@ -329,6 +423,29 @@ mod tests {
             place.read("file/x").unwrap_err().kind(),
             ErrorKind::NotFound
         );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_has_one_place_by_every_name_and_link() {
+        use std::os::unix::fs::symlink;
+        let (folder, place) = place();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir_all(at("a/raw")).unwrap();
+        symlink("a/raw", at("link")).unwrap();
+        symlink("../link", at("a/again")).unwrap();
+        symlink("loop", at("loop")).unwrap();
+        let raw = place.resolved("a/raw").unwrap();
+        assert_eq!(place.resolved("link").unwrap(), raw);
+        assert_eq!(place.resolved("a/again").unwrap(), raw);
+        for spelling in ["a/new/../raw", "a//./raw/", "link/../raw", "link"] {
+            let other = Place::open(&format!("{}/{spelling}", folder.path().display())).unwrap();
+            assert_eq!(other.resolved("").unwrap(), raw, "{spelling}");
+        }
+        // Behind a link what does not exist yet is where it will be.
+        let new = place.resolved("link/new/er").unwrap();
+        assert_eq!(new, format!("{raw}/new/er"));
+        assert!(place.resolved("loop").is_err());
     }
 
     #[test]

@@ -34,6 +34,7 @@
 //! the large providers and web servers, `object-store` any store of the crate `object_store` that the program makes itself.
 
 mod checksum;
+mod claim;
 #[cfg(any(feature = "s3", feature = "gs", feature = "az", feature = "http"))]
 mod cloud;
 pub mod conformance;
@@ -72,7 +73,8 @@ pub use ndarray;
 #[cfg(feature = "object-store")]
 pub use object_store;
 
-pub use entry::{Entry, Written};
+pub use claim::{Claim, Holder};
+pub use entry::{Entry, Listing, Strange, Written};
 pub use error::{Cause, Error, ErrorKind};
 pub use fetch::{Ahead, Fetch};
 #[cfg(feature = "hdf5")]

@@ -19,7 +19,7 @@ use crate::objects::Lent;
 use crate::objects::Objects;
 use crate::scratch::Scratch;
 use crate::watch::Watch;
-use crate::{Ahead, Entry, Error, Fetch, Written, temporary};
+use crate::{Ahead, Entry, Error, Fetch, Listing, Written, temporary};
 
 /// A folder of objects in memory.
 #[derive(Clone)]
@@ -39,6 +39,15 @@ struct Object {
 }
 
 impl Object {
+    fn new(bytes: Bytes) -> Self {
+        static VERSION: AtomicU64 = AtomicU64::new(0);
+        Object {
+            bytes,
+            modified: SystemTime::now(),
+            version: VERSION.fetch_add(1, Relaxed),
+        }
+    }
+
     fn describe(&self, name: &str) -> Entry {
         Entry {
             name: name.to_owned(),
@@ -115,7 +124,7 @@ impl std::fmt::Debug for Memory {
 }
 
 impl Objects for Memory {
-    fn list(&self, folder: &str) -> Result<Vec<Entry>, Error> {
+    fn list(&self, folder: &str) -> Result<Listing, Error> {
         let mut start = self.path(folder);
         if !start.is_empty() {
             start.push('/');
@@ -125,10 +134,13 @@ impl Objects for Memory {
             let name = path.strip_prefix(&start)?;
             Some((name, object))
         });
-        Ok(below
+        let found = below
             .filter(|(name, _)| !name.contains('/') && !name.starts_with(OURS))
-            .map(|(name, object)| object.describe(name))
-            .collect())
+            .map(|(name, object)| object.describe(name));
+        Ok(Listing {
+            entries: found.collect(),
+            others: Vec::new(),
+        })
     }
 
     fn head(&self, name: &str) -> Result<Option<Entry>, Error> {
@@ -170,21 +182,36 @@ impl Objects for Memory {
     }
 
     fn put(&self, name: &str, bytes: Bytes) -> Result<Written, Error> {
-        static VERSION: AtomicU64 = AtomicU64::new(0);
         let written = Written {
             name: name.to_owned(),
             bytes: bytes.len() as u64,
             crc32c: crc32c::crc32c(&bytes),
         };
         self.watch.tell(name, 0, written.bytes);
-        let object = Object {
-            bytes,
-            modified: SystemTime::now(),
-            version: VERSION.fetch_add(1, Relaxed),
-        };
-        lock(&self.all).insert(self.path(name), object);
+        lock(&self.all).insert(self.path(name), Object::new(bytes));
         self.watch.tell(name, written.bytes, written.bytes);
         Ok(written)
+    }
+
+    fn put_if(&self, name: &str, bytes: Bytes, there: Option<&Entry>) -> Result<bool, Error> {
+        let mut all = lock(&self.all);
+        let now = all.get(&self.path(name)).map(|found| found.describe(name));
+        let same = match (now, there) {
+            (Some(now), Some(there)) => now.is_version_of(there),
+            (now, there) => now.is_none() && there.is_none(),
+        };
+        if same {
+            all.insert(self.path(name), Object::new(bytes));
+        }
+        Ok(same)
+    }
+
+    fn touch(&self, name: &str, bytes: Bytes, there: &Entry) -> Result<(), Error> {
+        self.put_if(name, bytes, Some(there)).map(drop)
+    }
+
+    fn resolved(&self, folder: &str) -> Result<String, Error> {
+        Ok(self.object(folder))
     }
 
     fn remove(&self, name: &str) -> Result<(), Error> {

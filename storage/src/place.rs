@@ -15,7 +15,7 @@ use crate::objects::Objects;
 #[cfg(feature = "object-store")]
 use crate::store::Store;
 use crate::watch::{Transfer, Watch};
-use crate::{Ahead, Entry, Error, Fetch, Written, name};
+use crate::{Ahead, Entry, Error, Fetch, Listing, Written, name};
 
 /// A folder or store that holds named objects.
 ///
@@ -175,26 +175,64 @@ impl Place {
         &self.url
     }
 
+    /// Where `folder` (`""` is the top) really is: a text that is the same for every name, link and
+    /// spelling of one folder. On file systems its absolute path with all links followed, as far as it
+    /// exists; in stores its URL.
+    ///
+    /// ```
+    /// use widefield_storage::Place;
+    ///
+    /// let dir = tempfile::tempdir()?;
+    /// std::fs::create_dir(dir.path().join("raw"))?;
+    /// let here = Place::open(&dir.path().display().to_string())?;
+    /// let round = Place::open(&format!("file://{}/new/../", dir.path().display()))?;
+    /// assert_eq!(here.resolved("raw")?, round.resolved("raw")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Name`], and what the system reports where it does not tell what is there.
+    pub fn resolved(&self, folder: &str) -> Result<String, Error> {
+        self.check_folder(folder)?;
+        self.objects.resolved(folder)
+    }
+
     /// The files directly in `folder` (`""` is the top), sorted by name.
     ///
     /// Their names are those within the place, `folder/x`, as all methods take them.
     /// Links count as what they point to; folders, devices and our own temporaries
-    /// are left out, as are names that are not UTF-8. A folder below the top that
+    /// are left out, as is what cannot be looked at ([`Place::survey`] tells). A folder below the top that
     /// does not exist is empty, as in stores, which have no folders.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the top folder of a file system does not exist, [`Error::Unsupported`]
     /// for web servers, and what the system or store reports.
     pub fn list(&self, folder: &str) -> Result<Vec<Entry>, Error> {
+        Ok(self.survey(folder)?.entries)
+    }
+
+    /// As [`Place::list`], also with what is left out there since it cannot be read: links to nothing or in a circle,
+    /// files that may not be looked at, and names that no method here takes.
+    ///
+    /// # Errors
+    /// As [`Place::list`].
+    pub fn survey(&self, folder: &str) -> Result<Listing, Error> {
         self.check_folder(folder)?;
-        let mut entries = self.objects.list(folder)?;
-        if !folder.is_empty() {
-            for entry in &mut entries {
-                entry.name = format!("{folder}/{}", entry.name);
+        let mut listing = self.objects.list(folder)?;
+        for mut entry in std::mem::take(&mut listing.entries) {
+            match name::check(&entry.name) {
+                Ok(()) => {
+                    if !folder.is_empty() {
+                        entry.name = format!("{folder}/{}", entry.name);
+                    }
+                    listing.entries.push(entry);
+                }
+                Err(reason) => listing.strange(&self.url, entry.name, reason),
             }
         }
-        entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        Ok(entries)
+        listing.entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        listing.others.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Ok(listing)
     }
 
     /// Size, time and identity of an object; nothing if there is none.
@@ -360,6 +398,10 @@ impl Place {
         self.objects.scratch(name)
     }
 
+    pub(crate) fn objects(&self) -> &dyn Objects {
+        &*self.objects
+    }
+
     /// Place and name, for messages.
     pub(crate) fn object(&self, name: &str) -> String {
         name::within(&self.url, name)
@@ -373,7 +415,7 @@ impl Place {
         })
     }
 
-    fn check_folder(&self, folder: &str) -> Result<(), Error> {
+    pub(crate) fn check_folder(&self, folder: &str) -> Result<(), Error> {
         if folder.is_empty() {
             Ok(())
         } else {

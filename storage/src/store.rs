@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload, UpdateVersion};
 
 use self::parts::Part;
 use crate::entry::rfc3339;
@@ -19,7 +19,7 @@ use crate::name::OURS;
 use crate::objects::{Lent, Objects};
 use crate::scratch::Scratch;
 use crate::watch::Watch;
-use crate::{Ahead, Entry, Error, Fetch, Written, runtime, temporary};
+use crate::{Ahead, Entry, Error, Fetch, Listing, Written, runtime, temporary};
 
 /// A folder of an object store.
 #[derive(Clone)]
@@ -270,21 +270,24 @@ impl std::fmt::Debug for Store {
 }
 
 impl Objects for Store {
-    fn list(&self, folder: &str) -> Result<Vec<Entry>, Error> {
+    fn list(&self, folder: &str) -> Result<Listing, Error> {
         self.able(folder, "listing")?;
         let listing = self.run(folder, "listing", |store, path| async move {
             store.list_with_delimiter(Some(&path)).await
         });
         let listing = match listing {
             // A container that does not exist, below which everything is empty.
-            Err(Error::NotFound { .. }) if !folder.is_empty() => return Ok(Vec::new()),
+            Err(Error::NotFound { .. }) if !folder.is_empty() => return Ok(Listing::default()),
             listing => listing?,
         };
         let named = |meta: ObjectMeta| {
             let name = meta.location.filename().unwrap_or_default().to_owned();
             (!name.starts_with(OURS)).then(|| describe(name, &meta))
         };
-        Ok(listing.objects.into_iter().filter_map(named).collect())
+        Ok(Listing {
+            entries: listing.objects.into_iter().filter_map(named).collect(),
+            others: Vec::new(),
+        })
     }
 
     fn head(&self, name: &str) -> Result<Option<Entry>, Error> {
@@ -373,6 +376,35 @@ impl Objects for Store {
         }
     }
 
+    fn put_if(&self, name: &str, bytes: Bytes, there: Option<&Entry>) -> Result<bool, Error> {
+        self.able(name, "writing")?;
+        let mode = there.map_or(PutMode::Create, |entry| {
+            PutMode::Update(UpdateVersion {
+                e_tag: entry.etag.clone(),
+                version: None,
+            })
+        });
+        self.run(name, "writing", |store, path| async move {
+            let payload = PutPayload::from(bytes);
+            match store.put_opts(&path, payload.clone(), mode.into()).await {
+                Err(
+                    object_store::Error::AlreadyExists { .. }
+                    | object_store::Error::Precondition { .. }
+                    | object_store::Error::NotFound { .. },
+                ) => Ok(false),
+                Err(
+                    object_store::Error::NotSupported { .. }
+                    | object_store::Error::NotImplemented { .. },
+                ) => store.put(&path, payload).await.map(|_| true),
+                put => put.map(|_| true),
+            }
+        })
+    }
+
+    fn touch(&self, name: &str, bytes: Bytes, there: &Entry) -> Result<(), Error> {
+        self.put_if(name, bytes, Some(there)).map(drop)
+    }
+
     fn remove(&self, name: &str) -> Result<(), Error> {
         self.able(name, "removing")?;
         let gone = self.run(name, "removing", |store, path| async move {
@@ -414,6 +446,10 @@ impl Objects for Store {
 
     fn local_path(&self, _: &str) -> Option<PathBuf> {
         None
+    }
+
+    fn resolved(&self, folder: &str) -> Result<String, Error> {
+        Ok(self.object(folder))
     }
 
     fn watched(&self, watch: Watch) -> Option<Arc<dyn Objects>> {

@@ -29,8 +29,7 @@ impl Temporary {
     /// Makes a new empty file in `folder`, which must exist, open for reading and writing.
     pub(crate) fn create_in(folder: &Path) -> io::Result<(Self, File)> {
         loop {
-            let random = RandomState::new().hash_one(SystemTime::now());
-            let path = folder.join(format!("{OURS}{}-{random:016x}{END}", Owner::this()));
+            let path = folder.join(format!("{OURS}{}-{}{END}", Owner::this(), random()));
             match OpenOptions::new()
                 .read(true)
                 .write(true)
@@ -44,7 +43,6 @@ impl Temporary {
         }
     }
 
-    #[cfg(any(feature = "hdf5", test))]
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -65,6 +63,23 @@ impl Drop for Temporary {
             // Nobody is left to tell; a file that stays is swept by a later run.
             let _ = fs::remove_file(&self.path);
         }
+    }
+}
+
+/// Lets the file `from`, which holds `bytes`, appear as `to` whole, if there is none; whether it did.
+///
+/// File systems without hard links make it first and fill it then: for a moment it is empty.
+pub(crate) fn appear(from: &Path, to: &Path, bytes: &[u8]) -> io::Result<bool> {
+    let made = match fs::hard_link(from, to) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            let file = OpenOptions::new().write(true).create_new(true).open(to);
+            file.and_then(|mut file| io::Write::write_all(&mut file, bytes))
+        }
+        linked => linked,
+    };
+    match made {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        made => made.map(|()| true),
     }
 }
 
@@ -144,11 +159,16 @@ pub(crate) fn sweep_system() -> Result<usize, Error> {
     sweep(&folder).map_err(|error| Error::io(folder.display(), "sweeping temporary files", error))
 }
 
+/// A text that no other has.
+pub(crate) fn random() -> String {
+    let random = RandomState::new().hash_one(SystemTime::now());
+    format!("{random:016x}")
+}
+
 /// A name that no other temporary has, and that carries this process as its owner.
 #[cfg(feature = "swift")]
 pub(crate) fn unique_name() -> String {
-    let random = RandomState::new().hash_one(SystemTime::now());
-    format!("{OURS}{}-{random:016x}{END}", Owner::this())
+    format!("{OURS}{}-{}{END}", Owner::this(), random())
 }
 
 /// Whether the owner of the temporary `name`, whose last change was `age` ago, surely runs no more;
@@ -163,16 +183,25 @@ pub(crate) fn is_dead(name: &str, age: Option<Duration>) -> bool {
 
 /// Which process made a temporary file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Owner {
+pub(crate) struct Owner {
     /// Checksum of host name and machine identity; 0 if unknown.
-    machine: u32,
+    pub(crate) machine: u32,
     /// Checksum of the identity of this boot; 0 if unknown.
     boot: u32,
     /// The namespace in which `pid` counts (containers have their own); 0 if unknown.
     namespace: u64,
-    pid: u32,
+    pub(crate) pid: u32,
     /// Start of the process in clock ticks after boot, since pids are used again.
-    start: u64,
+    pub(crate) start: u64,
+}
+
+/// Whether a process runs, as far as it can be told from here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    Runs,
+    Ended,
+    /// It is of another computer or container, or processes are hidden here.
+    Unknown,
 }
 
 impl std::fmt::Display for Owner {
@@ -189,7 +218,7 @@ impl std::fmt::Display for Owner {
 }
 
 impl Owner {
-    fn this() -> &'static Owner {
+    pub(crate) fn this() -> &'static Owner {
         static THIS: OnceLock<Owner> = OnceLock::new();
         THIS.get_or_init(|| {
             let sum = |paths: &[&str]| {
@@ -211,7 +240,15 @@ impl Owner {
 
     /// The owner that a file name states, if it is one of ours.
     fn of(name: &str) -> Option<Owner> {
-        let mut parts = name.strip_prefix(OURS)?.strip_suffix(END)?.split('-');
+        let inner = name.strip_prefix(OURS)?.strip_suffix(END)?;
+        let (owner, random) = inner.rsplit_once('-')?;
+        u64::from_str_radix(random, 16).ok()?;
+        Owner::parse(owner)
+    }
+
+    /// What [`Display`](std::fmt::Display) wrote.
+    pub(crate) fn parse(text: &str) -> Option<Owner> {
+        let mut parts = text.split('-');
         let owner = Owner {
             machine: u32::from_str_radix(parts.next()?, 16).ok()?,
             boot: u32::from_str_radix(parts.next()?, 16).ok()?,
@@ -219,8 +256,33 @@ impl Owner {
             pid: parts.next()?.parse().ok()?,
             start: parts.next()?.parse().ok()?,
         };
-        u64::from_str_radix(parts.next()?, 16).ok()?;
         parts.next().is_none().then_some(owner)
+    }
+
+    /// One of which nothing is known.
+    pub(crate) fn unknown() -> Owner {
+        Owner {
+            machine: 0,
+            boot: 0,
+            namespace: 0,
+            pid: 0,
+            start: 0,
+        }
+    }
+
+    /// Whether this process runs.
+    pub(crate) fn life(&self) -> Life {
+        let this = Owner::this();
+        let known = this.machine != 0 && this.boot != 0 && this.namespace != 0;
+        let here =
+            (self.machine, self.boot, self.namespace) == (this.machine, this.boot, this.namespace);
+        // If processes of other users are hidden, so is the first one.
+        match started(self.pid) {
+            _ if !known || !here => Life::Unknown,
+            Some(start) if start == self.start => Life::Runs,
+            None if started(1).is_none() => Life::Unknown,
+            _ => Life::Ended,
+        }
     }
 
     /// Whether the owner of something that was last changed `age` ago surely runs no more;

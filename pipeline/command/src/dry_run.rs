@@ -24,7 +24,7 @@ pub(super) fn show(plan: &Plan, as_json: bool) -> miette::Result<()> {
     let mut text = format!("output place: {}", plan.output_url());
     let mut add = |line: String| {
         text.push('\n');
-        text.push_str(&line);
+        text.push_str(&output::name(&line));
     };
     let mut bytes = 0;
     let mut kept = 0;
@@ -33,6 +33,8 @@ pub(super) fn show(plan: &Plan, as_json: bool) -> miette::Result<()> {
         if what == "keep" {
             kept += 1;
             add(format!("keep  {} ({why})", trial.file));
+        } else if what == "fail" {
+            add(format!("fail  {} ({why})", trial.file));
         } else {
             bytes += trial.input.bytes;
             let names: Vec<&str> = trial.outputs.names().collect();
@@ -53,7 +55,7 @@ pub(super) fn show(plan: &Plan, as_json: bool) -> miette::Result<()> {
         add(format!("{}: {}", check.name, check.message));
     }
     if plan.config().output.existing == Existing::Clean {
-        add("every other file of the result folders is removed when all went well".into());
+        add("every other result of the result folders is removed when all went well".into());
     }
     let to_do = plan.trials().len() - kept;
     add(format!(
@@ -64,13 +66,14 @@ pub(super) fn show(plan: &Plan, as_json: bool) -> miette::Result<()> {
 }
 
 /// What happens to a trial, and why.
-fn work(trial: &TrialPlan) -> (&'static str, &str) {
+fn work(trial: &TrialPlan) -> (&'static str, String) {
     match &trial.work {
-        Work::Do(why) => ("do", why),
-        Work::Keep(_) => ("keep", "finished and unchanged"),
+        Work::Do(why) => ("do", why.to_string()),
+        Work::Fail(why) => ("fail", why.clone()),
+        Work::Keep(_) => ("keep", "finished and unchanged".into()),
         Work::Undecided(_) => (
             "maybe",
-            "finished; done again if the session decides for another background or mask",
+            "finished; done again if the session decides for another background or mask".into(),
         ),
     }
 }
@@ -78,7 +81,7 @@ fn work(trial: &TrialPlan) -> (&'static str, &str) {
 fn value(trial: &TrialPlan) -> Value {
     let (what, why) = work(trial);
     let writes: Vec<&str> = match what {
-        "keep" => Vec::new(),
+        "keep" | "fail" => Vec::new(),
         _ => trial.outputs.names().collect(),
     };
     json!({

@@ -65,7 +65,9 @@ impl Diagnostic for Failure {
     fn help(&self) -> Option<Box<dyn Display + '_>> {
         match self {
             Self::Description(it) => it.error.help().map(|help| Box::new(help) as _),
-            Self::Job(Error::Storage(error)) | Self::View(ViewError::Storage(error)) => {
+            Self::Job(Error::Storage(error)) | Self::View(ViewError::Storage(error))
+                if not_built_in(error).is_some() =>
+            {
                 not_built_in(error).map(|help| Box::new(help) as _)
             }
             Self::Job(error) => error.help().map(|help| Box::new(help) as _),

@@ -116,6 +116,9 @@ fn password(user: &str) -> Option<String> {
 /// A run whose trials ended but which could not be recorded is partly done; every other error means that the
 /// request could not be carried out.
 fn unusable_or_partly(report: &miette::Report) -> Outcome {
+    if report.downcast_ref::<output::Untold>().is_some() {
+        return Outcome::Partly;
+    }
     match report.downcast_ref::<Failure>() {
         Some(Failure::Job(Error::Finish { .. })) => Outcome::Partly,
         _ => Outcome::Unusable,

@@ -1,6 +1,6 @@
 //! Results to stdout, everything else to stderr, and neither ever panics on a closed pipe.
 
-use miette::{Diagnostic, IntoDiagnostic};
+use miette::Diagnostic;
 use std::io::{self, Write};
 
 /// Whoever read stdout has had enough.
@@ -15,22 +15,71 @@ pub(super) fn line(text: &str) -> io::Result<()> {
     writeln!(stdout, "{text}").and_then(|()| stdout.flush())
 }
 
+/// A result that was computed and could not be told.
+#[derive(Debug, thiserror::Error)]
+#[error("the result could not be written to stdout: {0}")]
+pub(super) struct Untold(io::Error);
+
+impl Diagnostic for Untold {}
+
 /// Writes one result and a line end to stdout.
 pub(super) fn result(text: impl std::fmt::Display) -> miette::Result<()> {
     match line(&text.to_string()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(ClosedPipe.into()),
-        other => other.into_diagnostic(),
+        Err(error) => Err(Untold(error).into()),
+        Ok(()) => Ok(()),
     }
 }
 
 /// Writes one message to stderr; a closed stderr has nobody to tell.
 pub(super) fn message(text: impl std::fmt::Display) {
+    let text = harmless(&text.to_string());
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 /// Shows an error with its place and help.
 pub(super) fn complain(report: &miette::Report) {
     message(format_args!("{report:?}"));
+}
+
+/// Without what steers a terminal: names and texts of files may hold anything. Lines, tabs and colours, which
+/// [`complain`] uses, stay.
+pub(super) fn harmless(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let coloured = colour(rest);
+        if coloured > 0 || !c.is_control() || matches!(c, '\n' | '\t') {
+            let length = coloured.max(c.len_utf8());
+            out.push_str(&rest[..length]);
+            rest = &rest[length..];
+        } else {
+            out.extend(c.escape_default());
+            rest = &rest[c.len_utf8()..];
+        }
+    }
+    out
+}
+
+/// Length of the change of colour that a text begins with.
+fn colour(text: &str) -> usize {
+    let Some(inner) = text.strip_prefix("\u{1b}[") else {
+        return 0;
+    };
+    let digits = inner.find(|c: char| !c.is_ascii_digit() && c != ';');
+    match digits.filter(|&end| inner[end..].starts_with('m')) {
+        Some(end) => end + 3,
+        None => 0,
+    }
+}
+
+/// A name as part of a line: no control character at all.
+pub(super) fn name(text: &str) -> String {
+    let plain = |c: char| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    text.chars().map(plain).collect()
 }
 
 /// No error of the command: it ends without a word.
@@ -41,5 +90,26 @@ pub(super) fn is_closed_pipe(report: &miette::Report) -> bool {
     match report.downcast_ref() {
         Some(Failure::Job(Reply { source })) => broken(source),
         _ => report.downcast_ref::<ClosedPipe>().is_some(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_steers_the_terminal() {
+        for (text, want) in [
+            ("é\tx\ny", "é\tx\ny"),
+            ("\u{1b}[31;1mred\u{1b}[0m", "\u{1b}[31;1mred\u{1b}[0m"),
+            ("\u{1b}[2J\u{7}", "\\u{1b}[2J\\u{7}"),
+            ("\u{1b}]0;title\u{7}", "\\u{1b}]0;title\\u{7}"),
+            ("a\rb\u{9b}31m", "a\\rb\\u{9b}31m"),
+            ("\u{1b}", "\\u{1b}"),
+            ("\u{1b}[3", "\\u{1b}[3"),
+        ] {
+            assert_eq!(harmless(text), want);
+        }
+        assert_eq!(name("a\n\u{1b}[31mé"), "a\\n\\u{1b}[31mé");
     }
 }

@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 use widefield_pipeline::record::{Check, Level, RunRecord, Status, TrialRecord};
-use widefield_pipeline::{Event, Plan, Work};
+use widefield_pipeline::{Event, Plan, Why, Work};
 
 #[derive(Debug, Default, clap::Args)]
 pub(super) struct ProgressArgs {
     /// How progress is told on stderr: lines, json, or auto: a bar on a terminal, else lines
     #[arg(long, default_value = "auto", value_parser = ["auto", "lines", "json"], hide_possible_values = true)]
     progress: String,
-    /// Say nothing but what failed
+    /// Say nothing but what failed, trials and checks
     #[arg(long, short, conflicts_with = "progress")]
     quiet: bool,
 }
@@ -45,7 +45,7 @@ impl Mode {
         match self {
             Self::Quiet => {}
             Self::Json => line(json!({"event": "note", "message": text})),
-            Self::Bar | Self::Lines => output::message(text),
+            Self::Bar | Self::Lines => output::message(output::name(text)),
         }
     }
 
@@ -120,7 +120,7 @@ impl Bars {
 
     fn start(&mut self, file: &str) {
         let bar = ProgressBar::new_spinner().with_style(style("  {spinner} {msg}  {elapsed}"));
-        bar.set_message(file.to_owned());
+        bar.set_message(output::name(file));
         let bar = self.all.insert_before(&self.session, bar);
         bar.enable_steady_tick(Duration::from_millis(500));
         self.trials.insert(file.to_owned(), bar);
@@ -196,6 +196,11 @@ impl Progress {
                     self.say(&format!("{}: {}", check.name, check.message));
                 }
             }
+            Event::Again { why, trials, files } => {
+                self.say(&format!(
+                    "{trials} trials are done again, {files} files replaced: {why}"
+                ));
+            }
             Event::Measures { trials } => {
                 self.say(&format!("measuring {trials} trials for the session"));
             }
@@ -225,7 +230,7 @@ impl Progress {
             let why = record.error.as_deref().unwrap_or("unknown");
             let text = format!("{at} {file}: failed: {why}");
             match self.mode {
-                Mode::Quiet => output::message(text),
+                Mode::Quiet => output::message(output::name(&text)),
                 _ => self.say(&text),
             }
         } else if self.mode == Mode::Lines {
@@ -265,6 +270,7 @@ impl Progress {
 
     /// Text for people; what JSON says has been said.
     fn say(&self, text: &str) {
+        let text = &output::name(text);
         match (&self.bars, self.mode) {
             (Some(bars), _) => {
                 if bars.all.println(text).is_err() {
@@ -289,6 +295,16 @@ impl Progress {
                 "event": "begins", "t": t, "to_do": to_do, "kept": kept,
                 "bytes": self.bytes.values().sum::<u64>(), "checks": raised(checks),
             }),
+            Event::Again { why, trials, files } => {
+                let parameters = match why {
+                    Why::Parameters { keys } => &keys[..],
+                    _ => &[],
+                };
+                json!({
+                    "event": "again", "t": t, "why": why.to_string(), "parameters": parameters,
+                    "trials": trials, "files": files,
+                })
+            }
             Event::Measures { trials } => json!({"event": "measures", "t": t, "trials": trials}),
             Event::Measured { file } => json!({"event": "measured", "t": t, "file": file}),
             Event::Started { file } => {
@@ -325,6 +341,8 @@ impl Progress {
             Mode::Json => line(json!({
                 "event": "finished", "t": self.began.elapsed().as_secs_f64(), "trials": t.trials, "ok": t.ok,
                 "failed": t.failed, "kept": t.skipped, "interrupted": t.interrupted, "place": place,
+                "failed_checks": record.failed_checks().map(described).collect::<Vec<_>>(),
+                "failed_checks_of_trials": record.failed_of_trials(),
             })),
             Mode::Bar | Mode::Lines => {
                 let done = record.trials.iter().filter(|r| r.status != Status::Skipped);
@@ -336,12 +354,39 @@ impl Progress {
                 ));
             }
         }
+        self.failed_checks(record, place);
+    }
+
+    /// What nobody may overlook: failed checks, also where nothing else is said.
+    fn failed_checks(&self, record: &RunRecord, place: &str) {
+        if self.mode == Mode::Json {
+            return;
+        }
+        let of = match self.sessions.len() {
+            0 => String::new(),
+            _ => format!("{place}: "),
+        };
+        for check in record.failed_checks() {
+            let line = format!("{of}check failed: {}: {}", check.name, check.message);
+            output::message(output::name(&line));
+        }
+        for (name, files) in record.failed_of_trials() {
+            let trials = match files.len() {
+                1 => "1 trial".to_owned(),
+                n => format!("{n} trials"),
+            };
+            let first = files.first().unwrap_or(&"");
+            let line = format!("{of}check failed: {name} of {trials}, such as {first}");
+            output::message(output::name(&line));
+        }
     }
 }
 
 fn raised(checks: &[Check]) -> Vec<Value> {
     let raised = checks.iter().filter(|c| c.level != Level::Pass);
-    raised
-        .map(|c| json!({"name": c.name, "level": c.level, "message": c.message}))
-        .collect()
+    raised.map(described).collect()
+}
+
+fn described(check: &Check) -> Value {
+    json!({"name": check.name, "level": check.level, "message": check.message})
 }

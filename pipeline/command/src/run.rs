@@ -32,12 +32,21 @@ pub(super) struct Args {
     /// What happens to results that are there: resume, replace, clean or error
     #[arg(long, value_parser = existing)]
     existing: Option<Existing>,
+    /// Take the folders of results over from a run that has claimed them and, as you know, is dead
+    #[arg(long)]
+    take_over: bool,
+    /// Compare the content of all results that are kept, not only of those that were written since
+    #[arg(long)]
+    verify: bool,
     /// Replace a value of the experiment files, as in --set analysis.resolution=[256,256]
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Say what would be read and written, and touch nothing
     #[arg(long)]
     dry_run: bool,
+    /// End with status 1 if a check failed, of the session or of a trial
+    #[arg(long)]
+    strict: bool,
     /// Print run.json of each session, one line each; with --dry-run, its plan
     #[arg(long)]
     json: bool,
@@ -55,6 +64,9 @@ impl Args {
             jobs: None,
             memory: None,
             existing: None,
+            take_over: false,
+            verify: false,
+            strict: false,
             set: Vec::new(),
             dry_run: false,
             json: false,
@@ -117,7 +129,7 @@ pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
     let mut worst = Outcome::Done;
     let mut plans = Vec::new();
     for path in &args.experiments {
-        for plan in plan(path, &overrides) {
+        for plan in plan(path, &overrides, args) {
             match plan {
                 Ok(plan) => plans.push(plan),
                 // One unusable session must not stop the others.
@@ -135,6 +147,7 @@ pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
         mode.note(&format!("ignored: {ignored}"));
     }
     if args.dry_run {
+        Plan::refuse_shared(&plans).map_err(Failure::from)?;
         for plan in &plans {
             super::dry_run::show(plan, args.json)?;
         }
@@ -144,10 +157,12 @@ pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
 }
 
 /// What one experiment file asks for: a plan for each of its sessions.
-fn plan(path: &Path, overrides: &[Override]) -> Vec<Result<Plan, Error>> {
+fn plan(path: &Path, overrides: &[Override], args: &Args) -> Vec<Result<Plan, Error>> {
     match Experiment::load_with(path, overrides) {
         Ok(experiment) => experiment
             .with(|own| own.consumer(Report))
+            .verify(args.verify)
+            .take_over(args.take_over)
             .sessions()
             .into_iter()
             .map(Experiment::plan)
@@ -213,7 +228,7 @@ fn all(
                 if args.json {
                     output::result(serde_json::to_string(&record).into_diagnostic()?)?;
                 }
-                worst = worst.max(outcome(&record));
+                worst = worst.max(outcome(&record, args.strict));
             }
             Err(error) => {
                 let report = Failure::from(error).into();
@@ -225,10 +240,11 @@ fn all(
     Ok(worst)
 }
 
-fn outcome(record: &RunRecord) -> Outcome {
+fn outcome(record: &RunRecord, strict: bool) -> Outcome {
+    let sound = || record.failed_checks().next().is_none() && record.failed_of_trials().is_empty();
     if record.totals.interrupted {
         Outcome::Interrupted
-    } else if record.all_done() {
+    } else if record.all_done() && (!strict || sound()) {
         Outcome::Done
     } else {
         Outcome::Partly

@@ -228,8 +228,12 @@ fn existing_results_are_refused_replaced_or_cleaned_as_asked() {
     assert!(!listed.contains(&"cond_1200_trial1.mat".to_owned()));
     assert!(listed.contains(&"notes.txt".to_owned()));
 
+    // `clean` removes other results, and still nothing else.
+    std::fs::write(dir.path().join("mat_out/cond_9_trial1.mat"), "old").unwrap();
     assert_eq!(run_experiment(&experiment, &["--existing", "clean"]).0, 0);
-    assert!(!files(&dir.path().join("mat_out")).contains(&"notes.txt".to_owned()));
+    let listed = files(&dir.path().join("mat_out"));
+    assert!(!listed.contains(&"cond_9_trial1.mat".to_owned()));
+    assert!(listed.contains(&"notes.txt".to_owned()));
     assert_eq!(record(dir.path())["totals"]["ok"], 3);
 }
 

@@ -168,19 +168,26 @@ fn a_dry_run_says_why_in_words_and_as_json() {
         why,
         "parameters changed: analysis.clamp_negative, output.mat"
     );
-    assert_eq!(
-        plan["trials"][0]["removes"][0],
-        "mat_out/cond_100_trial1.mat"
-    );
+    // The other MAT files are none that this run makes.
+    assert_eq!(plan["trials"][0]["removes"], Value::Array(Vec::new()));
     let replace = json(&["--existing", "replace"]);
     assert_eq!(replace["trials"][0]["why"], "to be replaced");
     assert_eq!(files(dir.path()), before);
 
     // What is announced to be removed is removed, once the new files stand.
-    let (status, _, stderr) = run_experiment(&experiment, &["--set", "output.mat=other"]);
+    let text = std::fs::read_to_string(&experiment).expect("experiment");
+    let renamed = "decision = \"Go\"\ncondition = \"smooth\"";
+    let text = text.replace("decision = \"Go\"", renamed);
+    std::fs::write(&experiment, text).expect("experiment");
+    let plan = json(&[]);
+    let removed = &plan["trials"][0]["removes"];
+    assert_eq!(removed[0], "mat_out/cond_100_trial1.mat");
+    let (status, _, stderr) = run_experiment(&experiment, &[]);
     assert_eq!(status, 0, "{stderr}");
     let left = files(&dir.path().join("mat_out"));
-    assert_eq!(left, ["refImg.mat", "trials_ind.mat"]);
+    let want = ["cond_1200_trial1.mat", "cond_smooth_trial1.mat"];
+    assert_eq!(left[..2], want);
+    assert!(!left.iter().any(|name| name.starts_with("cond_100_")));
 }
 
 #[test]

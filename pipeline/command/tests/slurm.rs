@@ -141,6 +141,44 @@ fn a_detached_run_is_collected_by_the_next() {
 }
 
 #[test]
+fn what_detached_jobs_have_claimed_stays_theirs_until_they_end() {
+    let site = Site::new(2, 1001);
+    let go = site.path("go");
+    let cases = format!(
+        "*_*) until [ -e '{}' ]; do sleep 0.1; done ;;",
+        go.display()
+    );
+    let worker = faulty_worker(site.dir.path(), &cases);
+    let mut detached = site.slurm("out", &[]);
+    let (status, _, stderr) = run(detached.arg("--detach").arg("--worker").arg(worker));
+    assert_eq!(status, 0, "{stderr}");
+    // Here and where Slurm cannot be asked.
+    let others = [
+        site.slurm("out", &[]),
+        run_into(&site.experiment, &site.path("out"), &[]),
+    ];
+    for mut other in others {
+        let (status, _, stderr) = run(&mut other);
+        assert_eq!(status, 2, "{stderr}");
+        let flat = stderr.replace("\n  │ ", " ");
+        assert!(flat.contains("claimed by Slurm job 101"), "{stderr}");
+    }
+    std::fs::write(go, "").expect("go");
+    let running = || {
+        let jobs = files(&site.path("slurm/jobs"));
+        jobs.iter().any(|f| f.ends_with(".group"))
+    };
+    until("the tasks end", || !running());
+    let (status, _, stderr) = run(&mut site.slurm("out", &[]));
+    assert_eq!(status, 0, "{stderr}");
+    let found = outcomes(&record(&site.path("out")));
+    assert!(
+        found.len() == 2 && found.iter().all(|t| t.1 == "skipped"),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn an_interrupt_cancels_the_jobs_and_credentials_travel_in_a_file() {
     let site = Site::new(4, 1001);
     let worker = faulty_worker(site.dir.path(), "*_*) stuck ;;");

@@ -117,7 +117,7 @@ pub enum Existing {
     Resume,
     /// Do all trials again.
     Replace,
-    /// Do all trials again, then remove every other file of the result folders.
+    /// Do all trials again, then remove every other result of the result folders.
     Clean,
     /// Refuse before any work.
     Error,

@@ -162,6 +162,7 @@ fn line(task: &Task<'_>, memory: u64) -> Option<Line> {
         round: task.round,
         session: task.session.clone(),
         level: task.level.copied(),
+        claim: task.claim.clone(),
         ..task.plan.request(task.number, memory, 0)?
     };
     Some(Line {

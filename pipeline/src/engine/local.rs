@@ -28,6 +28,7 @@ pub(super) fn run(engine: &Engine, tasks: &[Task<'_>], tell: &mut dyn FnMut(Told
             output: &task.plan.output,
             memory,
             cancelled: engine.flag(),
+            claim: task.claim.as_ref(),
             reference_image: &task.plan.reference_image,
             spare: &spare,
         };
@@ -141,6 +142,7 @@ mod tests {
                 number,
                 session: &decided,
                 level: None,
+                claim: None,
             })
             .collect();
         let trial = &plan.trials[0];

@@ -10,6 +10,7 @@ mod command;
 use super::cluster::{self, ClusterError, Ended, Heard, Line, Rounds, Unanswered};
 use array::Array;
 use command::Command;
+pub(crate) use command::gone;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -47,6 +47,7 @@ impl Plan {
             output: &self.output,
             memory: u64::MAX,
             cancelled: &AtomicBool::new(false),
+            claim: None,
             reference_image: &ReferenceImage::default(),
             spare: &Spare::default(),
         };

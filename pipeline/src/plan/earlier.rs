@@ -1,13 +1,14 @@
 //! What earlier runs left in the output place, and what is left to do.
 
-use super::{RUN_JSON, TrialPlan, Work, input, movies};
+use super::{RUN_JSON, TrialPlan, Why, Work, input, movies};
 use crate::config::{Config, Existing};
 use crate::error::Error;
 use crate::manifest::{self, Identity, Manifest, Measurement, comparable, set_of};
 use crate::record::{Output, RunRecord, TrialRecord};
+use crate::results;
 use crate::step::Placed;
 use std::collections::{BTreeMap, BTreeSet};
-use widefield_storage::{Entry, Place};
+use widefield_storage::{Ahead, Entry, Place};
 
 /// What earlier runs left.
 #[derive(Debug, Default)]
@@ -41,16 +42,18 @@ impl Earlier {
             Err(widefield_storage::Error::NotFound { .. }) => Vec::new(),
             Err(error) => return Err(error.into()),
         };
-        let (stems, others): (Vec<_>, Vec<_>) =
+        let (found, others): (Vec<_>, Vec<_>) =
             names.into_iter().partition(|n| n.ends_with(".json"));
+        // Of a movie called `x.json` it is `x.json.json`.
+        let stems: Vec<&str> = found
+            .iter()
+            .filter_map(|n| n.strip_suffix(".json"))
+            .collect();
         let of_round = others.iter().filter_map(|n| n.strip_suffix(".measured"));
         earlier.measured = of_round.map(|n| Measurement::name(config, n)).collect();
-        let read = crate::concurrent::map(&stems, |name| {
-            let stem = name.trim_end_matches(".json");
-            Ok::<_, Error>((
-                stem.to_owned(),
-                Manifest::read(output, &Manifest::name(config, stem))?,
-            ))
+        let read = crate::concurrent::map(&stems, |stem| {
+            let manifest = Manifest::read(output, config, stem)?;
+            Ok::<_, Error>(((*stem).to_owned(), manifest))
         });
         for found in read {
             let (stem, manifest) = found?;
@@ -78,6 +81,11 @@ impl Earlier {
         Ok(earlier)
     }
 
+    /// Names of movies of which there are manifests.
+    pub(super) fn known(&self) -> BTreeSet<String> {
+        self.manifests.keys().cloned().collect()
+    }
+
     /// The manifest of a movie that was finished as it is now.
     pub(super) fn finished(&self, movie: &Entry) -> Option<&Manifest> {
         let manifest = self.manifests.get(movies::stem(&movie.name))?.as_ref()?;
@@ -87,18 +95,19 @@ impl Earlier {
     }
 
     /// Fills in what is to be done with each trial, why, and what it replaces. `given` is what is decided before
-    /// any trial is looked at.
+    /// any trial is looked at; `all` compares the content of every result that is kept.
     pub(super) fn decide(
         &self,
         config: &Config,
         steps: &[Placed],
         output: &Place,
         given: Option<Identity>,
+        all: bool,
         trials: &mut [TrialPlan],
     ) -> Result<(), Error> {
         let there = |wanted: bool| -> Result<Standing, Error> {
             match wanted {
-                true => Standing::look(output, config, self),
+                true => Standing::look(output, config),
                 false => Ok(Standing::default()),
             }
         };
@@ -113,12 +122,13 @@ impl Earlier {
                 for trial in trials.iter_mut() {
                     trial.work = self.work(&parameters, steps, &standing, given.as_ref(), trial);
                 }
+                self.compare(output, &standing, all, trials)?;
                 self.undecided(config, trials);
             }
             Existing::Replace | Existing::Clean => {
                 for trial in trials.iter_mut() {
                     let known = self.manifests.contains_key(&trial.stem);
-                    trial.work = Work::Do(if known { "to be replaced" } else { "new" }.into());
+                    trial.work = Work::Do(if known { Why::Replaced } else { Why::New });
                 }
             }
         }
@@ -132,7 +142,11 @@ impl Earlier {
             if let Some(Some(manifest)) = self.manifests.get(&trial.stem) {
                 trial.decided.clone_from(&manifest.decided);
                 trial.mask.clone_from(&manifest.mask);
-                trial.earlier.clone_from(&manifest.record.outputs);
+                // A manifest is believed in what this session would have written, and in nothing else: what this
+                // run does not make, such as MAT files with `output.mat = ""`, is not its to replace or remove.
+                let believed = |o: &&Output| results::is_of_trial(config, &trial.stem, &o.path);
+                let outputs = manifest.record.outputs.iter().filter(believed);
+                trial.earlier = outputs.cloned().collect();
                 if config.output.existing != Existing::Clean {
                     let names = trial.earlier.iter().map(|o| o.path.clone());
                     trial.stale = names.filter(|name| !planned.contains(name)).collect();
@@ -151,43 +165,83 @@ impl Earlier {
         trial: &TrialPlan,
     ) -> Work {
         let manifest = match self.manifests.get(&trial.stem) {
-            None if self.failed.contains(&trial.file) => return Work::Do("failed before".into()),
-            None => return Work::Do("new".into()),
-            Some(None) => return Work::Do("its manifest cannot be read".into()),
+            None if self.failed.contains(&trial.file) => return Work::Do(Why::Failed),
+            None => return Work::Do(Why::New),
+            Some(None) => return Work::Do(Why::Unreadable),
             Some(Some(manifest)) => manifest,
         };
-        let why = if !manifest.finished {
-            "an earlier run was about to replace its outputs".to_owned()
-        } else if manifest.version != crate::VERSION {
-            format!(
-                "version {} did it, this is {}",
-                manifest.version,
-                crate::VERSION
-            )
-        } else if comparable(&manifest.config) != *parameters {
-            format!(
-                "parameters changed: {}",
-                changed(&manifest.config, parameters).join(", ")
-            )
-        } else if manifest.steps != steps {
-            format!("steps changed: {}", changed_steps(&manifest.steps, steps))
-        } else if given.is_some_and(|given| {
+        let record = &manifest.record;
+        let other_mask = |given: &Identity| {
             let before = manifest.decided.as_ref();
             before.and_then(|before| before.mask) != given.mask
-        }) {
-            "the image of analysis.segmentation.file changed".to_owned()
-        } else if manifest.record.file != trial.file
-            || manifest.record.input.as_ref() != Some(&trial.input)
-        {
-            "the movie changed".to_owned()
-        } else if manifest.label != trial.label {
-            "its label changed".to_owned()
-        } else if let Some(name) = standing.lacks(&manifest.record, trial) {
-            format!("{name} is missing or changed")
-        } else {
-            return Work::Keep(Box::new(manifest.record.clone()));
         };
-        Work::Do(why)
+        Work::Do(if !manifest.finished {
+            Why::Unfinished
+        } else if manifest.version != crate::VERSION {
+            let before = manifest.version.clone();
+            Why::Version { before }
+        } else if comparable(&manifest.config) != *parameters {
+            let keys = changed(&manifest.config, parameters);
+            Why::Parameters { keys }
+        } else if manifest.steps != steps {
+            let names = changed_steps(&manifest.steps, steps);
+            Why::Steps { names }
+        } else if given.is_some_and(other_mask) {
+            Why::MaskImage
+        } else if record.file != trial.file || record.input.as_ref() != Some(&trial.input) {
+            Why::Movie
+        } else if manifest.label != trial.label {
+            Why::Label
+        } else if let Some(name) = standing.lacks(record, trial) {
+            let name = name.to_owned();
+            Why::Output { name }
+        } else {
+            return Work::Keep(Box::new(record.clone()));
+        })
+    }
+
+    /// Does trials again of which a result has other content than when it was safe. Only results that were written
+    /// since, by what the place tells of them, are read, unless `all` are to be.
+    fn compare(
+        &self,
+        output: &Place,
+        standing: &Standing,
+        all: bool,
+        trials: &mut [TrialPlan],
+    ) -> Result<(), Error> {
+        let mut doubted = Vec::new();
+        for (i, trial) in trials.iter().enumerate() {
+            let Work::Keep(record) = &trial.work else {
+                continue;
+            };
+            let stamps = self.manifests.get(&trial.stem).and_then(Option::as_ref);
+            let known = |o: &Output| {
+                let entry = standing.entries.get(&o.path)?;
+                Some(stamps?.stamps.get(&o.path)? == &manifest::stamp(output, entry))
+            };
+            let other = |o: &&Output| all || known(o) != Some(true);
+            doubted.extend(record.outputs.iter().filter(other).map(|o| (i, o.clone())));
+        }
+        let same = crate::concurrent::map(&doubted, |(_, written)| holds(output, written));
+        for ((i, written), same) in doubted.into_iter().zip(same) {
+            let trial = &mut trials[i];
+            if !same? {
+                let name = written.path;
+                trial.work = Work::Do(Why::Output { name });
+                trial.verified = None;
+            } else if matches!(trial.work, Work::Keep(_)) {
+                let found = || self.manifests.get(&trial.stem)?.clone();
+                if trial.verified.is_none() {
+                    trial.verified = found().map(Box::new);
+                }
+                let stamp = standing.entries.get(&written.path);
+                let stamp = stamp.map(|entry| manifest::stamp(output, entry));
+                if let (Some(manifest), Some(stamp)) = (&mut trial.verified, stamp) {
+                    manifest.stamps.insert(written.path, stamp);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// What is decided for the session depends on every trial of it.
@@ -228,7 +282,7 @@ impl Earlier {
             let names = trial
                 .outputs
                 .names()
-                .filter(|n| standing.bytes.contains_key(*n));
+                .filter(|n| standing.entries.contains_key(*n));
             there.extend(names.map(str::to_owned));
             if self.manifests.contains_key(&trial.stem) {
                 there.push(Manifest::name(config, &trial.stem));
@@ -245,33 +299,29 @@ impl Earlier {
     }
 }
 
-/// Sizes of the outputs that are there, by name.
+/// What is in the folders of results, by name.
 #[derive(Default)]
 struct Standing {
-    bytes: BTreeMap<String, u64>,
+    entries: BTreeMap<String, Entry>,
 }
 
 impl Standing {
     /// Lists each folder once rather than asking for each output.
-    fn look(output: &Place, config: &Config, earlier: &Earlier) -> Result<Self, Error> {
+    fn look(output: &Place, config: &Config) -> Result<Self, Error> {
         let out = &config.output;
-        let mut folders: BTreeSet<&str> = [&out.movie, &out.dff, &out.mat]
-            .into_iter()
-            .map(String::as_str)
-            .filter(|f| !f.is_empty())
-            .collect();
-        let outputs = earlier.manifests.values().flatten();
-        let outputs = outputs.flat_map(|m| &m.record.outputs);
-        folders.extend(outputs.filter_map(|o| Some(o.path.rsplit_once('/')?.0)));
-        let mut bytes = BTreeMap::new();
-        for folder in folders {
-            match output.list(folder) {
-                Ok(entries) => bytes.extend(entries.into_iter().map(|e| (e.name, e.bytes))),
+        let mut found = Self::default();
+        let kinds = [&out.movie, &out.dff, &out.mat];
+        for path in kinds.into_iter().filter(|path| !path.is_empty()) {
+            match output.list(path) {
+                Ok(entries) => {
+                    let named = entries.into_iter().map(|e| (e.name.clone(), e));
+                    found.entries.extend(named);
+                }
                 Err(widefield_storage::Error::NotFound { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(Self { bytes })
+        Ok(found)
     }
 
     /// The first output that should be there and is not as it was written.
@@ -280,9 +330,62 @@ impl Standing {
         // A MAT file that was too large to write is missing from the record and need not stand.
         let too_large = |name: &str| trial.outputs.mat.as_deref() == Some(name);
         let unwritten = trial.outputs.names().find(|n| !written(n) && !too_large(n));
-        let stands = |o: &&Output| self.bytes.get(&o.path) != Some(&o.bytes);
-        unwritten.or_else(|| record.outputs.iter().find(stands).map(|o| o.path.as_str()))
+        let size = |o: &Output| self.entries.get(&o.path).map(|e| e.bytes);
+        let other = |o: &&Output| size(o) != Some(o.bytes);
+        unwritten.or_else(|| record.outputs.iter().find(other).map(|o| o.path.as_str()))
     }
+}
+
+/// Bytes of a result that are read at a time.
+const PART: u64 = 1 << 20;
+
+/// Whether an object holds what was written. One that went or changes is another.
+fn holds(output: &Place, written: &Output) -> Result<bool, Error> {
+    use widefield_storage::ErrorKind::{Changed, Invalid, NotFound};
+    let starts = (0..written.bytes.div_ceil(PART)).map(|part| part * PART);
+    let ranges = starts.map(|start| start..(start + PART).min(written.bytes));
+    let ahead = Ahead::default().bytes(4 * PART).requests(2);
+    let read = || -> Result<u32, widefield_storage::Error> {
+        let mut parts = output.fetch(&written.path, ranges.collect(), ahead)?;
+        parts.try_fold(0, |crc, part| Ok(crc32c::crc32c_append(crc, &part?)))
+    };
+    match read() {
+        Ok(crc) => Ok(crc == written.crc32c),
+        Err(error) => match error.kind() {
+            NotFound | Changed | Invalid => Ok(false),
+            _ => Err(error.into()),
+        },
+    }
+}
+
+/// Refuses the place where another session has left something that was not there when a session planned `known`.
+pub(super) fn refuse_foreign(
+    config: &Config,
+    output: &Place,
+    known: &BTreeSet<String>,
+) -> Result<(), Error> {
+    if config.output.existing == Existing::Clean {
+        return Ok(());
+    }
+    last_run(config, output)?;
+    let folder = config.output.beside(manifest::FOLDER);
+    let entries = match output.list(&folder) {
+        Err(widefield_storage::Error::NotFound { .. }) => return Ok(()),
+        entries => entries?,
+    };
+    let stem = |entry: &Entry| {
+        let name = entry.name.strip_prefix(&folder)?.strip_prefix('/')?;
+        Some(name.strip_suffix(".json")?.to_owned())
+    };
+    let new = entries.iter().filter_map(stem);
+    for stem in new.filter(|stem| !known.contains(stem)) {
+        if let Some(found) = Manifest::read(output, config, &stem)?
+            && !found.config.same_session(config)
+        {
+            return Err(foreign(output, &found.config));
+        }
+    }
+    Ok(())
 }
 
 /// The last run that came to its end, if this session's.
@@ -296,10 +399,26 @@ fn last_run(config: &Config, output: &Place) -> Result<Option<RunRecord>, Error>
         Ok(record) if record.config.same_session(config) => Ok(Some(record)),
         _ if config.output.existing == Existing::Clean => Ok(None),
         Ok(record) => Err(foreign(output, &record.config)),
-        Err(error) => Err(Error::ForeignPlace {
+        Err(error) => Err(Error::Record {
             place: output.url().to_owned(),
-            theirs: format!("its {RUN_JSON} cannot be read: {error}"),
+            name: config.output.beside(RUN_JSON),
+            cause: unreadable(&bytes, &error),
         }),
+    }
+}
+
+/// Why a record cannot be read: it is of another version, or damaged.
+fn unreadable(bytes: &[u8], error: &serde_json::Error) -> String {
+    #[derive(serde::Deserialize)]
+    struct Version {
+        version: String,
+    }
+    match serde_json::from_slice::<Version>(bytes) {
+        Ok(Version { version }) if version != crate::VERSION => format!(
+            "was written by version {version} and says what this version, {}, does not know: {error}",
+            crate::VERSION
+        ),
+        _ => format!("is damaged: {error}"),
     }
 }
 
@@ -313,17 +432,14 @@ fn foreign(output: &Place, theirs: &Config) -> Error {
 }
 
 /// Names of the steps of one's own that are not the same in both.
-fn changed_steps(before: &[Placed], now: &[Placed]) -> String {
+fn changed_steps(before: &[Placed], now: &[Placed]) -> Vec<String> {
     let gone = before.iter().filter(|step| !now.contains(step));
     let new = now.iter().filter(|step| !before.contains(step));
     let names: BTreeSet<&str> = gone
         .chain(new)
         .map(|placed| placed.step.name.as_str())
         .collect();
-    match names.len() {
-        0 => "their order".to_owned(),
-        _ => names.into_iter().collect::<Vec<_>>().join(", "),
-    }
+    names.into_iter().map(str::to_owned).collect()
 }
 
 /// Keys whose values differ from those of an earlier description, which is made comparable.

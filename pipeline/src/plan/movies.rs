@@ -1,20 +1,34 @@
 //! Which files are movies, and which trial each is.
 
 use crate::config::Config;
-use crate::error::Error;
+use crate::error::{Error, with_causes};
+use crate::results::{INDICES, REFERENCE};
 use std::collections::BTreeMap;
-use widefield_storage::{Entry, Place};
+use widefield_storage::{Entry, ErrorKind, Listing, Place};
 
-/// Movies by name, and what has the prefix but is none. Those that are `known` to be movies are not looked into.
+/// What bears the prefix.
+#[derive(Debug, Default)]
+pub(super) struct Movies {
+    /// By name.
+    pub(super) movies: Vec<Entry>,
+    /// What could not be looked into, with the reason: a trial each, which has failed.
+    pub(super) unreadable: Vec<(Entry, String)>,
+    /// What is no movie, with the reason.
+    pub(super) ignored: Vec<String>,
+}
+
+/// Movies, and what has the prefix but is none. Those that are `known` to be movies are not looked into.
 pub(super) fn find(
     config: &Config,
     data: &Place,
-    listing: &[Entry],
+    listing: &Listing,
     known: impl Fn(&Entry) -> bool + Sync,
-) -> Result<(Vec<Entry>, Vec<String>), Error> {
+) -> Movies {
+    let begins = |name: &str| name.starts_with(&config.data.prefix);
     let candidates: Vec<&Entry> = listing
+        .entries
         .iter()
-        .filter(|e| e.name.starts_with(&config.data.prefix))
+        .filter(|e| begins(&e.name))
         .filter(|e| config.data.behaviour_log.as_ref() != Some(&e.name))
         .collect();
     let magic = crate::concurrent::map(&candidates, |entry| {
@@ -22,19 +36,42 @@ pub(super) fn find(
             return Ok(true);
         }
         let start = data.read_range(&entry.name, 0..entry.bytes.min(8))?;
-        Ok::<_, Error>(dcimg::is_dcimg(&start))
+        Ok::<_, widefield_storage::Error>(dcimg::is_dcimg(&start))
     });
-    let mut movies = Vec::new();
-    let mut ignored = Vec::new();
+    let mut found = Movies::default();
     for (entry, is_movie) in candidates.into_iter().zip(magic) {
-        match (is_movie?, entry.bytes) {
-            (_, 0) => ignored.push(format!("{}: empty file", entry.name)),
-            (true, _) => movies.push(entry.clone()),
-            (false, _) => ignored.push(format!("{}: not a DCIMG file", entry.name)),
+        match (is_movie, entry.bytes) {
+            (_, 0) => found.ignored.push(format!("{}: empty file", entry.name)),
+            (Ok(true), _) => found.movies.push(entry.clone()),
+            (Ok(false), _) => {
+                let why = format!("{}: not a DCIMG file", entry.name);
+                found.ignored.push(why);
+            }
+            (Err(error), _) => found.unreadable.push((entry.clone(), with_causes(&error))),
         }
     }
-    movies.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok((movies, ignored))
+    for other in listing.others.iter().filter(|o| begins(&o.name)) {
+        let readable = other.name.chars().all(|c| !c.is_control());
+        match other.why.kind() {
+            ErrorKind::NotFound => {
+                let why = format!("{}: a link to nothing", other.name);
+                found.ignored.push(why);
+            }
+            // A name in another encoding is most likely no movie of this program's users, one with a control
+            // character is a movie whose name was typed wrong.
+            ErrorKind::Invalid if readable => {
+                let why = format!("{}: its name is no UTF-8", other.name);
+                found.ignored.push(why);
+            }
+            _ => {
+                let entry = Entry::named(&other.name);
+                let why = with_causes(&other.why);
+                found.unreadable.push((entry, why));
+            }
+        }
+    }
+    found.movies.sort_by(|a, b| a.name.cmp(&b.name));
+    found
 }
 
 pub(super) fn seen(listing: &[Entry], ignored: &[String]) -> String {
@@ -102,6 +139,25 @@ pub(super) fn refuse_same_trial(movies: &[Entry]) -> Result<(), Error> {
     } else {
         Err(Error::SameTrial { clashes })
     }
+}
+
+/// Without a log the MAT file of a movie bears its name, which must not be one of the session's own.
+pub(super) fn refuse_own_names(config: &Config, movies: &[Entry]) -> Result<(), Error> {
+    if config.data.behaviour_log.is_some() || config.output.mat.is_empty() {
+        return Ok(());
+    }
+    for entry in movies {
+        let name = format!("{}.mat", stem(&entry.name));
+        // Of either spelling: some file systems take them for one.
+        let own = |own: &&str| own.eq_ignore_ascii_case(&name);
+        if [REFERENCE, INDICES].iter().any(own) {
+            return Err(Error::OwnName {
+                file: entry.name.clone(),
+                output: format!("{}/{name}", config.output.mat),
+            });
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 //! Frames in order, some at a time.
 
-use super::{BytesIn, Parts, Recording, RecordingError};
+use super::{BytesIn, Opened, Parts, Recording, RecordingError};
 use bytes::Bytes;
 use dcimg::{Frame, Pieces};
-use std::fs::File;
 use std::ops::Range;
 use widefield_storage::{Ahead, Fetch};
 
@@ -18,7 +17,7 @@ pub(crate) struct Blocks<'a> {
 }
 
 enum FramesIn<'a> {
-    File(&'a File),
+    File(&'a Opened),
     /// A block at a time, asked for ahead.
     Store(Fetch),
 }
@@ -33,7 +32,7 @@ pub(crate) struct Block<'a> {
 
 enum BlockBytes<'a> {
     /// Read frame by frame where they are decoded, which keeps them in the cache.
-    In(&'a File),
+    In(&'a Opened),
     /// All at once, and where they begin.
     Here(u64, Bytes),
 }
@@ -49,7 +48,7 @@ impl Recording {
         let length = length.max(1);
         let tables = self.read(self.table_ranges()?)?;
         let frames_in = match &self.source.bytes_in {
-            BytesIn::File(file) => FramesIn::File(file),
+            BytesIn::File(opened) => FramesIn::File(opened),
             BytesIn::Store(object) => {
                 let starts = (0..frames).step_by(length);
                 let ranges = starts.map(|start| self.range(start..frames.min(start + length)));
@@ -86,8 +85,12 @@ impl Recording {
 }
 
 impl Blocks<'_> {
-    /// The next frames; `None` behind the last one.
+    /// The next frames; `None` behind the last one. An error where the recording changed while those before were
+    /// read.
     pub(crate) fn next(&mut self) -> Option<Result<Block<'_>, RecordingError>> {
+        if let Err(changed) = self.recording.source.unchanged() {
+            return Some(Err(changed));
+        }
         let start = self.next;
         let end = self.recording.layout.frames().min(start + self.length);
         self.next = end;
@@ -96,7 +99,7 @@ impl Blocks<'_> {
 
     fn block(&mut self, frames: Range<usize>) -> Result<Block<'_>, RecordingError> {
         let bytes = match &mut self.frames_in {
-            FramesIn::File(file) => BlockBytes::In(file),
+            FramesIn::File(opened) => BlockBytes::In(opened),
             FramesIn::Store(coming) => {
                 let start = self.recording.range(frames.clone())?.start;
                 // As many ranges were asked for as there are blocks.
@@ -129,10 +132,10 @@ impl Block<'_> {
         let recording = self.recording;
         let mut pieces = Pieces::new(recording.source.bytes);
         match &self.bytes {
-            BlockBytes::In(file) => {
+            BlockBytes::In(opened) => {
                 let range = recording.range(index..index.saturating_add(1))?;
                 let start = range.start;
-                recording.source.read_into(file, range, buffer)?;
+                recording.source.read_into(opened, range, buffer)?;
                 pieces.add(start, buffer);
             }
             BlockBytes::Here(start, bytes) => pieces.add(*start, bytes),
@@ -147,5 +150,119 @@ impl Block<'_> {
     /// Names the recording in an error of its frame.
     pub(crate) fn format(&self, error: dcimg::Error) -> RecordingError {
         self.recording.source.format(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::path::{Path, PathBuf};
+    use std::time::SystemTime;
+    use widefield_storage::{ErrorKind, Place};
+
+    const FRAMES: usize = 6;
+
+    fn movie(path: &Path) {
+        let mut file = std::io::Cursor::new(Vec::new());
+        let spec = dcimg::write::Spec::packed(8, 8);
+        let mut writer = dcimg::write::Writer::new(&mut file, &spec).expect("writer");
+        for _ in 0..FRAMES {
+            let frame = ndarray::Array2::from_elem((8, 8), 7_u16);
+            writer
+                .push(frame.view(), dcimg::Stamp::default())
+                .expect("frame");
+        }
+        writer.finish().expect("finish");
+        std::fs::write(path, file.into_inner()).expect("write");
+    }
+
+    /// Frames that came before an error, and the error.
+    fn read(folder: &Path, after: usize, change: impl FnOnce(PathBuf)) -> (usize, RecordingError) {
+        let path = folder.join("movie");
+        movie(&path);
+        let place = Place::open(&folder.display().to_string()).expect("place");
+        let recording = Recording::open(&place, "movie").expect("recording");
+        let mut blocks = recording.blocks(2, Ahead::default()).expect("blocks");
+        let (mut seen, mut change) = (0, Some(change));
+        loop {
+            if seen == after
+                && let Some(change) = change.take()
+            {
+                change(path.clone());
+            }
+            let block = blocks.next().expect("no end before the error");
+            let block = match block {
+                Ok(block) => block,
+                Err(error) => return (seen, error),
+            };
+            for index in block.frames() {
+                let whole = |_: Frame<'_>| Ok::<_, RecordingError>(());
+                match block.frame(index, &mut Vec::new(), whole) {
+                    Ok(()) => seen += 1,
+                    Err(error) => return (seen, error),
+                }
+            }
+        }
+    }
+
+    fn is_changed(error: &RecordingError) -> bool {
+        matches!(error, RecordingError::Storage(e) if e.kind() == ErrorKind::Changed)
+    }
+
+    #[test]
+    fn a_movie_that_changes_while_it_is_read_is_an_error() {
+        let folder = tempfile::tempdir().expect("folder");
+        let append = |path: PathBuf| {
+            let file = std::fs::File::options().append(true).open(path);
+            file.and_then(|mut f| f.write_all(b"more")).expect("append");
+        };
+        let touch = |path: PathBuf| {
+            let file = std::fs::File::options()
+                .write(true)
+                .open(path)
+                .expect("open");
+            file.set_modified(SystemTime::UNIX_EPOCH).expect("time");
+        };
+        let replace = |path: PathBuf| {
+            let new = path.with_extension("new");
+            movie(&new);
+            let time = path.metadata().and_then(|m| m.modified()).expect("time");
+            let file = std::fs::File::options()
+                .write(true)
+                .open(&new)
+                .expect("open");
+            file.set_modified(time).expect("time");
+            std::fs::rename(new, path).expect("rename");
+        };
+        let remove = |path: PathBuf| std::fs::remove_file(path).expect("remove");
+        // Also behind the last frame.
+        for after in [0, 2, FRAMES] {
+            let changes: [&dyn Fn(PathBuf); 4] = [&append, &touch, &replace, &remove];
+            for (i, change) in changes.iter().enumerate() {
+                let (seen, error) = read(folder.path(), after, change);
+                assert!(is_changed(&error), "{i}: {error}");
+                assert_eq!(seen, after, "{i}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_that_becomes_shorter_within_a_block_has_changed() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("movie");
+        movie(&path);
+        let place = Place::open(&folder.path().display().to_string()).expect("place");
+        let recording = Recording::open(&place, "movie").expect("recording");
+        let mut blocks = recording.blocks(FRAMES, Ahead::default()).expect("blocks");
+        let block = blocks.next().expect("frames").expect("block");
+        std::fs::File::options()
+            .write(true)
+            .open(&path)
+            .and_then(|file| file.set_len(600))
+            .expect("cut");
+        let whole = |_: Frame<'_>| Ok::<_, RecordingError>(());
+        let last = block.frame(FRAMES - 1, &mut Vec::new(), whole);
+        assert!(is_changed(&last.expect_err("cut")));
     }
 }

@@ -6,9 +6,10 @@ use crate::concurrent;
 use crate::config::Existing;
 use crate::consumer::{Consumer, part_name};
 use crate::error::{Error, with_causes};
-use crate::manifest::{self, Manifest, Measurement};
+use crate::manifest::{Manifest, Measurement};
 use crate::plan::{Plan, RUN_JSON, TrialPlan};
 use crate::record::{Check, Level, Output, RunRecord, Status, Totals, TrialRecord};
+use crate::results;
 use crate::trial::Worker;
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -25,6 +26,8 @@ impl Plan {
         interrupted: bool,
         tell: &mut dyn FnMut(Event<'_>),
     ) -> Result<RunRecord, Error> {
+        // What another took over meanwhile is not ours to write.
+        worker.owned()?;
         let (mut trials, masks): (Vec<TrialRecord>, Vec<Option<Mask>>) = trials.into_iter().unzip();
         let mut checks = self.checks.clone();
         let mut outputs = Vec::new();
@@ -70,6 +73,7 @@ impl Plan {
         let own = &self.config.output;
         for consumer in &self.own.consumers {
             let parts = self.parts(&**consumer, &record.trials);
+            self.tell_of_lost(&**consumer, &mut record.trials, &parts, tell);
             match consumer.session(&record, &parts) {
                 Ok(made) => {
                     for (name, bytes) in made {
@@ -102,6 +106,36 @@ impl Plan {
         })
     }
 
+    /// Says of which kept trials a consumer has lost its part.
+    fn tell_of_lost(
+        &self,
+        consumer: &dyn Consumer,
+        trials: &mut [TrialRecord],
+        parts: &[Option<Vec<u8>>],
+        tell: &mut dyn FnMut(Event<'_>),
+    ) {
+        let mut lost = Vec::new();
+        for (record, part) in trials.iter_mut().zip(parts) {
+            let had_one = record.status == Status::Skipped && record.quality.is_some();
+            if !had_one || part.is_some() {
+                continue;
+            }
+            let name = part_name(consumer, crate::plan::stem(&record.file));
+            let message = format!("{name} is missing; --existing replace makes it again");
+            let check = Check::new("pictures", Level::Warn, f64::NAN, f64::NAN, message);
+            record.checks.push(check);
+            lost.push(name);
+        }
+        if let Some(first) = lost.first() {
+            let message = format!(
+                "{} lacks its parts of {} kept trials, such as {first}; --existing replace makes them again",
+                consumer.name(),
+                lost.len()
+            );
+            tell(Event::Note { message: &message });
+        }
+    }
+
     fn session_files(
         &self,
         worker: &Worker<'_>,
@@ -118,7 +152,7 @@ impl Plan {
         if !out.mat.is_empty()
             && let Some(trial) = self.trials.iter().find(first_good)
         {
-            let name = format!("{}/refImg.mat", out.mat);
+            let name = format!("{}/{}", out.mat, results::REFERENCE);
             let wrong = |cause: String| format!("{name}: {cause}");
             let mean = worker.raw_mean(trial).map_err(|e| wrong(with_causes(&e)))?;
             let image =
@@ -139,7 +173,7 @@ impl Plan {
 
     /// Removes what is of no use any more. Only after everything new is safe.
     fn remove_old(&self, record: &mut RunRecord, tell: &mut dyn FnMut(Event<'_>)) {
-        let mut old = Vec::new();
+        let mut old = self.misnamed(record);
         // What was measured is of use until every trial is done with it.
         if record.trials.iter().all(TrialRecord::good) {
             old.extend(self.measured.iter().cloned());
@@ -153,14 +187,28 @@ impl Plan {
         }
         if self.config.output.existing == Existing::Clean {
             if record.all_done() {
-                old.extend(self.others(record));
+                let (results, strange): (Vec<_>, Vec<_>) = self
+                    .others(record)
+                    .into_iter()
+                    .partition(|name| results::is_result(&self.config, &self.own, name));
+                old.extend(results);
+                if let Some(first) = strange.first() {
+                    let n = strange.len();
+                    let message = format!(
+                        "left alone, since they are no results: {n} files, such as {first}"
+                    );
+                    tell(Event::Note { message: &message });
+                }
             } else {
                 tell(Event::Note {
                     message: "old files are kept, since not everything went well",
                 });
             }
         }
-        for removed in concurrent::map(&old, |name| self.output.remove(name)) {
+        let remove = |name: &String| {
+            results::remove(&self.config, &self.own, &self.data, &self.output, name)
+        };
+        for removed in concurrent::map(&old, remove) {
             if let Err(error) = removed {
                 let message = format!("old file could not be removed: {}", with_causes(&error));
                 tell(Event::Note { message: &message });
@@ -175,6 +223,29 @@ impl Plan {
         }
     }
 
+    /// Files that bear the name of a trial that failed, and hold another one, which has a new name now.
+    fn misnamed(&self, record: &RunRecord) -> Vec<String> {
+        let done = |trial: &&TrialPlan| {
+            let of = |r: &&TrialRecord| r.file == trial.file;
+            record.trials.iter().find(of).map(|r| r.status) == Some(Status::Ok)
+        };
+        let trials = || self.trials.iter();
+        let former: BTreeSet<&str> = trials()
+            .filter(done)
+            .flat_map(|t| t.earlier.iter().map(|o| o.path.as_str()))
+            .collect();
+        let made: BTreeSet<&str> = record
+            .trials
+            .iter()
+            .flat_map(|r| r.outputs.iter().map(|o| o.path.as_str()))
+            .collect();
+        let wrong = trials()
+            .filter(|t| !done(t))
+            .flat_map(|t| t.outputs.names())
+            .filter(|name| former.contains(name) && !made.contains(name));
+        wrong.map(str::to_owned).collect()
+    }
+
     /// What stands in the folders of results and does not belong to this run.
     fn others(&self, record: &RunRecord) -> Vec<String> {
         let mut ours: BTreeSet<String> = record
@@ -184,20 +255,16 @@ impl Plan {
             .chain(&record.totals.outputs)
             .map(|o| o.path.clone())
             .collect();
-        let out = &self.config.output;
         for trial in &self.trials {
             ours.insert(Manifest::name(&self.config, &trial.stem));
             for consumer in &self.own.consumers {
-                ours.insert(out.beside(&part_name(&**consumer, &trial.stem)));
+                let part = part_name(&**consumer, &trial.stem);
+                ours.insert(self.config.output.beside(&part));
             }
         }
-        let consumers = self.own.consumers.iter().map(|consumer| consumer.name());
-        let own = [manifest::FOLDER].into_iter().chain(consumers);
-        let own: Vec<String> = own.map(|name| out.beside(name)).collect();
-        let kinds = [&out.movie, &out.dff, &out.mat].into_iter();
         let mut others = Vec::new();
-        for folder in kinds.filter(|f| !f.is_empty()).chain(&own) {
-            let entries = self.output.list(folder).unwrap_or_default();
+        for results::Folder { path, .. } in results::folders(&self.config, &self.own) {
+            let entries = self.output.list(&path).unwrap_or_default();
             let names = entries.into_iter().map(|e| e.name);
             others.extend(names.filter(|name| !ours.contains(name)));
         }

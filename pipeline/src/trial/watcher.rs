@@ -116,6 +116,7 @@ impl<'a> Watcher<'a> {
     /// All blocks have been told: lets the files appear; the mean over frames of the movie.
     pub(super) fn finish_files(&mut self) -> Result<Array2<f64>, TrialError> {
         self.worker.alive()?;
+        self.worker.owned()?;
         if let Some(files) = self.files.take() {
             self.record.outputs = files.finish()?;
         }
@@ -143,10 +144,14 @@ impl<'a> Watcher<'a> {
     pub(super) fn end(mut self) -> (TrialRecord, Option<Mask>) {
         let began = Instant::now();
         let mut keeping = false;
+        // A trial whose files appeared is finished, also when the run is cancelled now: it is kept with its parts.
+        let finished = self.summary.is_some();
+        let worker = self.worker;
+        let ours = || worker.alive().is_ok() && worker.owned().is_ok();
         for (i, watch) in std::mem::take(&mut self.watches).into_iter().enumerate() {
             let consumer = &self.worker.own.consumers[i];
             if let Some(watch) = watch
-                && self.worker.alive().is_ok()
+                && (finished || ours())
             {
                 keeping = true;
                 if let Err(error) = self.keep(watch, &part_name(&**consumer, &self.trial.stem)) {

@@ -75,15 +75,20 @@ fn max_array_size(config: &str) -> Option<usize> {
 
 /// Whether any task of these jobs waits or runs; also when the queue does not answer, as it will later.
 pub(super) fn queued(jobs: &[String]) -> bool {
+    gone(jobs) != Some(true)
+}
+
+/// Whether these jobs neither wait nor run; nothing when the queue does not answer.
+pub(crate) fn gone(jobs: &[String]) -> Option<bool> {
     let mut squeue = Command::new("squeue");
     squeue
         .args(["--noheader", "--format=%i"])
         .arg(format!("--jobs={}", jobs.join(",")));
     match squeue.output() {
-        Ok(listed) => !listed.trim().is_empty(),
+        Ok(listed) => Some(listed.trim().is_empty()),
         // Slurm forgets jobs some minutes after their end.
-        Err(ClusterError::Failed { output, .. }) => !output.contains("Invalid job id"),
-        Err(_) => true,
+        Err(ClusterError::Failed { output, .. }) if output.contains("Invalid job id") => Some(true),
+        Err(_) => None,
     }
 }
 
