@@ -9,7 +9,7 @@ use crate::limits::MOST_FRAMES;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The [`Spec`] describes no file that could be read.
+    /// The [`Spec`](super::Spec) describes no file that could be read.
     #[error("{0}")]
     Spec(&'static str),
     /// A frame of another shape was pushed.
