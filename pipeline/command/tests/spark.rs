@@ -168,6 +168,9 @@ fn failures_are_named_and_every_good_trial_is_right_and_once() {
         let [local, out] = ["local", "out"].map(|d| std::fs::read(cluster.path(d).join(&name)));
         assert!(local.expect("file") == out.expect("file"), "{name} differs");
     }
+    // What the worker wrote that was killed has no owner any more: the next run begins with this.
+    let place = widefield_storage::Place::open(&cluster.path("out").to_string_lossy());
+    place.expect("place").sweep_temporary().expect("swept");
     common::assert_nothing_temporary(&cluster.path("out"));
 }
 

@@ -75,6 +75,7 @@ pub(crate) enum Ended {
     /// All answers were waited for, or the run was cancelled.
     Here,
     /// These jobs of the cluster go on without us.
+    #[cfg_attr(not(feature = "slurm"), allow(dead_code, reason = "for Slurm alone"))]
     Detached(String),
 }
 
@@ -204,10 +205,12 @@ impl Unanswered {
         self.0.remove(id)
     }
 
+    #[cfg_attr(not(feature = "slurm"), allow(dead_code, reason = "for Slurm alone"))]
     pub(crate) fn holds(&self, id: &str) -> bool {
         self.0.contains_key(id)
     }
 
+    #[cfg_attr(not(feature = "slurm"), allow(dead_code, reason = "for Slurm alone"))]
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
