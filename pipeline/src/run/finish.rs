@@ -14,7 +14,7 @@ use crate::trial::Worker;
 use std::collections::BTreeSet;
 use std::time::Instant;
 use widefield::Mask;
-use widefield_storage::mat;
+use widefield_storage::{ErrorKind, mat};
 
 impl Plan {
     /// Everything after the trials: texts, indices, reference image, old files, record and report.
@@ -27,7 +27,11 @@ impl Plan {
         tell: &mut dyn FnMut(Event<'_>),
     ) -> Result<RunRecord, Error> {
         // What another took over meanwhile is not ours to write.
-        worker.owned()?;
+        worker.owned().map_err(|source| match source.kind() {
+            // A place that does not answer keeps what the trials left there.
+            ErrorKind::Other => Error::Finish { source },
+            _ => source.into(),
+        })?;
         let (mut trials, masks): (Vec<TrialRecord>, Vec<Option<Mask>>) = trials.into_iter().unzip();
         let mut checks = self.checks.clone();
         let mut outputs = Vec::new();
