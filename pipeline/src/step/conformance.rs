@@ -141,6 +141,33 @@ fn bits(movie: &Array3<f32>) -> Vec<u32> {
     movie.iter().map(|value| value.to_bits()).collect()
 }
 
+/// Whether `work` gives the same bits for any blocks of a movie and any number of threads, and no panic.
+fn same_in_blocks(
+    work: impl Fn(&Array3<f32>, usize) -> Result<Array3<f32>, Cause> + Sync,
+) -> Result<(), Broken> {
+    let movie = movie();
+    let whole = match work(&movie, movie.len_of(Axis(0))) {
+        Ok(whole) => whole,
+        Err(error) => return broken(format!("an ordinary movie is refused: {error}")),
+    };
+    for (block, threads) in [(1, 1), (7, 3), (16, 2)] {
+        match on_threads(threads, || work(&movie, block)) {
+            Ok(parts) if bits(&parts) == bits(&whole) => {}
+            Ok(_) => {
+                return broken(format!(
+                    "blocks of {block} frames on {threads} threads give other bits"
+                ));
+            }
+            Err(error) => return broken(format!("blocks of {block} frames: {error}")),
+        }
+    }
+    for (_, movie) in degenerate() {
+        // An answer or an error: what it must not do is panic.
+        drop(work(&movie, 16));
+    }
+    Ok(())
+}
+
 fn rewritten(
     step: &dyn Transform,
     movie: &Array3<f32>,
@@ -158,27 +185,7 @@ fn rewritten(
 /// # Errors
 /// [`Broken`] with the promise that is not kept.
 pub fn transform(step: &dyn Transform) -> Result<(), Broken> {
-    let movie = movie();
-    let whole = match rewritten(step, &movie, movie.len_of(Axis(0))) {
-        Ok(whole) => whole,
-        Err(error) => return broken(format!("an ordinary movie is refused: {error}")),
-    };
-    for (block, threads) in [(1, 1), (7, 3), (16, 2)] {
-        match on_threads(threads, || rewritten(step, &movie, block)) {
-            Ok(parts) if bits(&parts) == bits(&whole) => {}
-            Ok(_) => {
-                return broken(format!(
-                    "blocks of {block} frames on {threads} threads give other bits"
-                ));
-            }
-            Err(error) => return broken(format!("blocks of {block} frames: {error}")),
-        }
-    }
-    for (_, movie) in degenerate() {
-        // An answer or an error: what it must not do is panic.
-        drop(rewritten(step, &movie, 16));
-    }
-    Ok(())
+    same_in_blocks(|movie, block| rewritten(step, movie, block))
 }
 
 fn normalised(
@@ -219,33 +226,13 @@ fn normalised(
 /// # Errors
 /// [`Broken`] with the promise that is not kept.
 pub fn normalise(step: &dyn Normalise) -> Result<(), Broken> {
-    let movie = movie();
     let size = Size {
         width: 22,
         height: 18,
     };
     // Whatever a header claims: no overflow.
     let _ = step.held(&Clip::new(usize::MAX, size, AXIS), usize::MAX);
-    let whole = match normalised(step, &movie, movie.len_of(Axis(0))) {
-        Ok(whole) => whole,
-        Err(error) => return broken(format!("an ordinary movie is refused: {error}")),
-    };
-    for (block, threads) in [(1, 1), (7, 3), (16, 2)] {
-        match on_threads(threads, || normalised(step, &movie, block)) {
-            Ok(parts) if bits(&parts) == bits(&whole) => {}
-            Ok(_) => {
-                return broken(format!(
-                    "blocks of {block} frames on {threads} threads give other bits"
-                ));
-            }
-            Err(error) => return broken(format!("blocks of {block} frames: {error}")),
-        }
-    }
-    for (_, movie) in degenerate() {
-        // An answer or an error: what it must not do is panic.
-        drop(normalised(step, &movie, 16));
-    }
-    Ok(())
+    same_in_blocks(|movie, block| normalised(step, movie, block))
 }
 
 #[cfg(test)]
