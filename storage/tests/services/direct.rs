@@ -113,10 +113,19 @@ impl Fault {
 
     /// How often it has been applied.
     pub(crate) fn hits(&self) -> u64 {
+        Self::number("hits")
+    }
+
+    /// How many requests it lets through before it is applied.
+    pub(crate) fn skip(&self) -> u64 {
+        Self::number("skip")
+    }
+
+    fn number(name: &str) -> u64 {
         let answer = fault("GET", "");
-        let (_, hits) = answer.split_once("\"hits\": ").expect("hits");
-        let end = hits.find(|c: char| !c.is_ascii_digit()).expect("an end");
-        hits[..end].parse().expect("a number")
+        let (_, number) = answer.split_once(&format!("\"{name}\": ")).expect(name);
+        let end = number.find(|c: char| !c.is_ascii_digit()).expect("an end");
+        number[..end].parse().expect("a number")
     }
 
     /// Has the cluster say that it takes `bytes` in one put.
