@@ -265,7 +265,7 @@ impl SessionLog {
             .filter(|(_, numbers)| !numbers.is_empty())
             .collect();
         if !config.output.mat.is_empty() && !rows.is_empty() {
-            let mut indices = mat::MatFile::new();
+            let mut indices = mat::MatFile::new().verify(config.output.verify);
             for (condition, numbers) in rows {
                 let numbers: Vec<f64> = numbers.iter().copied().map(f64::from).collect();
                 indices = indices.row(format!("tr_{condition}"), &numbers);

@@ -203,6 +203,35 @@ fn a_second_run_keeps_what_is_done_and_a_changed_parameter_redoes_it() {
 }
 
 #[test]
+fn verified_outputs_are_the_same_bytes() {
+    let results = |set: &[&str]| {
+        let dir = tempfile::tempdir().expect("folder");
+        let (status, _, stderr) = run_experiment(&golden_experiment(dir.path(), ""), set);
+        assert_eq!(status, 0, "{stderr}");
+        let kinds = ["mov_out", "dff_out", "mat_out"].map(|kind| dir.path().join(kind));
+        let names = kinds.iter().flat_map(|kind| {
+            let path = move |name: String| kind.join(name);
+            files(kind).into_iter().map(path)
+        });
+        let bytes = names
+            .map(|path| std::fs::read(path).expect("result"))
+            .collect::<Vec<_>>();
+        (bytes, dir)
+    };
+    let (plain, dir) = results(&[]);
+    let (verified, _) = results(&["--set", "output.verify=true"]);
+    assert!(plain.len() > 8, "{}", plain.len());
+    assert!(plain == verified);
+    // It is no parameter: what is finished stays.
+    let experiment = dir.path().join("experiment.toml");
+    assert_eq!(
+        run_experiment(&experiment, &["--set", "output.verify=true"]).0,
+        0
+    );
+    assert_eq!(record(dir.path())["totals"]["skipped"], 3);
+}
+
+#[test]
 fn existing_results_are_refused_replaced_or_cleaned_as_asked() {
     let dir = tempfile::tempdir().expect("folder");
     let experiment = golden_experiment(dir.path(), "");

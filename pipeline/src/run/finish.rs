@@ -163,6 +163,7 @@ impl Plan {
                 widefield::reference::image(mean.view()).map_err(|e| wrong(e.to_string()))?;
             let bytes = mat::MatFile::new()
                 .matrix("refImg", image.view(), out.orientation.into())
+                .verify(out.verify)
                 .encode(out.compression)
                 .map_err(|e| wrong(with_causes(&e)))?;
             written.push(

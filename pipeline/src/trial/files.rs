@@ -71,6 +71,7 @@ impl Worker<'_> {
             .orientation(out.orientation.into())
             .precision(out.precision.into())
             .compression(out.compression)
+            .verify(out.verify)
             .offset(f64::from(at_rest(out.mat_scale)));
         match self.output.create_mat(path, description) {
             Ok(file) => Ok(Some(file)),
@@ -105,6 +106,7 @@ impl Worker<'_> {
             .orientation(out.orientation.into())
             .precision(out.precision.into())
             .compression(out.compression)
+            .verify(out.verify)
             .attribute("axes", axes)
             .attribute("source", trial.file.as_str())
             .attribute("sample_rate_hz", timing.sample_rate_hz)
