@@ -204,6 +204,9 @@ pub struct TrialPlan {
     /// What an earlier run made of this trial and this one will replace.
     #[serde(default)]
     pub earlier: Vec<Output>,
+    /// What an earlier run made of this trial and no change has a say in: stays as it is.
+    #[serde(default)]
+    pub kept: Vec<Output>,
     /// Names of those that no trial will write any more: removed when the new ones are safe.
     #[serde(default)]
     pub stale: Vec<String>,
@@ -499,6 +502,7 @@ fn trial_plan(config: &Config, log: Option<&SessionLog>, entry: Entry) -> TrialP
         decided: None,
         mask: None,
         earlier: Vec::new(),
+        kept: Vec::new(),
         stale: Vec::new(),
         work: Work::Do(Why::New),
         verified: None,

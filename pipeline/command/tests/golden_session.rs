@@ -203,6 +203,81 @@ fn a_second_run_keeps_what_is_done_and_a_changed_parameter_redoes_it() {
 }
 
 #[test]
+fn results_that_a_change_has_no_say_in_stay() {
+    let dir = tempfile::tempdir().expect("folder");
+    let experiment = golden_experiment(dir.path(), "");
+    assert_eq!(run_experiment(&experiment, &[]).0, 0);
+    let before = record(dir.path());
+    let names = |kind: usize| {
+        let path = |trial: &serde_json::Value| {
+            dir.path()
+                .join(trial["outputs"][kind]["path"].as_str().unwrap())
+        };
+        let trials = before["trials"].as_array().unwrap();
+        trials.iter().map(path).collect::<Vec<_>>()
+    };
+    let times = |kind: usize| {
+        let time = |path| {
+            std::fs::metadata(path)
+                .and_then(|m| m.modified())
+                .expect("time")
+        };
+        names(kind).into_iter().map(time).collect::<Vec<_>>()
+    };
+    let [movies, dff, mat] = [0, 1, 2].map(times);
+
+    // F0 has no say in the movie.
+    let baseline = ["--set", "analysis.baseline.frames=[4, 7]"];
+    let (status, _, stderr) = run_experiment(&experiment, &baseline);
+    assert_eq!(status, 0, "{stderr}");
+    assert!(
+        stderr.contains("3 trials are done again, 6 files replaced: parameters changed: analysis.baseline.frames"),
+        "{stderr}"
+    );
+    let after = record(dir.path());
+    for (old, new) in before["trials"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(after["trials"].as_array().unwrap())
+    {
+        assert_eq!(new["status"], "ok");
+        assert_eq!(new["outputs"][0], old["outputs"][0]);
+        for kind in [1, 2] {
+            assert_eq!(new["outputs"][kind]["path"], old["outputs"][kind]["path"]);
+            assert_ne!(
+                new["outputs"][kind]["crc32c"],
+                old["outputs"][kind]["crc32c"]
+            );
+        }
+    }
+    assert_eq!(times(0), movies);
+    assert!(times(1) != dff && times(2) != mat);
+    assert_eq!(run_experiment(&experiment, &baseline).0, 0);
+    assert_eq!(record(dir.path())["totals"]["skipped"], 3);
+
+    // A scale of MAT files has no say in those of HDF5.
+    let (movies, dff) = (times(0), times(1));
+    let scale = [
+        baseline[0],
+        baseline[1],
+        "--set",
+        "output.mat_scale=\"f_over_f0\"",
+    ];
+    assert_eq!(run_experiment(&experiment, &scale).0, 0);
+    assert_eq!((times(0), times(1)), (movies.clone(), dff));
+
+    // One that is not as it was left is written again.
+    let movie = &names(0)[1];
+    let was = std::fs::read(movie).expect("movie");
+    std::fs::write(movie, vec![0; was.len()]).expect("write");
+    assert_eq!(run_experiment(&experiment, &[]).0, 0);
+    assert!(std::fs::read(movie).expect("movie") == was);
+    let now = times(0);
+    assert_eq!((now[0], now[2]), (movies[0], movies[2]));
+}
+
+#[test]
 fn verified_outputs_are_the_same_bytes() {
     let results = |set: &[&str]| {
         let dir = tempfile::tempdir().expect("folder");

@@ -1,7 +1,7 @@
 //! What earlier runs left in the output place, and what is left to do.
 
-use super::{RUN_JSON, TrialPlan, Why, Work, input, movies};
-use crate::config::{Config, Existing};
+use super::{Outputs, RUN_JSON, TrialPlan, Why, Work, input, movies};
+use crate::config::{Affects, Change, Config, Existing};
 use crate::error::Error;
 use crate::manifest::{self, Identity, Manifest, Measurement, comparable, set_of};
 use crate::record::{Output, RunRecord, TrialRecord};
@@ -120,7 +120,22 @@ impl Earlier {
                 let standing = there(!self.manifests.is_empty())?;
                 let parameters = comparable(config);
                 for trial in trials.iter_mut() {
-                    trial.work = self.work(&parameters, steps, &standing, given.as_ref(), trial);
+                    let work = |parameters: &Config, trial: &TrialPlan| {
+                        self.work(parameters, steps, &standing, given.as_ref(), trial)
+                    };
+                    trial.work = work(&parameters, trial);
+                    if let Work::Do(Why::Parameters { .. }) = trial.work
+                        && let Some(Some(manifest)) = self.manifests.get(&trial.stem)
+                        // All but the parameters is as it was.
+                        && let Work::Keep(record) = work(&comparable(&manifest.config), trial)
+                    {
+                        let affected = affected(&manifest.config, &parameters, &trial.outputs);
+                        let stays = |o: &Output| {
+                            let same = standing.is_as_left(output, manifest, &o.path);
+                            same == Some(true) && !affected.contains(&o.path.as_str())
+                        };
+                        trial.kept = record.outputs.into_iter().filter(stays).collect();
+                    }
                 }
                 self.compare(output, &standing, all, trials)?;
                 self.undecided(config, trials);
@@ -146,7 +161,8 @@ impl Earlier {
                 // run does not make, such as MAT files with `output.mat = ""`, is not its to replace or remove.
                 let believed = |o: &&Output| results::is_of_trial(config, &trial.stem, &o.path);
                 let outputs = manifest.record.outputs.iter().filter(believed);
-                trial.earlier = outputs.cloned().collect();
+                let replaced = outputs.filter(|o| !trial.kept.contains(o));
+                trial.earlier = replaced.cloned().collect();
                 if config.output.existing != Existing::Clean {
                     let names = trial.earlier.iter().map(|o| o.path.clone());
                     trial.stale = names.filter(|name| !planned.contains(name)).collect();
@@ -181,7 +197,8 @@ impl Earlier {
             let before = manifest.version.clone();
             Why::Version { before }
         } else if comparable(&manifest.config) != *parameters {
-            let keys = changed(&manifest.config, parameters);
+            let changes = changes(&manifest.config, parameters).into_iter();
+            let keys = changes.map(|change| change.key).collect();
             Why::Parameters { keys }
         } else if manifest.steps != steps {
             let names = changed_steps(&manifest.steps, steps);
@@ -214,12 +231,9 @@ impl Earlier {
             let Work::Keep(record) = &trial.work else {
                 continue;
             };
-            let stamps = self.manifests.get(&trial.stem).and_then(Option::as_ref);
-            let known = |o: &Output| {
-                let entry = standing.entries.get(&o.path)?;
-                Some(stamps?.stamps.get(&o.path)? == &manifest::stamp(output, entry))
-            };
-            let other = |o: &&Output| all || known(o) != Some(true);
+            let manifest = self.manifests.get(&trial.stem).and_then(Option::as_ref);
+            let as_left = |o: &Output| standing.is_as_left(output, manifest?, &o.path);
+            let other = |o: &&Output| all || as_left(o) != Some(true);
             doubted.extend(record.outputs.iter().filter(other).map(|o| (i, o.clone())));
         }
         let same = crate::concurrent::map(&doubted, |(_, written)| holds(output, written));
@@ -322,6 +336,12 @@ impl Standing {
             }
         }
         Ok(found)
+    }
+
+    /// Whether the place tells of a result what it told when it was safe; nothing where either tells nothing.
+    fn is_as_left(&self, output: &Place, manifest: &Manifest, name: &str) -> Option<bool> {
+        let entry = self.entries.get(name)?;
+        Some(manifest.stamps.get(name)? == &manifest::stamp(output, entry))
     }
 
     /// The first output that should be there and is not as it was written.
@@ -442,8 +462,22 @@ fn changed_steps(before: &[Placed], now: &[Placed]) -> Vec<String> {
     names.into_iter().map(str::to_owned).collect()
 }
 
-/// Keys whose values differ from those of an earlier description, which is made comparable.
-fn changed(before: &Config, now: &Config) -> Vec<String> {
-    let changes = now.changes(&comparable(before)).into_iter();
-    changes.map(|change| change.key).collect()
+/// What differs from an earlier description, which is made comparable.
+fn changes(before: &Config, now: &Config) -> Vec<Change> {
+    now.changes(&comparable(before))
+}
+
+/// Names of those results that what differs has a say in. What a session decides depends on all of its trials, and with
+/// it all that is made after the movie.
+fn affected<'o>(before: &Config, now: &Config, outputs: &'o Outputs) -> Vec<&'o str> {
+    let of_session = now.analysis.of_session();
+    let changes = changes(before, now);
+    let any = |of: fn(&Affects) -> bool| changes.iter().any(|change| of(&change.affects));
+    let kinds = [
+        (&outputs.movie, any(|affects| affects.movie)),
+        (&outputs.dff, of_session || any(|affects| affects.dff)),
+        (&outputs.mat, of_session || any(|affects| affects.mat)),
+    ];
+    let affected = kinds.into_iter().filter(|(_, affected)| *affected);
+    affected.filter_map(|(name, _)| name.as_deref()).collect()
 }

@@ -44,14 +44,15 @@ impl Worker<'_> {
         checks: &mut Vec<Check>,
     ) -> Result<Files, TrialError> {
         let shape = [told.frames, told.size.height, told.size.width];
+        let made = |path: &&String| trial.kept.iter().all(|output| output.path != **path);
         let hdf5 = |path: &Option<String>, dataset: Dataset| {
             let create = |path: &String| self.output.create_hdf5(path, dataset);
-            path.as_ref().map(create).transpose()
+            path.as_ref().filter(made).map(create).transpose()
         };
         Ok(Files {
             movie: hdf5(&trial.outputs.movie, self.movie_dataset(trial, shape))?,
             dff: hdf5(&trial.outputs.dff, self.dff_dataset(trial, shape, told))?,
-            mat: match &trial.outputs.mat {
+            mat: match trial.outputs.mat.as_ref().filter(made) {
                 Some(path) => self.create_mat(path, shape, checks)?,
                 None => None,
             },

@@ -118,7 +118,11 @@ impl<'a> Watcher<'a> {
         self.worker.alive()?;
         self.worker.owned()?;
         if let Some(files) = self.files.take() {
-            self.record.outputs = files.finish()?;
+            let mut outputs = files.finish()?;
+            outputs.extend(self.trial.kept.iter().cloned());
+            let place = |name: &str| self.trial.outputs.names().position(|n| n == name);
+            outputs.sort_by_key(|output| place(&output.path));
+            self.record.outputs = outputs;
         }
         self.timing.ends("write");
         self.timing.moves(self.collected_in, "write", "report");
