@@ -68,6 +68,23 @@ pub struct Finished {
     pub normal: Box<dyn Normal>,
 }
 
+/// Everything after the transforms, in order.
+///
+/// # Errors
+/// [`StepError`] where a step does not go; those of the observer.
+pub fn analyse<O: Observer + ?Sized>(
+    movie: &dyn MovieSource,
+    clip: &Clip,
+    steps: &Steps,
+    given: &Given<'_>,
+    observer: &mut O,
+) -> Result<(), O::Error> {
+    check(clip, steps, observer)?;
+    let measured = measure(movie, clip, steps, given, observer)?;
+    let finished = finish(movie, clip, steps, given, &measured, observer)?;
+    normalise(movie, clip, &finished, observer)
+}
+
 /// Lets the movie go through its transforms, which rewrite it.
 ///
 /// # Errors

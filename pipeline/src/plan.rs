@@ -12,6 +12,7 @@ use crate::config::{Config, Override};
 use crate::contract::{CONTRACT, Decided, Request, Round};
 use crate::error::Error;
 use crate::manifest::{Identity, Manifest};
+use crate::movie::Spare;
 use crate::record::{Check, Input, Level, Output};
 use crate::step::Own;
 use crate::trial::ReferenceImage;
@@ -168,6 +169,8 @@ pub struct Plan {
     pub(crate) log: Option<SessionLog>,
     pub(crate) checks: Vec<Check>,
     pub(crate) reference_image: ReferenceImage,
+    /// Memory of movies that were observed.
+    spare: Spare,
     /// The mask that the description names, for all trials.
     pub(crate) mask: Option<Mask>,
     /// Names of objects that the first round of an earlier run left.
@@ -313,6 +316,7 @@ impl Plan {
             log,
             checks,
             reference_image: ReferenceImage::default(),
+            spare: Spare::default(),
             mask: given.mask,
             known: earlier.known(),
             measured: earlier.measured,

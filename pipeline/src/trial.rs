@@ -10,7 +10,7 @@ mod watcher;
 
 pub(crate) use budget::needs;
 pub(crate) use error::TrialError;
-pub(crate) use reading::needed;
+pub(crate) use reading::{Resized, needed};
 pub(crate) use reference_image::ReferenceImage;
 
 use crate::checks;
@@ -131,10 +131,7 @@ impl Worker<'_> {
         let (movie, clip) = (&read.movie, &read.clip);
         rayon::scope(|_| {
             watcher.movie(&read)?;
-            order_of_steps::check(clip, &steps, watcher)?;
-            let measured = order_of_steps::measure(movie, clip, &steps, &given, watcher)?;
-            let made = order_of_steps::finish(movie, clip, &steps, &given, &measured, watcher)?;
-            order_of_steps::normalise(movie, clip, &made, watcher)
+            order_of_steps::analyse(movie, clip, &steps, &given, watcher)
         })?;
         let mean = watcher.finish_files()?;
         self.spare.keep(read.movie);

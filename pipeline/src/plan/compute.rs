@@ -3,9 +3,10 @@
 use super::Plan;
 use crate::contract::Decided;
 use crate::error::Error;
-use crate::movie::Spare;
-use crate::order_of_steps::{Analysis, Given};
-use crate::trial::{ReferenceImage, Worker};
+use crate::observer::Observer;
+use crate::order_of_steps::{self, Analysis, Given, Steps};
+use crate::step::Cause;
+use crate::trial::{ReferenceImage, Resized, Worker};
 use std::sync::atomic::AtomicBool;
 
 impl Plan {
@@ -28,13 +29,72 @@ impl Plan {
     /// # Errors
     /// [`Error::Trial`] with what the record of a run would say; there is no such trial, for one.
     pub fn compute(&self, trial: usize, decided: &Decided) -> Result<Analysis, Error> {
-        let failed = |file: &str, cause: Box<dyn std::error::Error + Send + Sync>| Error::Trial {
-            file: file.to_owned(),
-            source: cause,
+        self.read(trial, decided, |steps, read, given| {
+            Ok(steps.analyse_transformed(read.movie, &read.clip, given)?)
+        })
+    }
+
+    /// As [`Plan::compute`], but shows dF/F to `observer` block by block instead of holding it; a movie that was
+    /// observed leaves its memory to the next one of this plan.
+    ///
+    /// ```
+    /// use ndarray::{ArrayView3, Axis};
+    /// use widefield_pipeline::{Experiment, Observer, StepError, simulate};
+    ///
+    /// /// The mean of each frame's kept pixels.
+    /// #[derive(Default)]
+    /// struct Trace(Vec<f32>);
+    ///
+    /// impl Observer for Trace {
+    ///     type Error = StepError;
+    ///
+    ///     fn block(&mut self, _: usize, _: ArrayView3<f32>, dff: ArrayView3<f32>) -> Result<(), StepError> {
+    ///         self.0.extend(dff.axis_iter(Axis(0)).map(|frame| {
+    ///             let kept: Vec<f32> = frame.iter().copied().filter(|v| v.is_finite()).collect();
+    ///             kept.iter().sum::<f32>() / kept.len() as f32
+    ///         }));
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let dir = tempfile::tempdir()?;
+    /// let session = simulate::Session { trials: 1, size: 64, frames: 20, ..Default::default() };
+    /// let plan = Experiment::load(session.write(dir.path(), |_file| {})?)?.plan()?;
+    /// let mut trace = Trace::default();
+    /// plan.observe(0, &Default::default(), &mut trace)?;
+    /// assert_eq!(trace.0.len(), 20);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Plan::compute`]; [`Error::Trial`] with that of the observer.
+    pub fn observe<O>(&self, trial: usize, decided: &Decided, observer: &mut O) -> Result<(), Error>
+    where
+        O: Observer + Send,
+        O::Error: Into<Cause> + Send,
+    {
+        self.read(trial, decided, |steps, read, given| {
+            let (movie, clip) = (&read.movie, &read.clip);
+            rayon::scope(|_| order_of_steps::analyse(movie, clip, steps, given, observer))
+                .map_err(Into::into)?;
+            self.spare.keep(read.movie);
+            Ok(())
+        })
+    }
+
+    /// Reads a trial and hands it over.
+    fn read<T>(
+        &self,
+        trial: usize,
+        decided: &Decided,
+        then: impl FnOnce(&Steps, Resized, &Given<'_>) -> Result<T, Cause>,
+    ) -> Result<T, Error> {
+        let failed = |file: &str, source: Cause| {
+            let file = file.to_owned();
+            Error::Trial { file, source }
         };
-        let count = self.trials.len();
-        let planned = self.trials.get(trial);
-        let planned = planned.ok_or_else(|| {
+        let planned = self.trials.get(trial).ok_or_else(|| {
+            let count = self.trials.len();
             failed(
                 "",
                 format!("there is no trial {trial}, the plan has {count}").into(),
@@ -49,17 +109,16 @@ impl Plan {
             cancelled: &AtomicBool::new(false),
             claim: None,
             reference_image: &ReferenceImage::default(),
-            spare: &Spare::default(),
+            spare: &self.spare,
         };
         let steps = worker.steps();
-        let read = worker.read(planned, &steps);
-        let read = read.map_err(|error| failed(&planned.file, error.into()))?;
         let given = Given {
             background: decided.background,
             mask: decided.mask.as_ref().or(self.mask.as_ref()),
             ..Given::default()
         };
-        let analysis = steps.analyse_transformed(read.movie, &read.clip, &given);
-        analysis.map_err(|error| failed(&planned.file, error.into()))
+        let read = worker.read(planned, &steps).map_err(Cause::from);
+        read.and_then(|read| then(&steps, read, &given))
+            .map_err(|cause| failed(&planned.file, cause))
     }
 }
