@@ -44,7 +44,6 @@ mod behaviour_log;
 mod checks;
 mod claim;
 mod concurrent;
-pub mod config;
 pub mod consumer;
 pub mod contract;
 mod engine;
@@ -81,6 +80,8 @@ pub use plan::{Experiment, Outputs, Plan, TrialPlan, Why, Work};
 pub use run::{Event, run_all};
 pub use step::{Own, StepError};
 
+/// What `experiment.toml` says.
+pub use widefield_experiment as config;
 // What public signatures are made of, in the versions they are made of.
 pub use {dcimg, ndarray, widefield, widefield_behaviour, widefield_storage};
 

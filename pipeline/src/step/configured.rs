@@ -3,6 +3,7 @@
 use super::{Background, Cause, Clip, Held, Identity, Masking, Normal, Normalise, Own, Step};
 use crate::Steps;
 use crate::config::{Analysis, BackgroundStep, BaselineStep, SegmentationStep, Timing};
+use crate::error::MaskError;
 use ndarray::ArrayView2;
 use std::ops::Range;
 use std::sync::Arc;
@@ -60,7 +61,8 @@ impl Step for SegmentationStep {
 
 impl Masking for SegmentationStep {
     fn mask(&self, mean: ArrayView2<'_, f64>) -> Result<Mask, Cause> {
-        Ok(SegmentationStep::mask(self, mean)?)
+        let rule = self.rule().ok_or(MaskError::Given)?;
+        Ok(self.tidied(rule.mask(mean)?))
     }
 }
 

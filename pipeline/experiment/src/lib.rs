@@ -1,4 +1,7 @@
-//! What `experiment.toml` says: keys, defaults, and the rules between them.
+//! What `experiment.toml` says of a session of widefield calcium imaging: keys, defaults, and the rules between them.
+//!
+//! [`Config::load`] reads and checks a file, [`Config::checked`] one made in code, [`Config::changes`] tells what differs
+//! between two. Methods and their parameters are the enums of [`widefield`], in users' units.
 
 mod analysis;
 mod changes;
@@ -85,7 +88,7 @@ impl Data {
 
 impl Config {
     /// Everything by default for the files whose names start with `prefix`.
-    /// [`Experiment::from_config`](crate::Experiment::from_config) plans it.
+    /// [`Config::checked`] holds it to the rules.
     #[must_use]
     pub fn new(prefix: impl Into<String>) -> Self {
         Self {
@@ -127,3 +130,8 @@ impl Config {
         self.analysis.problem()
     }
 }
+
+/// The example of the README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

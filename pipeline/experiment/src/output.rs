@@ -100,7 +100,6 @@ impl From<Axes> for Orientation {
 /// What files hold: relative change or relative brightness. Checks and report are of the change always.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[non_exhaustive]
 pub enum Scale {
     /// (F - F0) / F0: 0 at rest.
     Dff,
@@ -111,7 +110,6 @@ pub enum Scale {
 /// What happens to results that are there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[non_exhaustive]
 pub enum Existing {
     /// Keep what is finished and unchanged, do the rest.
     Resume,

@@ -2,7 +2,6 @@
 
 use super::error::{Problem, Rule, ensure, one_line};
 use super::methods::{self, Choice, Method, Step};
-use crate::error::MaskError;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use toml::Table;
@@ -58,7 +57,8 @@ impl Default for Analysis {
 
 impl Analysis {
     /// Whether the trials of a session decide something together.
-    pub(crate) fn of_session(&self) -> bool {
+    #[must_use]
+    pub fn of_session(&self) -> bool {
         self.background.scope == Scope::Session || self.segmentation.of_session()
     }
 
@@ -172,7 +172,6 @@ pub struct SegmentationStep {
 /// Where a mask comes from.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
-#[non_exhaustive]
 pub enum Masking {
     /// A rule of the library makes it of the mean image.
     Rule(Segmentation),
@@ -246,23 +245,15 @@ impl SegmentationStep {
         }
     }
 
-    /// The mask of a mean image `(y, x)`, tidied as asked.
-    ///
-    /// # Errors
-    /// Those of [`Segmentation::mask`]; [`MaskError::Given`] under [`Masking::File`], whose image
-    /// [`Experiment::plan`](crate::Experiment::plan) reads.
-    pub fn mask(&self, mean: ndarray::ArrayView2<'_, f64>) -> Result<Mask, MaskError> {
-        let rule = self.rule().ok_or(MaskError::Given)?;
-        Ok(self.tidied(rule.mask(mean)?))
-    }
-
     /// Whether the mask is made from the trials of a session together.
-    pub(crate) fn of_session(&self) -> bool {
+    #[must_use]
+    pub fn of_session(&self) -> bool {
         self.scope == Scope::Session && self.rule().is_some()
     }
 
     /// The largest part alone and holes filled, where asked.
-    pub(crate) fn tidied(&self, mut mask: Mask) -> Mask {
+    #[must_use]
+    pub fn tidied(&self, mut mask: Mask) -> Mask {
         if self.largest_component {
             mask = mask.largest_component();
         }
