@@ -116,17 +116,9 @@ pub enum Error {
         /// What went wrong.
         source: widefield_storage::Error,
     },
-    /// An object is no DCIMG movie.
-    #[error("{name}")]
-    Inspect {
-        /// Its URL.
-        name: String,
-        /// Why.
-        source: dcimg::Error,
-    },
     /// The bytes of a recording could not be read.
     #[error(transparent)]
-    Recording(#[from] crate::recording::RecordingError),
+    Recording(crate::recording::RecordingError),
     /// A description of several sessions was to be planned as one.
     #[error("the experiment has {sessions} sessions (data.folders), each to be planned by itself")]
     Folders {
@@ -186,6 +178,15 @@ pub enum Error {
     /// Numbers that cannot be simulated.
     #[error("simulation: {0}")]
     Simulate(String),
+}
+
+impl From<crate::recording::RecordingError> for Error {
+    fn from(error: crate::recording::RecordingError) -> Self {
+        match error {
+            crate::recording::RecordingError::Storage(error) => Self::Storage(error),
+            error => Self::Recording(error),
+        }
+    }
 }
 
 impl Error {

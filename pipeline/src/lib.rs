@@ -48,14 +48,12 @@ pub mod consumer;
 pub mod contract;
 mod engine;
 mod error;
-pub mod inspect;
 mod manifest;
 mod movie;
 mod observer;
 pub mod order_of_steps;
 mod plan;
 pub mod record;
-pub mod recording;
 mod results;
 mod run;
 #[cfg(feature = "simulate")]
@@ -82,6 +80,8 @@ pub use step::{Own, StepError};
 
 /// What `experiment.toml` says.
 pub use widefield_experiment as config;
+/// DCIMG movies on a disk or in a store.
+pub use widefield_recording as recording;
 // What public signatures are made of, in the versions they are made of.
 pub use {dcimg, ndarray, widefield, widefield_behaviour, widefield_storage};
 

@@ -264,9 +264,8 @@ mod tests {
         let (mut config, data, output) = places(dir.path());
         output.put("dff_out/m.h5", b"mask".to_vec()).expect("put");
         let path = dir.path().join("dff_out/../dff_out/m.h5");
-        config.analysis.segmentation.method = Masking::File(MaskFile {
-            file: path.display().to_string(),
-        });
+        config.analysis.segmentation.method =
+            Masking::File(MaskFile::new(path.display().to_string()));
         assert!(!remove(&config, &own(), &data, &output, "dff_out/m.h5").expect("remove"));
         config.analysis.segmentation.method = Masking::default();
         assert!(remove(&config, &own(), &data, &output, "dff_out/m.h5").expect("remove"));

@@ -7,7 +7,8 @@ use miette::IntoDiagnostic;
 use serde_json::{Map, Value, json};
 use std::fmt::{Display, Write as _};
 use std::path::Path;
-use widefield_pipeline::inspect::{self, Inspection};
+use widefield_pipeline::Error;
+use widefield_pipeline::recording::{Inspection, inspect};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -41,7 +42,7 @@ pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
 /// Shows one file and says whether it is whole.
 fn one(args: &Args, name: &str) -> miette::Result<bool> {
     let found = if name.contains("://") {
-        inspect::url(name).map_err(Failure::from)?
+        inspect::url(name).map_err(|error| Failure::from(Error::from(error)))?
     } else {
         inspect::file(Path::new(name)).into_diagnostic()?
     };

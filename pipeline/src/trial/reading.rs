@@ -187,7 +187,7 @@ impl Reader {
     ) -> Result<(), TrialError> {
         let ahead = Ahead::default().bytes(self.room.ahead);
         let mut blocks = self.recording.blocks(self.room.request, ahead)?;
-        while let Some(block) = blocks.next() {
+        while let Some(block) = blocks.next_block() {
             worker.alive()?;
             see(block?)?;
         }

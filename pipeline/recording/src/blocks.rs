@@ -7,7 +7,8 @@ use std::ops::Range;
 use widefield_storage::{Ahead, Fetch};
 
 /// The frames of a recording, front to back, every byte once.
-pub(crate) struct Blocks<'a> {
+#[derive(Debug)]
+pub struct Blocks<'a> {
     recording: &'a Recording,
     /// The tables of a packed file's footer, which come behind all frames.
     tables: Parts,
@@ -16,6 +17,7 @@ pub(crate) struct Blocks<'a> {
     length: usize,
 }
 
+#[derive(Debug)]
 enum FramesIn<'a> {
     File(&'a Opened),
     /// A block at a time, asked for ahead.
@@ -23,13 +25,15 @@ enum FramesIn<'a> {
 }
 
 /// Some consecutive frames.
-pub(crate) struct Block<'a> {
+#[derive(Debug)]
+pub struct Block<'a> {
     recording: &'a Recording,
     tables: &'a Parts,
     frames: Range<usize>,
     bytes: BlockBytes<'a>,
 }
 
+#[derive(Debug)]
 enum BlockBytes<'a> {
     /// Read frame by frame where they are decoded, which keeps them in the cache.
     In(&'a Opened),
@@ -43,7 +47,7 @@ impl Recording {
     ///
     /// # Errors
     /// [`RecordingError`] if the tables of the footer cannot be read.
-    pub(crate) fn blocks(&self, length: usize, ahead: Ahead) -> Result<Blocks<'_>, RecordingError> {
+    pub fn blocks(&self, length: usize, ahead: Ahead) -> Result<Blocks<'_>, RecordingError> {
         let frames = self.layout.frames();
         let length = length.max(1);
         let tables = self.read(self.table_ranges()?)?;
@@ -66,7 +70,10 @@ impl Recording {
     }
 
     /// Bytes of the tables in the footer, which are read before the frames.
-    pub(crate) fn table_bytes(&self) -> Result<u64, RecordingError> {
+    ///
+    /// # Errors
+    /// [`RecordingError`] if the headers place frames where there is nothing.
+    pub fn table_bytes(&self) -> Result<u64, RecordingError> {
         let ranges = self.table_ranges()?;
         Ok(ranges.iter().map(|range| range.end - range.start).sum())
     }
@@ -85,9 +92,11 @@ impl Recording {
 }
 
 impl Blocks<'_> {
-    /// The next frames; `None` behind the last one. An error where the recording changed while those before were
-    /// read.
-    pub(crate) fn next(&mut self) -> Option<Result<Block<'_>, RecordingError>> {
+    /// The next frames; `None` behind the last one.
+    ///
+    /// # Errors
+    /// [`RecordingError`] where the recording changed while those before were read, or a store does not give more.
+    pub fn next_block(&mut self) -> Option<Result<Block<'_>, RecordingError>> {
         if let Err(changed) = self.recording.source.unchanged() {
             return Some(Err(changed));
         }
@@ -118,12 +127,16 @@ impl Blocks<'_> {
 
 impl Block<'_> {
     /// Which frames these are.
-    pub(crate) fn frames(&self) -> Range<usize> {
+    #[must_use]
+    pub fn frames(&self) -> Range<usize> {
         self.frames.clone()
     }
 
     /// Gives frame `index` to `then`; its bytes go through `buffer` where they lie in a file.
-    pub(crate) fn frame<T, E: From<RecordingError>>(
+    ///
+    /// # Errors
+    /// [`RecordingError`] if its bytes cannot be read; those of `then`.
+    pub fn frame<T, E: From<RecordingError>>(
         &self,
         index: usize,
         buffer: &mut Vec<u8>,
@@ -148,7 +161,8 @@ impl Block<'_> {
     }
 
     /// Names the recording in an error of its frame.
-    pub(crate) fn format(&self, error: dcimg::Error) -> RecordingError {
+    #[must_use]
+    pub fn format(&self, error: dcimg::Error) -> RecordingError {
         self.recording.source.format(error)
     }
 }
@@ -191,7 +205,7 @@ mod tests {
             {
                 change(path.clone());
             }
-            let block = blocks.next().expect("no end before the error");
+            let block = blocks.next_block().expect("no end before the error");
             let block = match block {
                 Ok(block) => block,
                 Err(error) => return (seen, error),
@@ -255,7 +269,7 @@ mod tests {
         let place = Place::open(&folder.path().display().to_string()).expect("place");
         let recording = Recording::open(&place, "movie").expect("recording");
         let mut blocks = recording.blocks(FRAMES, Ahead::default()).expect("blocks");
-        let block = blocks.next().expect("frames").expect("block");
+        let block = blocks.next_block().expect("frames").expect("block");
         std::fs::File::options()
             .write(true)
             .open(&path)

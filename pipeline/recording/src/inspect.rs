@@ -1,7 +1,6 @@
 //! What a DCIMG file says of itself.
 
-use crate::Error;
-use crate::recording::{CLOCK_FRAMES, Recording, RecordingError};
+use crate::{CLOCK_FRAMES, Recording, RecordingError};
 use dcimg::{Clock, Dcimg, File, Header, Movie, OpenError, Options, Relocation};
 use std::path::Path;
 use widefield_storage::Place;
@@ -53,22 +52,15 @@ fn of_file(path: &Path, file: &File) -> Result<Inspection, OpenError> {
 /// so it is read only when that takes few ranges.
 ///
 /// # Errors
-/// [`Error::Storage`] if the place or the object cannot be read, [`Error::Inspect`] if it is no DCIMG movie at all.
-pub fn url(url: &str) -> Result<Inspection, Error> {
+/// [`RecordingError::Storage`] if the place or the object cannot be read, [`RecordingError::Format`] if it is no DCIMG
+/// movie at all.
+pub fn url(url: &str) -> Result<Inspection, RecordingError> {
     let (folder, name) = url.rsplit_once('/').unwrap_or(("", url));
     let place = Place::open(folder)?;
     if place.head(name)?.is_none() {
         // Reading says what is missing, and where.
         place.read(name)?;
     }
-    let of_url = |error| match error {
-        RecordingError::Storage(error) => Error::Storage(error),
-        RecordingError::Format { source, .. } => Error::Inspect {
-            name: url.to_owned(),
-            source,
-        },
-        RecordingError::Io { .. } => Error::Recording(error),
-    };
     let inspect = |options: &Options| {
         let recording = Recording::open_with(&place, name, options)?;
         let layout = recording.layout();
@@ -92,7 +84,7 @@ pub fn url(url: &str) -> Result<Inspection, Error> {
         RecordingError::Format { source, .. } => Some(source.to_string()),
         _ => None,
     };
-    whole_or_cut(inspect, cut).map_err(of_url)
+    whole_or_cut(inspect, cut)
 }
 
 /// The same for bytes in memory, under a name for the report.
@@ -186,7 +178,7 @@ mod tests {
     #[test]
     fn a_file_that_is_cut_while_it_is_inspected_is_an_error() {
         let movie =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/session/20170214_102233_1");
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/session/20170214_102233_1");
         let dir = tempfile::tempdir().expect("folder");
         let path = dir.path().join("movie");
         std::fs::copy(movie, &path).expect("golden movie");
@@ -208,7 +200,7 @@ mod tests {
     #[test]
     fn an_object_in_a_store_is_inspected_like_a_file() {
         let movie =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/session/20170214_102233_1");
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/session/20170214_102233_1");
         let bytes = std::fs::read(&movie).expect("golden movie");
         let place = Place::open("memory://inspect").expect("place");
         place.put("whole", bytes.clone()).expect("put");
@@ -228,11 +220,11 @@ mod tests {
         assert!(cut.problems[0].contains("cut"), "{:?}", cut.problems);
         assert!(matches!(
             url("memory://inspect/text"),
-            Err(Error::Inspect { .. })
+            Err(RecordingError::Format { .. })
         ));
         assert!(matches!(
             url("memory://inspect/none"),
-            Err(Error::Storage(_))
+            Err(RecordingError::Storage(_))
         ));
     }
 }

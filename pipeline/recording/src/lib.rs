@@ -1,8 +1,10 @@
 //! Recordings: DCIMG movies read by ranges of bytes, from a disk or from a store.
 
 mod blocks;
+pub mod inspect;
 
-pub(crate) use blocks::Block;
+pub use blocks::{Block, Blocks};
+pub use inspect::Inspection;
 
 use bytes::Bytes;
 use dcimg::{Clock, FetchError, Layout, Options, Pieces};
@@ -20,7 +22,7 @@ use widefield_storage::{Ahead, Entry, Fetch, Place};
 /// the first frame of a movie in a store is there after a handful of requests, whatever the size.
 ///
 /// ```
-/// use widefield_pipeline::recording::Recording;
+/// use widefield_recording::Recording;
 /// # let mut file = std::io::Cursor::new(Vec::new());
 /// # let mut writer = dcimg::write::Writer::new(&mut file, &dcimg::write::Spec::packed(4, 3))?;
 /// # for k in 0..5_u16 {
@@ -240,7 +242,8 @@ impl Recording {
     }
 
     /// Whether frames are read from a file of this machine.
-    pub(crate) fn is_local(&self) -> bool {
+    #[must_use]
+    pub fn is_local(&self) -> bool {
         matches!(self.source.bytes_in, BytesIn::File(_))
     }
 }
@@ -389,3 +392,8 @@ impl Object {
             .fetch_version(&self.name, &self.version, ranges, ahead)
     }
 }
+
+/// The example of the README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
