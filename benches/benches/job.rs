@@ -6,15 +6,14 @@ use std::path::Path;
 
 use criterion::{Criterion, Throughput};
 use dcimg::Dcimg;
-use ndarray::{Array3, ArrayView3, Axis, s};
+use ndarray::Array3;
 use rayon::prelude::*;
 use widefield::Size;
 use widefield::simulate::Light;
-use widefield_benches::variants::{dff, largest_difference};
-use widefield_benches::{Input, in_turn, ratios, raw_to_dff};
-use widefield_pipeline::config::{Config, Override};
-use widefield_pipeline::contract::Decided;
-use widefield_pipeline::{Engine, Experiment, Observer, Plan, StepError, simulate};
+use widefield_benches::variants::{Tables, dff, largest_difference};
+use widefield_benches::{Dff, Input, Trial, in_turn, ratios, raw_to_dff};
+use widefield_pipeline::config::Override;
+use widefield_pipeline::{Engine, Experiment, Own, Plan, simulate};
 
 const SMALL: Size = Size {
     width: 256,
@@ -37,8 +36,11 @@ fn in_memory(criterion: &mut Criterion) {
     let parsed = Dcimg::parse(&file).expect("a valid file");
     let movie = parsed.movie();
     check(&input, &file);
-    let trial = Trial::new(&file);
+    let trial = Trial::new(env!("CARGO_TARGET_TMPDIR").as_ref(), &file, 256).expect("room");
+    let plan = |own| trial.plan(own).expect("a session of one trial");
+    let ours = plan(Own::default());
     let mut dff = Dff(Array3::zeros((200, 256, 256)));
+    let mut run = |plan: &Plan| Trial::run(plan, &mut dff).expect("the default session");
 
     let mut group = criterion.benchmark_group("job");
     group.sample_size(20);
@@ -69,9 +71,35 @@ fn in_memory(criterion: &mut Criterion) {
             bench.iter(|| raw_to_dff(black_box(&movie), SMALL, SMOOTHING_SD_PX, None));
         },
     );
-    group.bench_function(format!("raw_product/{}", input.name()), |bench| {
-        bench.iter(|| trial.run(&mut dff));
-    });
+    group.bench_function(
+        format!("raw_to_dff_of_the_product/{}", input.name()),
+        |bench| {
+            bench.iter(|| run(&ours));
+        },
+    );
+    group.finish();
+    let tables = Tables::default();
+    let mut group = criterion.benchmark_group("job/with");
+    group.sample_size(10);
+    let mut with = |step: &str, name: &str, own: Own| {
+        let plan = plan(own);
+        group.bench_function(format!("{step}/{name}/{}", input.name()), |bench| {
+            bench.iter(|| run(&plan));
+        });
+    };
+    for variant in tables.background.iter().filter(|variant| !variant.slow) {
+        with(
+            "background",
+            variant.name,
+            Own::default().background(*variant),
+        );
+    }
+    for variant in tables.segment.iter().filter(|variant| !variant.slow) {
+        with("segment", variant.name, Own::default().mask(*variant));
+    }
+    for variant in tables.dff.iter().filter(|variant| !variant.slow) {
+        with("dff", variant.name, Own::default().normalise(*variant));
+    }
     group.finish();
 
     println!("in turns: median, speed relative to the first");
@@ -88,59 +116,10 @@ fn in_memory(criterion: &mut Criterion) {
                 let analysis = raw_to_dff(&movie, SMALL, SMOOTHING_SD_PX, last.take());
                 last = Some(analysis.expect("the default session"));
             }),
-            ("the product, file to dF/F", &mut || trial.run(&mut dff)),
+            ("the product, file to dF/F", &mut || run(&ours)),
         ],
     );
     println!("{}", ratios(&turns));
-}
-
-/// A trial of a session, whose file is in the page cache.
-struct Trial {
-    plan: Plan,
-    _folder: tempfile::TempDir,
-}
-
-/// dF/F of a trial `(t, y, x)`, in memory that the next trial uses again.
-struct Dff(Array3<f32>);
-
-impl Observer for Dff {
-    type Error = StepError;
-
-    fn block(
-        &mut self,
-        first: usize,
-        _: ArrayView3<'_, f32>,
-        dff: ArrayView3<'_, f32>,
-    ) -> Result<(), StepError> {
-        let end = first + dff.len_of(Axis(0));
-        self.0.slice_mut(s![first..end, .., ..]).assign(&dff);
-        Ok(())
-    }
-}
-
-impl Trial {
-    fn new(file: &[u8]) -> Self {
-        let folder = tempfile::Builder::new()
-            .prefix("job-")
-            .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
-            .expect("a folder under target");
-        std::fs::write(folder.path().join("bench_1.dcimg"), file).expect("room for a movie");
-        let mut config = Config::new("bench_");
-        config.analysis.resolution = Some([256, 256]);
-        config.data.behaviour_log = None;
-        let plan = Experiment::from_config(config, folder.path()).and_then(Experiment::plan);
-        Self {
-            plan: plan.expect("a session of one trial"),
-            _folder: folder,
-        }
-    }
-
-    fn run(&self, dff: &mut Dff) {
-        let decided = Decided::default();
-        self.plan
-            .observe(0, &decided, dff)
-            .expect("the default session");
-    }
 }
 
 /// The job in memory gives what the slow, obvious steps give.

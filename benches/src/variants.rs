@@ -1,5 +1,23 @@
 //! Tables of variants, one a step. To add one, write a function of the step's type and a line in
-//! the table.
+//! the table; or, from another crate, put it into [`Tables`]:
+//!
+//! ```
+//! use widefield_benches::variants::{Tables, Variant};
+//!
+//! let mut tables = Tables { resize: vec![], background: vec![], segment: vec![], dff: vec![] };
+//! tables.background.push(Variant {
+//!     name: "darkest",
+//!     run: |frame| Ok(frame.iter().copied().fold(f32::INFINITY, f32::min).into()),
+//!     within: None,
+//!     slow: false,
+//! });
+//! tables.hold();
+//! // widefield_benches::accuracy::print(&tables)?;
+//! ```
+
+use crate::Input;
+use ndarray::Array3;
+use widefield::simulate::Light;
 
 pub mod background;
 pub mod dff;
@@ -39,6 +57,75 @@ impl<F> Variant<F> {
     }
 }
 
+/// Variants of every step. The default are those of this crate.
+#[derive(Clone, Debug)]
+pub struct Tables {
+    /// Ways to resize.
+    pub resize: Vec<Variant<resize::Run>>,
+    /// Ways to estimate the background.
+    pub background: Vec<Variant<background::Run>>,
+    /// Ways to find the brain.
+    pub segment: Vec<Variant<segment::Run>>,
+    /// Ways to compute dF/F.
+    pub dff: Vec<Variant<dff::Run>>,
+}
+
+impl Default for Tables {
+    fn default() -> Self {
+        Self {
+            resize: resize::VARIANTS.to_vec(),
+            background: background::VARIANTS.to_vec(),
+            segment: segment::VARIANTS.to_vec(),
+            dff: dff::VARIANTS.to_vec(),
+        }
+    }
+}
+
+impl Tables {
+    /// Holds all variants to their promises, on a movie small enough for the slow ones.
+    ///
+    /// # Panics
+    /// If one differs from its reference by more than it promises, or fails where the reference does not.
+    pub fn hold(&self) {
+        for light in [Light::Gaussian, Light::Flat] {
+            let input = Input::new(64, 14, light);
+            let small = input.small(32);
+            let reference = resize::reference(input.raw(), small.size());
+            for variant in &self.resize {
+                let out = (variant.run)(input.raw(), small.size()).expect("a sound movie");
+                variant.hold(largest_difference(&out, &reference));
+            }
+            let reference = background::reference(small.first_frame());
+            for variant in &self.background {
+                let level = (variant.run)(small.first_frame());
+                // Fast and slow agree also on frames that cannot be fitted.
+                match (level, &reference) {
+                    (Ok(level), Ok(reference)) => variant.hold((level - reference).abs()),
+                    (level, reference) => {
+                        let same = level.is_err() == reference.is_err();
+                        assert!(same || variant.within.is_none(), "{}", variant.name);
+                    }
+                }
+            }
+            let reference = segment::reference(small.mean());
+            for variant in &self.segment {
+                match (variant.run)(small.mean()) {
+                    Ok(kept) => variant.hold(segment::differing(&kept, &reference)),
+                    // On so few pixels the density has no dip that another method may need.
+                    Err(error) => assert!(variant.within.is_none(), "{}: {error}", variant.name),
+                }
+            }
+            let reference: Array3<f32> =
+                dff::reference(small.movie(), small.subtract(), small.brain());
+            for variant in &self.dff {
+                let dff = (variant.run)(small.movie(), small.subtract(), small.brain())
+                    .expect("a sound movie");
+                variant.hold(largest_difference(&dff, &reference));
+            }
+        }
+    }
+}
+
 /// Largest difference between two results; 0 where both are NaN, infinite where one is or the
 /// numbers of values differ.
 pub fn largest_difference<'a>(
@@ -65,9 +152,6 @@ pub fn largest_difference<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Input;
-    use ndarray::Array3;
-    use widefield::simulate::Light;
 
     #[test]
     fn differences_count_values_that_are_missing_or_no_numbers() {
@@ -78,43 +162,8 @@ mod tests {
         assert_eq!(largest_difference(&[], &[]), 0.0);
     }
 
-    /// The promises of all tables on a movie small enough for the slow variants.
     #[test]
     fn variants_keep_their_promises() {
-        for light in [Light::Gaussian, Light::Flat] {
-            let input = Input::new(64, 14, light);
-            let small = input.small(32);
-            let reference = resize::reference(input.raw(), small.size());
-            for variant in resize::VARIANTS {
-                let out = (variant.run)(input.raw(), small.size()).unwrap();
-                variant.hold(largest_difference(&out, &reference));
-            }
-            let reference = background::reference(small.first_frame());
-            for variant in background::VARIANTS {
-                let level = (variant.run)(small.first_frame());
-                // Fast and slow agree also on frames that cannot be fitted.
-                match (level, &reference) {
-                    (Ok(level), Ok(reference)) => variant.hold((level - reference).abs()),
-                    (level, reference) => {
-                        let same = level.is_err() == reference.is_err();
-                        assert!(same || variant.within.is_none(), "{}", variant.name);
-                    }
-                }
-            }
-            let reference = segment::reference(small.mean());
-            for variant in segment::VARIANTS {
-                match (variant.run)(small.mean()) {
-                    Ok(kept) => variant.hold(segment::differing(&kept, &reference)),
-                    // On so few pixels the density has no dip that another method may need.
-                    Err(error) => assert!(variant.within.is_none(), "{}: {error}", variant.name),
-                }
-            }
-            let reference: Array3<f32> =
-                dff::reference(small.movie(), small.subtract(), small.brain());
-            for variant in dff::VARIANTS {
-                let dff = (variant.run)(small.movie(), small.subtract(), small.brain()).unwrap();
-                variant.hold(largest_difference(&dff, &reference));
-            }
-        }
+        Tables::default().hold();
     }
 }
