@@ -153,7 +153,8 @@ impl Place {
     /// The folder `folder` (`""` is the top) of any store, which messages call `url`.
     ///
     /// For stores that need other settings than those in the environment, and for kinds that
-    /// this library does not know.
+    /// this library does not know. Connections belong to the runtime that opened them, and this library has its own: use
+    /// the store elsewhere as [`Place::object_store`] lends it.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -388,6 +389,10 @@ impl Place {
     }
 
     /// The store and this place's folder in it, for asynchronous callers.
+    ///
+    /// Requests of a store run on this library's own thread, whichever runtime waits for them: neither connections nor
+    /// logins depend on a runtime of the caller, which may block, as with the methods of this type, or end. A request
+    /// that is dropped ends there too.
     ///
     /// For a folder this is `object_store`'s local file system: it hides names that end
     /// in `#` and digits, and its unfinished files are not found by

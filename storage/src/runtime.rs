@@ -76,7 +76,8 @@ fn failed(object: &str, source: crate::Cause) -> Error {
     }
 }
 
-fn handle() -> Result<Handle, String> {
+/// The storage thread, started by the first who asks.
+pub(crate) fn handle() -> Result<Handle, String> {
     static RUNTIME: OnceLock<Result<Handle, String>> = OnceLock::new();
     RUNTIME
         .get_or_init(|| start_thread().map_err(|error| error.to_string()))

@@ -1,5 +1,6 @@
 //! Objects in an `object_store`, called from plain code.
 
+mod lent;
 mod parts;
 
 use std::fs::File;
@@ -493,7 +494,8 @@ impl Objects for Store {
     }
 
     fn object_store(&self) -> Result<Lent, Error> {
-        Ok((Arc::clone(&self.store), self.path("")?))
+        let store = lent::Lent(Arc::clone(&self.store));
+        Ok((Arc::new(store), self.path("")?))
     }
 }
 
