@@ -1,5 +1,14 @@
 //! How long a store may take.
 
+#[cfg(any(
+    feature = "s3",
+    feature = "gs",
+    feature = "az",
+    feature = "http",
+    feature = "swift"
+))]
+pub(crate) mod variable;
+
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -8,8 +17,6 @@ use tokio::time::timeout;
 pub(crate) const WHOLE: Duration = Duration::from_secs(300);
 /// Slowest transfer that still counts as one, in bytes per second.
 const SLOWEST: u64 = 64 << 10;
-/// What sets another time.
-const VARIABLE: &str = "WIDEFIELD_PATIENCE_S";
 
 /// A store did not do it in its time.
 #[derive(Debug, thiserror::Error)]
@@ -34,18 +41,6 @@ pub(crate) async fn within<T>(
     })
 }
 
-/// What the environment sets, else [`WHOLE`].
-pub(crate) fn of_environment() -> Result<Duration, String> {
-    std::env::var(VARIABLE).map_or(Ok(WHOLE), |text| parse(&text))
-}
-
-fn parse(text: &str) -> Result<Duration, String> {
-    let seconds = text.trim().parse::<f64>().ok().filter(|s| *s > 0.0);
-    seconds
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .ok_or_else(|| format!("{VARIABLE} is no number of seconds above 0"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,14 +50,5 @@ mod tests {
         assert_eq!(with_bytes(WHOLE, 0), WHOLE);
         assert_eq!(with_bytes(WHOLE, 128 << 10), WHOLE + Duration::from_secs(2));
         assert!(with_bytes(Duration::MAX, u64::MAX) == Duration::MAX);
-    }
-
-    #[test]
-    fn the_variable_is_a_number_of_seconds() {
-        assert_eq!(parse("20"), Ok(Duration::from_secs(20)));
-        assert_eq!(parse(" 0.5 "), Ok(Duration::from_millis(500)));
-        for wrong in ["", "0", "-1", "soon", "NaN", "inf", "1e300"] {
-            assert!(parse(wrong).unwrap_err().contains(VARIABLE), "{wrong}");
-        }
     }
 }

@@ -466,7 +466,7 @@ fn url_of_folder(url: &str, folder: &str) -> Result<String, Error> {
     feature = "swift"
 ))]
 fn whole(url: &str) -> Result<std::time::Duration, Error> {
-    crate::patience::of_environment().map_err(|reason| Error::Url {
+    crate::patience::variable::read().map_err(|reason| Error::Url {
         url: url.to_owned(),
         reason,
     })

@@ -77,6 +77,7 @@ impl Store {
     }
 
     /// The same with another longest time of one call.
+    #[cfg(any(feature = "s3", feature = "gs", feature = "az", feature = "http"))]
     pub(crate) fn whole(self, whole: Duration) -> Self {
         Store { whole, ..self }
     }
