@@ -59,6 +59,12 @@ pub enum Error {
         /// Who has it since when, as the rest of a sentence.
         holder: String,
     },
+    /// The program was asked to end while this waited, see `interrupt`.
+    #[error("{object}: interrupted")]
+    Interrupted {
+        /// Place and name.
+        object: String,
+    },
     /// The system or the store refused access.
     #[error("{object}: {doing}: permission denied")]
     Permission {
@@ -151,6 +157,8 @@ pub enum ErrorKind {
     Changed,
     /// Another has the folder to itself.
     Claimed,
+    /// The program was asked to end.
+    Interrupted,
     /// The kind of place cannot be opened by this build.
     NotAvailable,
     /// This kind of place cannot do it.
@@ -175,6 +183,7 @@ impl Error {
             Error::NotFound { .. } => ErrorKind::NotFound,
             Error::Changed { .. } => ErrorKind::Changed,
             Error::Claimed { .. } => ErrorKind::Claimed,
+            Error::Interrupted { .. } => ErrorKind::Interrupted,
             Error::NotAvailable { .. } => ErrorKind::NotAvailable,
             Error::Unsupported { .. } => ErrorKind::Unsupported,
             Error::Permission { .. } => ErrorKind::Permission,

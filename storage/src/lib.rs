@@ -44,6 +44,8 @@ mod fetch;
 mod folder;
 #[cfg(feature = "hdf5")]
 mod hdf5;
+#[cfg(feature = "object-store")]
+mod interrupt;
 mod limits;
 mod location;
 #[cfg(feature = "png")]
@@ -55,6 +57,8 @@ mod name;
 mod objects;
 mod open_file;
 mod orientation;
+#[cfg(feature = "object-store")]
+mod patience;
 mod place;
 pub mod positioned;
 #[cfg(feature = "object-store")]
@@ -79,6 +83,8 @@ pub use error::{Cause, Error, ErrorKind};
 pub use fetch::{Ahead, Fetch};
 #[cfg(feature = "hdf5")]
 pub use hdf5::{Attribute, CHUNK_FRAMES, Dataset, Hdf5Array, Hdf5Dataset, Hdf5File, Hdf5Writer};
+#[cfg(feature = "object-store")]
+pub use interrupt::{interrupt, resume};
 pub use limits::ReadLimits;
 pub use mat::{MatFile, MatMovie, MatWriter};
 pub use orientation::{Orientation, Precision};

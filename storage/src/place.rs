@@ -60,6 +60,9 @@ impl Place {
     /// | `az://container/folder` | Azure Blob Storage; `AZURE_*` | `az` |
     /// | `http(s)://host/folder` | a web server; reading by name only | `http` |
     ///
+    /// Stores have five minutes for a call, or as many seconds as `WIDEFIELD_PATIENCE_S` says, from logging in to the last
+    /// attempt; bytes that a call carries have the time besides that they take at 64 KiB/s. `interrupt` ends any wait at once.
+    ///
     /// Nothing is touched yet: a folder that is to be written need not exist. `memory://name/folder`
     /// is shared within the process by all that name it; `memory://` without a
     /// name belongs to this value and its clones. Folders in stores are taken literally, without
@@ -67,7 +70,7 @@ impl Place {
     ///
     /// # Errors
     /// [`Error::NotAvailable`] for schemes whose feature this build lacks, [`Error::Url`] for what
-    /// is no place at all and for missing credentials.
+    /// is no place at all, for missing credentials, and if `WIDEFIELD_PATIENCE_S` is no number above 0.
     pub fn open(url: &str) -> Result<Self, Error> {
         Self::open_in(Path::new(""), url)
     }
@@ -101,13 +104,18 @@ impl Place {
                 let store = cloud
                     .open(&bucket)
                     .map_err(|error| unusable(&top, &error))?;
-                Self::from_store(store, &top, &folder)?
+                let url = url_of_folder(&top, &folder)?;
+                let store = Store::new(store, url.clone(), folder);
+                Place {
+                    objects: Arc::new(store.whole(whole(&url)?)),
+                    url,
+                }
             }
             #[cfg(feature = "http")]
             Location::Web(url) => {
                 let store = crate::cloud::web(&url).map_err(|error| unusable(&url, &error))?;
                 Place {
-                    objects: Arc::new(Store::read_only(store, url.clone())),
+                    objects: Arc::new(Store::read_only(store, url.clone()).whole(whole(&url)?)),
                     url,
                 }
             }
@@ -120,7 +128,8 @@ impl Place {
                 };
                 let credentials = crate::swift::Credentials::from_environment_or_prompt()
                     .map_err(|error| wrong(error.to_string()))?;
-                let swift = crate::swift::Swift::new(&container, credentials)
+                let retries = crate::swift::Retries::default().whole(whole(&url)?);
+                let swift = crate::swift::Swift::with_retries(&container, credentials, retries)
                     .map_err(|error| wrong(error.to_string()))?;
                 Self::from_swift(&swift, &folder)?
             }
@@ -144,7 +153,8 @@ impl Place {
     /// The folder `folder` (`""` is the top) of any store, which messages call `url`.
     ///
     /// For stores that need other settings than those in the environment, and for kinds that
-    /// this library does not know.
+    /// this library does not know. Connections belong to the runtime that opened them, and this library has its own: use
+    /// the store elsewhere as [`Place::object_store`] lends it.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -380,6 +390,10 @@ impl Place {
 
     /// The store and this place's folder in it, for asynchronous callers.
     ///
+    /// Requests of a store run on this library's own thread, whichever runtime waits for them: neither connections nor
+    /// logins depend on a runtime of the caller, which may block, as with the methods of this type, or end. A request
+    /// that is dropped ends there too.
+    ///
     /// For a folder this is `object_store`'s local file system: it hides names that end
     /// in `#` and digits, and its unfinished files are not found by
     /// [`Place::sweep_temporary`]. The methods of this type have neither limit.
@@ -441,6 +455,21 @@ fn url_of_folder(url: &str, folder: &str) -> Result<String, Error> {
         })?;
     }
     Ok(name::within(url, folder))
+}
+
+/// Longest time of one call.
+#[cfg(any(
+    feature = "s3",
+    feature = "gs",
+    feature = "az",
+    feature = "http",
+    feature = "swift"
+))]
+fn whole(url: &str) -> Result<std::time::Duration, Error> {
+    crate::patience::variable::read().map_err(|reason| Error::Url {
+        url: url.to_owned(),
+        reason,
+    })
 }
 
 /// A store that its settings do not describe.

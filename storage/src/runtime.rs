@@ -6,7 +6,7 @@ use std::sync::{OnceLock, mpsc};
 use tokio::runtime::{Builder, Handle};
 use tokio::task::AbortHandle;
 
-use crate::Error;
+use crate::{Error, interrupt};
 
 /// Runs `future` on this library's own runtime thread and waits for its output.
 ///
@@ -41,12 +41,16 @@ where
     Ok(Started { receiver })
 }
 
-/// Starts `future` on the storage thread, with a way to end it.
+/// Starts `future` on the storage thread, with a way to end it; an interruption ends it too.
 pub(crate) fn spawn(
     object: &str,
     future: impl Future<Output = ()> + Send + 'static,
 ) -> Result<AbortHandle, Error> {
     let handle = handle().map_err(|reason| failed(object, reason.into()))?;
+    let future = async {
+        // Whoever waits finds nobody who would answer.
+        let _ = interrupt::or_interrupted(future).await;
+    };
     Ok(handle.spawn(future).abort_handle())
 }
 
@@ -55,8 +59,12 @@ pub(crate) fn join<T>(object: &str, started: Started<T>) -> Result<T, Error> {
     started.receiver.recv().map_err(|_| ended(object))
 }
 
-/// A task on the storage thread panicked.
+/// A task on the storage thread was interrupted, or panicked.
 pub(crate) fn ended(object: &str) -> Error {
+    if interrupt::is_interrupted() {
+        let object = object.to_owned();
+        return Error::Interrupted { object };
+    }
     failed(object, "the task ended without a result".into())
 }
 
@@ -68,7 +76,8 @@ fn failed(object: &str, source: crate::Cause) -> Error {
     }
 }
 
-fn handle() -> Result<Handle, String> {
+/// The storage thread, started by the first who asks.
+pub(crate) fn handle() -> Result<Handle, String> {
     static RUNTIME: OnceLock<Result<Handle, String>> = OnceLock::new();
     RUNTIME
         .get_or_init(|| start_thread().map_err(|error| error.to_string()))

@@ -1,5 +1,6 @@
 //! Objects in an `object_store`, called from plain code.
 
+mod lent;
 mod parts;
 
 use std::fs::File;
@@ -7,6 +8,7 @@ use std::io::Read;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use object_store::path::Path;
@@ -19,7 +21,7 @@ use crate::name::OURS;
 use crate::objects::{Lent, Objects};
 use crate::scratch::Scratch;
 use crate::watch::Watch;
-use crate::{Ahead, Entry, Error, Fetch, Listing, Written, runtime, temporary};
+use crate::{Ahead, Entry, Error, Fetch, Listing, Written, patience, runtime, temporary};
 
 /// A folder of an object store.
 #[derive(Clone)]
@@ -31,6 +33,8 @@ pub(crate) struct Store {
     folder: String,
     /// Objects can be read by name, and nothing else.
     read_only: bool,
+    /// Longest time of one call, besides that of the bytes it carries.
+    whole: Duration,
     watch: Watch,
     /// The same store, where it has more to sweep than the temporary folder.
     #[cfg(feature = "swift")]
@@ -56,6 +60,7 @@ impl Store {
             url,
             folder,
             read_only: false,
+            whole: patience::WHOLE,
             watch: Watch::default(),
             #[cfg(feature = "swift")]
             swift: None,
@@ -69,6 +74,12 @@ impl Store {
             read_only: true,
             ..Store::new(store, url, String::new())
         }
+    }
+
+    /// The same with another longest time of one call.
+    #[cfg(any(feature = "s3", feature = "gs", feature = "az", feature = "http"))]
+    pub(crate) fn whole(self, whole: Duration) -> Self {
+        Store { whole, ..self }
     }
 
     /// Refuses what a read-only store cannot do.
@@ -86,6 +97,7 @@ impl Store {
         let store = Arc::new(swift.clone());
         Store {
             swift: Some(swift.clone()),
+            whole: swift.whole(),
             ..Store::new(store, url, folder)
         }
     }
@@ -144,7 +156,7 @@ impl Store {
             crc32c: crc32c::crc32c(&bytes),
         };
         self.watch.tell(name, 0, written.bytes);
-        self.run(name, "writing", |store, path| async move {
+        self.run_with(written.bytes, name, "writing", |store, path| async move {
             let mut attempt = 1;
             loop {
                 match store.put(&path, bytes.clone().into()).await {
@@ -195,10 +207,11 @@ impl Store {
             if end {
                 break Ok(());
             }
+            let limit = patience::with_bytes(self.whole, data.len() as u64);
             let sending = upload.put_part(data.into());
             let object = self.object(name);
             let sending = async move {
-                let sent = sending.await;
+                let sent = patience::within(limit, sending).await;
                 sent.map_err(|error| translate(object, "writing", error))
             };
             match runtime::start(&self.object(name), sending) {
@@ -254,8 +267,25 @@ impl Store {
         F: Future<Output = object_store::Result<T>> + Send + 'static,
         T: Send + 'static,
     {
+        self.run_with(0, name, doing, operation)
+    }
+
+    /// The same of an operation that carries so many bytes.
+    fn run_with<T, F>(
+        &self,
+        bytes: u64,
+        name: &str,
+        doing: &'static str,
+        operation: impl FnOnce(Arc<dyn ObjectStore>, Path) -> F,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = object_store::Result<T>> + Send + 'static,
+        T: Send + 'static,
+    {
         let object = self.object(name);
+        let limit = patience::with_bytes(self.whole, bytes);
         let future = operation(Arc::clone(&self.store), self.path(name)?);
+        let future = patience::within(limit, future);
         runtime::wait(&object, future)?.map_err(|error| translate(object, doing, error))
     }
 }
@@ -307,8 +337,12 @@ impl Objects for Store {
             let read = if self.watch.listens() {
                 self.read_watched(name)
             } else {
-                self.run(name, "reading", |store, path| async move {
-                    store.get(&path).await?.bytes().await
+                let found = self.run(name, "reading", |store, path| async move {
+                    store.get(&path).await
+                });
+                found.and_then(|found| {
+                    let bytes = found.range.end.saturating_sub(found.range.start);
+                    self.run_with(bytes, name, "reading", |_, _| found.bytes())
                 })
             };
             match read {
@@ -334,7 +368,7 @@ impl Objects for Store {
             // Stores differ in what they say to an empty range.
             return Ok(Bytes::new());
         }
-        let bytes = self.run(name, "reading", |store, path| async move {
+        let bytes = self.run_with(end - start, name, "reading", |store, path| async move {
             store.get_range(&path, start..end).await
         })?;
         if bytes.len() as u64 != end - start {
@@ -361,6 +395,7 @@ impl Objects for Store {
         fetch::check(&object, &entry, &ranges)?;
         let part = Part {
             store: Arc::clone(&self.store),
+            whole: self.whole,
             path: self.path(name)?,
             object,
         };
@@ -460,7 +495,8 @@ impl Objects for Store {
     }
 
     fn object_store(&self) -> Result<Lent, Error> {
-        Ok((Arc::clone(&self.store), self.path("")?))
+        let store = lent::Lent(Arc::clone(&self.store));
+        Ok((Arc::new(store), self.path("")?))
     }
 }
 

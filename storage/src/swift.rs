@@ -55,6 +55,7 @@ mod transfer;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt};
@@ -135,6 +136,11 @@ impl Swift {
     /// Larger objects are put in parts, see [`ObjectStore::put_multipart_opts`]; `Place` does so by itself.
     pub async fn largest_put(&self) -> u64 {
         self.inner.client.limits().await.max_file_size
+    }
+
+    /// Longest time of one operation, see [`Retries::whole`].
+    pub(crate) fn whole(&self) -> Duration {
+        self.inner.client.whole()
     }
 
     fn told(&self, prefix: Option<&Path>) -> impl Fn(Failure) -> object_store::Error + use<> {
@@ -221,7 +227,7 @@ impl ObjectStore for Swift {
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
         let told = self.told(prefix);
         let container = &self.inner.container;
-        listing::below(&self.inner, container, folder(prefix), None)
+        listing::below(&self.inner, container, folder(prefix), None, usize::MAX)
             .map(move |row| row.map_err(&told))
             .boxed()
     }
@@ -233,9 +239,15 @@ impl ObjectStore for Swift {
     ) -> BoxStream<'static, Result<ObjectMeta>> {
         let told = self.told(prefix);
         let (container, offset) = (&self.inner.container, offset.to_string());
-        listing::below(&self.inner, container, folder(prefix), Some(offset))
-            .map(move |row| row.map_err(&told))
-            .boxed()
+        listing::below(
+            &self.inner,
+            container,
+            folder(prefix),
+            Some(offset),
+            usize::MAX,
+        )
+        .map(move |row| row.map_err(&told))
+        .boxed()
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {

@@ -103,6 +103,12 @@ fn main() -> ExitCode {
     }
 }
 
+/// Ends what waits for a store.
+fn end_waits() {
+    #[cfg(any(feature = "swift", feature = "cloud"))]
+    widefield_storage::interrupt();
+}
+
 /// Asks for a password without echo; nobody where there is no terminal.
 #[cfg(feature = "swift")]
 fn password(user: &str) -> Option<String> {

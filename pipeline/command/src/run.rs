@@ -125,7 +125,6 @@ pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
         );
     }
     let mode = args.progress.mode();
-    let interrupted = interrupt_flag(mode)?;
     let mut worst = Outcome::Done;
     let mut plans = Vec::new();
     for path in &args.experiments {
@@ -153,6 +152,8 @@ pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
         }
         return Ok(worst);
     }
+    // Before this nothing is written, and Ctrl-C ends the program as it ends any other.
+    let interrupted = interrupt_flag(mode)?;
     Ok(worst.max(all(args, &plans, engine, &interrupted)?))
 }
 
@@ -179,6 +180,7 @@ fn interrupt_flag(mode: Mode) -> miette::Result<Arc<AtomicBool>> {
         if set.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
+        super::end_waits();
         mode.note("interrupted: abandoning the trials under way; once more to stop at once");
     })
     .into_diagnostic()?;
@@ -234,6 +236,9 @@ fn all(
                 let report = Failure::from(error).into();
                 mode.complain(&report);
                 worst = worst.max(super::unusable_or_partly(&report));
+                if interrupted.load(Ordering::Relaxed) {
+                    worst = Outcome::Interrupted;
+                }
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use super::failure::Failure;
 use super::{Outcome, output};
+use miette::IntoDiagnostic;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use widefield::render::ColourMap;
@@ -110,7 +111,30 @@ fn axes(text: &str) -> Result<Axes, String> {
     })
 }
 
+/// Set for the process that opens the file.
+const INSIDE: &str = "WIDEFIELD_VIEW_INSIDE";
+
+/// Lets a process of its own open the file, since the HDF5 library may crash on one that is damaged or forged.
 pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
+    if std::env::var_os(INSIDE).is_some() {
+        return inside(args);
+    }
+    let mut command = std::process::Command::new(std::env::current_exe().into_diagnostic()?);
+    command.args(std::env::args_os().skip(1)).env(INSIDE, "1");
+    let status = command.status().into_diagnostic()?;
+    match status.code() {
+        Some(0) => Ok(Outcome::Done),
+        Some(1) => Ok(Outcome::Partly),
+        Some(2) => Ok(Outcome::Unusable),
+        Some(130) => Ok(Outcome::Interrupted),
+        _ => Err(miette::miette!(
+            "{}: what reads it crashed ({status}): the file is damaged or forged",
+            args.file
+        )),
+    }
+}
+
+fn inside(args: &Args) -> miette::Result<Outcome> {
     let mut options = OpenOptions::default();
     options.dataset.clone_from(&args.dataset);
     options.axes = args.axes;

@@ -24,7 +24,11 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
     let cancelled = Arc::new(AtomicBool::new(false));
     let set = Arc::clone(&cancelled);
-    ctrlc::set_handler(move || set.store(true, Ordering::Relaxed)).into_diagnostic()?;
+    ctrlc::set_handler(move || {
+        set.store(true, Ordering::Relaxed);
+        super::end_waits();
+    })
+    .into_diagnostic()?;
     worker::end_with_parent(&cancelled);
     let known = Known::default().consumer(Report);
     let served = match (&args.plan, &args.index) {

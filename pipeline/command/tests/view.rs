@@ -337,3 +337,31 @@ fn ffmpeg_is_sent_every_frame() {
     assert!(stderr.contains("no such codec"), "{stderr}");
     assert!(!dir.path().join("second.mp4").exists());
 }
+
+/// The HDF5 library reads texts through tables of lengths, and old versions trust them.
+#[test]
+fn a_file_that_crashes_its_reader_is_an_error() {
+    let dir = tempfile::tempdir().expect("folder");
+    let (file, _) = dff(dir.path());
+    let sound = std::fs::read(&file).expect("file");
+    let table = sound.windows(4).position(|bytes| bytes == b"GCOL");
+    // Behind 16 bytes of the table and 8 of the first text: the length of that text.
+    let length = table.expect("a table of texts") + 24;
+    // Not its lowest byte, with which those versions never come back.
+    for byte in 1..8 {
+        let mut forged = sound.clone();
+        forged[length + byte] = 0xff;
+        std::fs::write(&file, forged).expect("file");
+        let output = dir.path().join(format!("{byte}.png"));
+        let mut command = widefield();
+        let command = command.arg("view").arg(&file).arg("-o").arg(&output);
+        // `run` takes no signal for an end.
+        let (status, _, stderr) = run(command);
+        // A text that cannot be read is none; the numbers can be shown all the same.
+        assert_eq!(status == 0, output.exists(), "{stderr}");
+        assert!(
+            status == 0 || status == 2 && flat(&stderr).contains("trial_1.h5"),
+            "{stderr}"
+        );
+    }
+}

@@ -100,8 +100,10 @@ impl Place {
     /// The library reads files: an object of a store is copied to a temporary one first.
     ///
     /// Of a file from strangers no other file is read: links and datasets that lie elsewhere are refused. What remains is
-    /// the C library itself, which old versions let crash on forged files, attributes of variable length above all (so
-    /// 1.10.8): open such files in a process that may end, or by a recent library (`static-hdf5`).
+    /// the C library itself: old versions (so 1.10.8) crash on forged files, or never come back, above all in the attributes
+    /// of variable length that every dataset may have, since texts are stored so. Open such files in a process of its own
+    /// that may end, as `widefield view` does, or by a recent library (`static-hdf5`). A process does not confine what a
+    /// file makes of the library: whoever expects worse than a crash does so without rights that matter.
     ///
     /// ```
     /// use ndarray::Array3;

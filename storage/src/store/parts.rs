@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::stream::{self, StreamExt};
@@ -12,11 +13,13 @@ use tokio::task::AbortHandle;
 
 use super::{describe, translate};
 use crate::fetch::Parts;
-use crate::{Ahead, Entry, Error, Fetch, runtime};
+use crate::{Ahead, Entry, Error, Fetch, patience, runtime};
 
 /// An object of a store, of which parts are asked for.
 pub(super) struct Part {
     pub(super) store: Arc<dyn ObjectStore>,
+    /// Longest time of one request, besides that of its bytes.
+    pub(super) whole: Duration,
     pub(super) path: Path,
     /// Place and name, for messages.
     pub(super) object: String,
@@ -38,7 +41,8 @@ impl Part {
         let failed = |error| translate(self.object.clone(), "reading", error);
         let length = range.end - range.start;
         let options = GetOptions::new().with_range(Some(range));
-        let got = self.store.get_opts(&self.path, options).await;
+        let asked = self.store.get_opts(&self.path, options);
+        let got = patience::within(self.whole, asked).await;
         // Compared here: not all stores know If-Match, and it never matches a weak tag.
         let got = match got {
             Ok(got) if describe(String::new(), &got.meta).is_version_of(entry) => got,
@@ -48,7 +52,7 @@ impl Part {
                 let head = self
                     .store
                     .get_opts(&self.path, GetOptions::new().with_head(true));
-                return Err(match head.await {
+                return Err(match patience::within(self.whole, head).await {
                     Ok(head) if !describe(String::new(), &head.meta).is_version_of(entry) => {
                         self.changed()
                     }
@@ -56,7 +60,8 @@ impl Part {
                 });
             }
         };
-        let bytes = got.bytes().await.map_err(failed)?;
+        let limit = patience::with_bytes(self.whole, length);
+        let bytes = patience::within(limit, got.bytes()).await.map_err(failed)?;
         if bytes.len() as u64 != length {
             let reason = format!("{} bytes came for a range of {length}", bytes.len());
             return Err(Error::format(&self.object, reason));

@@ -16,15 +16,14 @@ use super::auth::{self, Question, Session};
 use super::credentials::Credentials;
 use super::failure::Failure;
 use super::retry::{self, Retries};
+use crate::patience;
 
 /// Longest wait for the head of an answer, besides the time that the body of the request takes.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Slowest upload that still counts as one, in bytes per second.
-const SLOWEST: u64 = 64 << 10;
 /// A login that was refused is not tried again so soon: accounts get locked.
 const REFUSED_FOR: Duration = Duration::from_secs(10);
 /// Largest answer that is read whole: logins, listings, reports.
-const LARGEST_ANSWER: usize = 64 << 20;
+const LARGEST_ANSWER: usize = 32 << 20;
 
 /// One request below the address of the account.
 #[derive(Clone)]
@@ -181,6 +180,38 @@ impl Client {
 
     /// Sends `call` until it succeeds or there is no more point in trying.
     pub(super) async fn send(&self, call: &Call) -> Result<Answer, Refusal> {
+        let bytes = call.body.as_ref().map_or(0, PutPayload::content_length);
+        let limit = self.time(bytes as u64);
+        let given_up = |_| {
+            Err(Refusal {
+                failure: self.given_up(limit),
+                doubt: true,
+            })
+        };
+        let sent = timeout(limit, self.attempts(call)).await;
+        sent.unwrap_or_else(given_up)
+    }
+
+    /// Longest time of one request with all its attempts, which carries so many bytes.
+    ///
+    /// A tenth of the whole is left for those who wait for more than one request: the first that is given up says that
+    /// the store is away.
+    pub(super) fn time(&self, bytes: u64) -> Duration {
+        patience::with_bytes(self.retries.whole.mul_f64(0.9), bytes)
+    }
+
+    /// Time of a whole call of which this account is asked.
+    pub(super) fn whole(&self) -> Duration {
+        self.retries.whole
+    }
+
+    /// Takes note that the store did not do something in its time.
+    pub(super) fn given_up(&self, limit: Duration) -> Failure {
+        self.away.store(true, Ordering::Relaxed);
+        Failure::Timeout { limit }
+    }
+
+    async fn attempts(&self, call: &Call) -> Result<Answer, Refusal> {
         let (mut failed, mut renewed, mut doubt) = (0, 0, false);
         loop {
             let refusal = |failure, doubt| Refusal { failure, doubt };
@@ -228,20 +259,25 @@ impl Client {
 
     /// Sends `call` and reads the answer whole, also repeating it if the body breaks.
     pub(super) async fn text(&self, call: &Call) -> Result<Bytes, Failure> {
-        let mut failed = 0;
-        loop {
-            let answer = self.send(call).await?;
-            match whole(answer.response).await {
-                Ok(body) => return Ok(body),
-                Err(failure) => {
-                    failed += 1;
-                    let Some(wait) = self.patience(failed, None) else {
-                        return Err(failure);
-                    };
-                    sleep(wait).await;
+        let attempts = async {
+            let mut failed = 0;
+            loop {
+                let answer = self.send(call).await?;
+                match whole(answer.response).await {
+                    Ok(body) => return Ok(body),
+                    Err(failure) => {
+                        failed += 1;
+                        let Some(wait) = self.patience(failed, None) else {
+                            return Err(failure);
+                        };
+                        sleep(wait).await;
+                    }
                 }
             }
-        }
+        };
+        let limit = self.time(0);
+        let text = timeout(limit, attempts).await;
+        text.unwrap_or_else(|_| Err(self.given_up(limit)))
     }
 
     /// Wait before the next attempt after `failed` ones, for transfers that resume.
@@ -277,16 +313,14 @@ impl Client {
         let mut patience = PATIENCE;
         if let Some(body) = &call.body {
             let length = body.content_length();
-            patience += Duration::from_secs(length as u64 / SLOWEST);
+            patience = patience::with_bytes(patience, length as u64);
             request = request
                 .header(CONTENT_LENGTH, length)
                 .body(stream(body.clone()));
         }
         match timeout(patience, request.send()).await {
             Ok(sent) => sent.map_err(Failure::connection),
-            Err(_) => Err(Failure::Timeout {
-                seconds: patience.as_secs(),
-            }),
+            Err(_) => Err(Failure::Timeout { limit: patience }),
         }
     }
 
@@ -390,10 +424,7 @@ impl Client {
                     }
                 }
                 Ok(Err(error)) => (Failure::connection(error), None),
-                Err(_) => {
-                    let seconds = PATIENCE.as_secs();
-                    (Failure::Timeout { seconds }, None)
-                }
+                Err(_) => (Failure::Timeout { limit: PATIENCE }, None),
             };
             failed += 1;
             match self.patience(failed, asked) {
@@ -405,6 +436,16 @@ impl Client {
 
     /// The cluster's limits, asked for once.
     pub(super) async fn limits(&self) -> Limits {
+        let limit = self.time(0);
+        timeout(limit, self.find_limits())
+            .await
+            .unwrap_or_else(|_| {
+                self.given_up(limit);
+                Limits::default()
+            })
+    }
+
+    async fn find_limits(&self) -> Limits {
         let mut limits = self.limits.lock().await;
         if let Some(limits) = *limits {
             return limits;
@@ -484,7 +525,7 @@ fn stream(payload: PutPayload) -> reqwest::Body {
 /// The body of an answer that must be small.
 async fn whole(mut response: Response) -> Result<Bytes, Failure> {
     let mut body = Vec::new();
-    while let Some(chunk) = chunk(&mut response).await? {
+    while let Some(chunk) = chunk(&mut response, PATIENCE).await? {
         if body.len() + chunk.len() > LARGEST_ANSWER {
             return Err(Failure::answer("the answer is unreasonably long"));
         }
@@ -493,13 +534,15 @@ async fn whole(mut response: Response) -> Result<Bytes, Failure> {
     Ok(body.into())
 }
 
-/// The next piece of a body.
-pub(super) async fn chunk(response: &mut Response) -> Result<Option<Bytes>, Failure> {
-    match timeout(PATIENCE, response.chunk()).await {
+/// The next piece of a body, if it comes within `limit`.
+pub(super) async fn chunk(
+    response: &mut Response,
+    limit: Duration,
+) -> Result<Option<Bytes>, Failure> {
+    let limit = limit.min(PATIENCE);
+    match timeout(limit, response.chunk()).await {
         Ok(chunk) => chunk.map_err(Failure::connection),
-        Err(_) => Err(Failure::Timeout {
-            seconds: PATIENCE.as_secs(),
-        }),
+        Err(_) => Err(Failure::Timeout { limit }),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a Swift server or the way to it can do wrong.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::StatusCode;
 
@@ -15,8 +16,8 @@ pub(crate) enum Failure {
         #[source]
         source: Arc<reqwest::Error>,
     },
-    #[error("no answer from the server within {seconds} s")]
-    Timeout { seconds: u64 },
+    #[error("no answer from the server within {limit:?}")]
+    Timeout { limit: Duration },
     #[error("logging in: {reason}")]
     Login { reason: String, refused: bool },
     #[error("{0}")]

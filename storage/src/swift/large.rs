@@ -346,7 +346,7 @@ impl MultipartUpload for Multipart {
 pub(super) async fn sweep(inner: &Arc<Inner>, prefix: String) -> Result<usize, Failure> {
     let container = inner.segment_container();
     let mut uploads: Vec<(String, Vec<String>, Option<std::time::Duration>)> = Vec::new();
-    let mut rows = listing::below(inner, &container, prefix, None);
+    let mut rows = listing::below(inner, &container, prefix, None, listing::COLLECTED);
     loop {
         let meta = match rows.try_next().await {
             Ok(Some(meta)) => meta,

@@ -22,14 +22,20 @@ pub(super) enum Row {
     Unspeakable,
 }
 
-/// The objects below `prefix`, which ends in a slash or is empty; those after `offset` if given.
+/// Most pages of one listing, and of what is collected most bytes: a server can go on for ever.
+const PAGES: usize = 100_000;
+pub(super) const COLLECTED: usize = 256 << 20;
+
+/// The objects below `prefix`, which ends in a slash or is empty; those after `offset` if given. It fails when more than
+/// `most` bytes have come.
 pub(super) fn below(
     inner: &Arc<Inner>,
     container: &str,
     prefix: String,
     offset: Option<String>,
+    most: usize,
 ) -> BoxStream<'static, Result<ObjectMeta, Failure>> {
-    pages(inner, container, prefix, offset, false)
+    pages(inner, container, prefix, offset, false, most)
         .map_ok(|rows| stream::iter(rows).map(Ok))
         .try_flatten()
         .try_filter_map(|row| async move {
@@ -47,7 +53,7 @@ pub(super) async fn directly_below(
     prefix: String,
 ) -> Result<ListResult, Failure> {
     let (mut objects, mut common_prefixes) = (Vec::new(), Vec::new());
-    let mut pages = pages(inner, &inner.container, prefix, None, true);
+    let mut pages = pages(inner, &inner.container, prefix, None, true, COLLECTED);
     while let Some(rows) = pages.try_next().await? {
         for row in rows {
             match row {
@@ -71,6 +77,7 @@ fn pages(
     prefix: String,
     offset: Option<String>,
     delimited: bool,
+    most: usize,
 ) -> BoxStream<'static, Result<Vec<Row>, Failure>> {
     let inner = Arc::clone(inner);
     let mut base = format!("/{}?format=json", names::escape(container));
@@ -80,7 +87,7 @@ fn pages(
     if delimited {
         base.push_str("&delimiter=/");
     }
-    stream::try_unfold(offset, move |marker| {
+    stream::try_unfold((offset, 0, 0), move |(marker, pages, bytes)| {
         let inner = Arc::clone(&inner);
         let target = match &marker {
             Some(marker) => format!("{base}&marker={}", names::escape_value(marker)),
@@ -89,12 +96,16 @@ fn pages(
         async move {
             let call = Call::new(Method::GET, target);
             let body = inner.client.text(&call).await?;
+            let (pages, bytes) = (pages + 1, bytes + body.len());
+            if pages > PAGES || bytes > most {
+                return Err(Failure::answer("the listing has no end"));
+            }
             let (rows, last) = parse(&body)?;
             let Some(last) = last else { return Ok(None) };
             if marker.as_ref().is_some_and(|marker| last <= *marker) {
                 return Err(Failure::answer("the listing does not advance"));
             }
-            Ok(Some((rows, Some(last))))
+            Ok(Some((rows, (Some(last), pages, bytes))))
         }
     })
     .fuse()

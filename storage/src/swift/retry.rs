@@ -23,6 +23,9 @@ pub struct Retries {
     pub first: Duration,
     /// Longest wait, also if the server asks for more by `Retry-After`. Default 30 s.
     pub longest: Duration,
+    /// Longest time of one operation in all: logging in, every attempt, and the waits between. Bytes that it carries have
+    /// the time besides that they take at 64 KiB/s; what comes or goes more slowly is given up. Default 5 min.
+    pub whole: Duration,
 }
 
 impl Default for Retries {
@@ -32,6 +35,7 @@ impl Default for Retries {
             attempts: 9,
             first: Duration::from_millis(200),
             longest: Duration::from_secs(30),
+            whole: crate::patience::WHOLE,
         }
     }
 }
@@ -45,6 +49,21 @@ impl Retries {
             first,
             ..Retries::default()
         }
+    }
+
+    /// At most `whole` for one operation in all.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use widefield_storage::swift::Retries;
+    ///
+    /// let impatient = Retries::default().whole(Duration::from_secs(20));
+    /// assert_eq!(impatient.whole.as_secs(), 20);
+    /// ```
+    #[must_use]
+    pub fn whole(mut self, whole: Duration) -> Self {
+        self.whole = whole;
+        self
     }
 
     /// Wait before attempt number `attempt + 1` (`attempt` failed so far), or nothing at the end.

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
@@ -140,6 +141,8 @@ struct Transfer {
     /// What is still to come.
     left: Range<u64>,
     failed: u32,
+    /// How long it may still wait for the server.
+    time: Duration,
 }
 
 impl Transfer {
@@ -147,6 +150,7 @@ impl Transfer {
         Transfer {
             body: Arc::clone(body),
             response: None,
+            time: body.inner.client.time(range.end - range.start),
             left: range,
             failed: 0,
         }
@@ -184,7 +188,11 @@ impl Transfer {
                 self.response = Some(self.ask().await?);
                 continue;
             };
-            let failure = match chunk(response).await {
+            let asked = Instant::now();
+            let came = chunk(response, self.time).await;
+            // Not the time in which nobody takes what came.
+            self.time = self.time.saturating_sub(asked.elapsed());
+            let failure = match came {
                 Ok(Some(bytes)) => {
                     if bytes.len() as u64 > self.left.end - self.left.start {
                         return Err(Failure::answer("more bytes came than were announced"));
@@ -197,6 +205,10 @@ impl Transfer {
             };
             self.response = None;
             self.failed += 1;
+            if self.time.is_zero() {
+                let limit = self.body.inner.client.time(0);
+                return Err(self.body.inner.client.given_up(limit));
+            }
             let Some(wait) = self.body.inner.client.wait(self.failed) else {
                 return Err(failure);
             };
