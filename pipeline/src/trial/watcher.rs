@@ -292,9 +292,8 @@ fn light_over_noise(movie: &dyn MovieSource) -> Result<Option<f64>, TrialError> 
     let mut pair = ndarray::Array3::zeros((2, height, width));
     let read = movie.frames_into(first..first + 2, pair.view_mut());
     read.map_err(crate::step::failed("movie"))?;
-    let [a, b] = [0, 1].map(|t| pair.index_axis(ndarray::Axis(0), t));
-    let found = quality::light_over_noise(a, b).ok();
-    Ok(found.filter(|found| found.is_finite()))
+    let found = quality::light_over_noise(pair.view());
+    Ok(Some(found).filter(|found| found.is_finite()))
 }
 
 /// Frames that are missing within a range of frames, or just before it.
