@@ -414,6 +414,48 @@ fn one_movie_begins_late() {
     );
 }
 
+/// Intervals are nearly even, so the clocks seem to differ by one of them.
+#[test]
+fn all_labels_are_those_of_the_next_trial() {
+    let spoil = |dir: &Path| {
+        rewrite_log(dir, |trials| {
+            let mut more = trials.last().expect("trial").clone();
+            more.start += 17.seconds();
+            trials.remove(0);
+            trials.push(more);
+        });
+    };
+    let found = raised(&with(Faults::default()), spoil, &[]);
+    let message = &found["clock_match"].2;
+    for part in ["begin -17.", "from the entries 1 earlier", "off by 1"] {
+        assert!(message.contains(part), "{message}");
+    }
+    expect(found, "clock_match", "fail", &[0]);
+}
+
+#[test]
+fn a_clock_that_is_ahead() {
+    let ahead = |us: i64| {
+        move |dir: &Path| {
+            for trial in 1..=TRIALS {
+                restamp(dir, trial, |_, stamp| {
+                    let time = later(stamp.time, us);
+                    Some(Stamp { time, ..stamp })
+                });
+            }
+        }
+    };
+    let sound = with(Faults::default());
+    let found = raised(&sound, ahead(100_000_000), &[]);
+    assert!(
+        found["clock_match"].2.contains("offset of +100.0 s"),
+        "{found:?}"
+    );
+    expect(found, "clock_match", "warn", &[0]);
+    // A time zone, and seconds beside it.
+    assert_eq!(raised(&sound, ahead(3_604_000_000), &[]), BTreeMap::new());
+}
+
 #[test]
 fn half_the_trials_early() {
     let spoil = |dir: &Path| {
