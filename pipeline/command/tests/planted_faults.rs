@@ -199,6 +199,62 @@ fn flat_light() {
 }
 
 #[test]
+fn a_background_that_is_too_high() {
+    let constant = |counts: &str, spoil: fn(&Path)| {
+        let counts = format!("analysis.background.counts={counts}");
+        let method = "analysis.background.method=constant";
+        let args = ["--set", method, "--set", &counts];
+        raised(&with(Faults::default()), spoil, &args)
+    };
+    // Above the light of most pixels.
+    let found = constant("1000", NOTHING);
+    let message = &found["background_implausible"].2;
+    assert!(message.contains("the median of the frame"), "{message}");
+    expect(found, "background_implausible", "warn", &ALL);
+    // Below it; a mask that is not made of what is left of the light shows it.
+    let found = constant("150", given_mask);
+    let message = &found["clamped"].2;
+    assert!(
+        message.contains("below the background and became 0"),
+        "{message}"
+    );
+    expect(found, "clamped", "fail", &ALL);
+    // What is right raises nothing.
+    assert_eq!(constant("100", NOTHING), BTreeMap::new());
+}
+
+/// Gives the session a mask that keeps three quarters of the frame.
+fn given_mask(dir: &Path) {
+    let path = dir.join("experiment.toml");
+    let text = std::fs::read_to_string(&path).expect("experiment");
+    let mask = "[analysis.segmentation]\nmethod = \"file\"\nfile = \"mask.png\"\n";
+    std::fs::write(path, format!("{text}\n{mask}")).expect("experiment");
+    let file = std::fs::File::create(dir.join("mask.png")).expect("create");
+    let mut encoder = png::Encoder::new(file, 128, 128);
+    encoder.set_color(png::ColorType::Grayscale);
+    let pixels: Vec<u8> = (0..128 * 128).map(|i| u8::from(i % 128 >= 32)).collect();
+    let mut writer = encoder.write_header().expect("header");
+    writer.write_image_data(&pixels).expect("pixels");
+}
+
+#[test]
+fn a_background_at_the_bound_of_its_fit() {
+    let session = Session {
+        light: Light::Flat,
+        ..with(Faults::default())
+    };
+    let bounded = ["--set", "analysis.background.method=bounded_fit"];
+    let found = raised(&session, NOTHING, &bounded);
+    assert!(
+        found["background_bound"]
+            .2
+            .contains("ended at its bound, 0"),
+        "{found:?}"
+    );
+    expect(found, "background_bound", "warn", &ALL);
+}
+
+#[test]
 fn dim_first_frame() {
     let faults = Faults {
         dim_first_frame: 0.2,

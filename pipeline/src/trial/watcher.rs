@@ -127,11 +127,14 @@ impl<'a> Watcher<'a> {
         };
         let summary = collected.finish().map_err(crate::step::failed("report"))?;
         let finite = |value: f64| value.is_finite().then_some(value);
+        let kept = self.mask.as_ref().map(Mask::kept);
+        let clamped = kept.and_then(|kept| summary.clamped_share(kept).ok());
         let quality = self.quality();
         let trace = &summary.trace;
         quality.first_frame = finite(quality::first_frame(trace));
         quality.bleaching = finite(quality::bleaching(trace));
         quality.dff_p999 = finite(summary.size);
+        quality.clamped_share = clamped.filter(|share| share.is_finite());
         let [start, end] = quality.baseline_frames.unwrap_or([0, 0]);
         let baseline = trace.get(start..end).unwrap_or_default();
         quality.baseline_dff = finite(baseline.iter().sum::<f64>() / baseline.len() as f64);
@@ -211,6 +214,7 @@ impl Observer for Watcher<'_> {
         let relative = level.fit.map(|fit| fit.residual_rms / fit.amplitude.abs());
         let quality = self.quality();
         quality.background_limit = Some(level.plausible_max);
+        quality.background_bound = level.bound;
         quality.fit_residual = relative.filter(|r| r.is_finite());
         self.timing.ends("background");
         self.show(|watch| watch.background(image, level, subtract));
@@ -255,7 +259,8 @@ impl Observer for Watcher<'_> {
             .create(self.trial, &told, &mut self.record.checks)?;
         self.files = Some(files);
         let peaks = PeakMap::since_time_0(normal.f0().dim(), clip.frames, &clip.axis);
-        self.collecting = Some(MovieSummary::new(peaks, clip.frames, 0.999));
+        let collecting = MovieSummary::new(peaks, clip.frames, 0.999);
+        self.collecting = Some(collecting.background(self.background));
         self.show(|watch| watch.f0(normal));
         Ok(())
     }

@@ -58,6 +58,7 @@ def of_trial(recording, result, baseline, analysis):
         "masked_share": np.mean(~kept),
         "f0": np.median(f0),
         "low_f0_share": np.mean(f0 < LOW_F0 * np.median(f0)),
+        "clamped_share": np.mean(movie[:, kept] < result.background),
         "baseline_dff": trace[baseline].mean(),
         "first_frame": abs((1 + trace[0]) / (1 + np.median(trace[1:10])) - 1),
         "bleaching": None if slope is None else -slope * (len(light) - 1) / level,
