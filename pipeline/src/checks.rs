@@ -18,6 +18,8 @@ use widefield::background::Bound;
 const CONSEQUENCES: &[(&str, &[&str])] = &[
     // Without light nothing that is computed from pixels means anything.
     ("no_light", OF_PIXELS),
+    // Frames of two kinds have no common mask and F0, and the background is that of the kind of the first frame.
+    ("alternating_light", OF_PIXELS),
     // A fit that misses the background misses the image, and what is left after subtraction is masked wrongly.
     ("background_implausible", BAD_BACKGROUND),
     ("background_bound", BAD_BACKGROUND),
@@ -66,6 +68,7 @@ const JUDGED: &[&str] = &[
     "fit_residual",
     "background_step",
     "clamped",
+    "alternating_light",
     "first_frame",
     "saturation",
     "low_f0",
@@ -189,7 +192,7 @@ fn of_trial(config: &Config, record: &TrialRecord) -> Vec<Check> {
     let mut checks: Vec<Check> = of_light(limits, quality, record);
     checks.extend(of_clock(config, quality, record));
     checks.extend(of_mask(config, quality));
-    checks.extend(of_dff(config, quality));
+    checks.extend(of_dff(config, quality, record.frames));
     checks
 }
 
@@ -251,6 +254,21 @@ fn of_light(limits: &Checks, quality: &Quality, record: &TrialRecord) -> Vec<Che
             advice: "lamp or shutter were late; take the background from later frames (analysis.background.frames)",
         });
     }
+    if let Some(value) = quality.alternation {
+        add(Measure {
+            name: "alternating_light",
+            value,
+            limits: limits.alternating_light,
+            beyond: above,
+            found: format!(
+                "brightness goes up and down by {} from frame to frame",
+                percent(value)
+            ),
+            show: percent,
+            advice: "light sources or shutter take turns; split the recording by light source, since frames of two \
+                     kinds have no common F0",
+        });
+    }
     if let Some(value) = quality.bleaching {
         add(Measure {
             name: "bleaching",
@@ -266,7 +284,8 @@ fn of_light(limits: &Checks, quality: &Quality, record: &TrialRecord) -> Vec<Che
                 format!("{} of the light is lost during the trial", percent(value))
             },
             show: percent,
-            advice: "dF/F sinks with it; lower the light, or compare only within the same time of trials",
+            advice: "dF/F sinks with it; let F0 fade with the light (analysis.baseline.method = \"bleaching\"), lower the light, \
+                     or compare only within the same time of trials",
         });
     }
     checks.extend(background(limits.background_step, quality, record));
@@ -460,11 +479,14 @@ fn of_mask(config: &Config, quality: &Quality) -> Vec<Check> {
     checks
 }
 
-fn of_dff(config: &Config, quality: &Quality) -> Vec<Check> {
+fn of_dff(config: &Config, quality: &Quality, frames: Option<usize>) -> Vec<Check> {
     let limits = &config.checks;
     let mut checks = Vec::new();
     if let Some([start, end]) = quality.baseline_frames {
-        checks.push(baseline(config, start, end, quality.baseline_dff));
+        checks.push(match start == 0 && Some(end) == frames {
+            true => whole_baseline(end),
+            false => baseline(config, start, end, quality.baseline_dff),
+        });
     }
     if let Some(value) = quality.dff_p999 {
         let measure = Measure {
@@ -479,6 +501,13 @@ fn of_dff(config: &Config, quality: &Quality) -> Vec<Check> {
         checks.push(measure.check());
     }
     checks
+}
+
+/// F0 of all frames is no window that could lie wrongly, and dF/F is 0 there only where it is a mean.
+fn whole_baseline(frames: usize) -> Check {
+    let last = frames.saturating_sub(1);
+    let message = format!("F0 is taken from the whole recording, frames 0 to {last}");
+    Check::new("baseline_event", Level::Pass, f64::NAN, f64::NAN, message)
 }
 
 /// Whether F0 is taken at rest: before the stimulus, from no event on, and so that dF/F is 0 there.
@@ -518,8 +547,10 @@ fn baseline(config: &Config, start: usize, end: usize, mean: Option<f64>) -> Che
 
 /// Whether the trial's numbers may enter what is computed over the session.
 fn counts(record: &TrialRecord) -> bool {
-    let dark = |c: &Check| c.name == "no_light" && c.level != Level::Pass;
-    record.status != Status::Failed && !record.checks.iter().any(dark)
+    let unlike = |c: &Check| {
+        matches!(c.name.as_str(), "no_light" | "alternating_light") && c.level != Level::Pass
+    };
+    record.status != Status::Failed && !record.checks.iter().any(unlike)
 }
 
 #[cfg(test)]

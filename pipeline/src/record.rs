@@ -80,7 +80,7 @@ pub struct TrialRecord {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Quality {
-    /// Range of brightness of a frame over its noise, [`widefield::quality::light_over_noise`] of frames 1 and 2.
+    /// Range of brightness of a frame over its noise, [`widefield::quality::light_over_noise`] of frames 1 to 4.
     pub light_over_noise: Option<f64>,
     /// Share of the raw pixels above `analysis.invalid_above`.
     pub saturated_share: Option<f64>,
@@ -118,6 +118,8 @@ pub struct Quality {
     pub first_frame: Option<f64>,
     /// Share of light lost during the trial, [`widefield::quality::bleaching`] of the mean trace.
     pub bleaching: Option<f64>,
+    /// How much the light goes up and down from frame to frame, [`widefield::quality::alternation`] of the mean trace.
+    pub alternation: Option<f64>,
     /// 99.9th percentile of |dF/F| over kept pixels and frames.
     pub dff_p999: Option<f64>,
 }

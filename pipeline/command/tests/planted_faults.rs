@@ -6,6 +6,7 @@ use common::run_experiment;
 use dcimg::write::{Spec, Writer};
 use dcimg::{File, Stamp, Timestamp};
 use jiff::ToSpan;
+use ndarray::Array2;
 use std::collections::BTreeMap;
 use std::path::Path;
 use widefield_behaviour::write::LogWriter;
@@ -118,12 +119,13 @@ fn bleaching() {
         bleaching: 0.02,
         ..SceneConfig::default()
     };
-    expect(
-        raised(&session(scene), NOTHING, &[]),
-        "bleaching",
-        "warn",
-        &ALL,
-    );
+    let found = raised(&session(scene.clone()), NOTHING, &[]);
+    let method = "analysis.baseline.method = \"bleaching\"";
+    assert!(found["bleaching"].2.contains(method), "{found:?}");
+    expect(found, "bleaching", "warn", &ALL);
+    // What it says helps.
+    let fading = ["--set", "analysis.baseline.method=bleaching"];
+    assert_eq!(raised(&session(scene), NOTHING, &fading), BTreeMap::new());
 }
 
 #[test]
@@ -254,6 +256,32 @@ fn a_background_at_the_bound_of_its_fit() {
     expect(found, "background_bound", "warn", &ALL);
 }
 
+/// Every second frame, 1, 3 and so on, is dark.
+#[test]
+fn alternating_bright_and_dark_frames() {
+    let spoil = |dir: &Path| {
+        for trial in 2..4 {
+            rewrite(dir, trial, |i, stamp, pixels| {
+                if i % 2 == 1 {
+                    // The camera's offset and some noise.
+                    let mut at = i;
+                    pixels.mapv_inplace(|_| {
+                        at = at.wrapping_mul(25_214_903_917).wrapping_add(11);
+                        100 + u16::try_from(at >> 20 & 7).expect("small")
+                    });
+                }
+                Some(stamp)
+            });
+        }
+    };
+    let found = raised(&with(Faults::default()), spoil, &[]);
+    assert!(
+        found["alternating_light"].2.contains("take turns"),
+        "{found:?}"
+    );
+    expect(found, "alternating_light", "fail", &[2, 3]);
+}
+
 #[test]
 fn dim_first_frame() {
     let faults = Faults {
@@ -291,6 +319,21 @@ fn baseline_after_the_stimulus() {
 }
 
 #[test]
+fn baselines_of_the_whole_recording_are_at_no_event() {
+    for method in [
+        "mean",
+        "median",
+        "percentile",
+        "sliding_percentile",
+        "maximin",
+    ] {
+        let whole = ["--set", &format!("analysis.baseline.method={method}")];
+        let found = raised(&with(Faults::default()), NOTHING, &whole);
+        assert_eq!(found, BTreeMap::new(), "{method}");
+    }
+}
+
+#[test]
 fn baseline_at_the_cue() {
     let late = ["--set", "analysis.baseline.frames=[20, 26]"];
     expect(
@@ -303,6 +346,15 @@ fn baseline_at_the_cue() {
 
 /// Writes a movie again with other stamps; `None` leaves the frame out.
 fn restamp(dir: &Path, trial: u32, stamp: impl Fn(usize, Stamp) -> Option<Stamp>) {
+    rewrite(dir, trial, |i, old, _| stamp(i, old));
+}
+
+/// Writes a movie again with other stamps and pixels; frames without a stamp are left out.
+fn rewrite(
+    dir: &Path,
+    trial: u32,
+    change: impl Fn(usize, Stamp, &mut Array2<u16>) -> Option<Stamp>,
+) {
     let name = movies(dir)[&trial].clone();
     let (old, new) = (dir.join(&name), dir.join("rewritten"));
     let file = File::open(&old).expect("movie");
@@ -312,10 +364,10 @@ fn restamp(dir: &Path, trial: u32, stamp: impl Fn(usize, Stamp) -> Option<Stamp>
     let out = std::io::BufWriter::new(std::fs::File::create(&new).expect("create"));
     let mut writer = Writer::new(out, &spec).expect("writer");
     for (i, frame) in movie.frames().enumerate() {
-        if let Some(stamp) = stamp(i, frame.stamp().expect("stamp").expect("stamp")) {
-            writer
-                .push(frame.to_array::<u16>().expect("frame").view(), stamp)
-                .expect("push");
+        let mut pixels = frame.to_array::<u16>().expect("frame");
+        let old = frame.stamp().expect("stamp").expect("stamp");
+        if let Some(stamp) = change(i, old, &mut pixels) {
+            writer.push(pixels.view(), stamp).expect("push");
         }
     }
     writer.finish().expect("finish");

@@ -98,6 +98,24 @@ fn the_baseline_must_lie_before_the_stimulus_and_between_events() {
 }
 
 #[test]
+fn a_baseline_of_all_frames_is_at_no_event() {
+    let config = config();
+    let mut record = trial(Quality {
+        baseline_frames: Some([0, 100]),
+        baseline_dff: Some(0.1),
+        ..Quality::default()
+    });
+    let mut judged = |frames| {
+        record.frames = Some(frames);
+        judge(&config, &mut record);
+        record.checks[0].clone()
+    };
+    assert_eq!(judged(100).level, Level::Pass);
+    assert!(judged(100).message.contains("the whole recording"));
+    assert_eq!(judged(101).level, Level::Fail);
+}
+
+#[test]
 fn a_background_at_a_bound_or_above_the_light_is_told() {
     let mut config = config();
     let bound = Quality {

@@ -42,6 +42,9 @@ limits! {
     /// Share of the values of kept pixels that are below the background; above.
     #[serde(skip_serializing_if = "clamped_is_usual")]
     clamped = [0.001, 0.01],
+    /// Range of brightness over the frames of a cycle of 2 to 4, over the brightest; above.
+    #[serde(skip_serializing_if = "alternating_light_is_usual")]
+    alternating_light = [0.05, 0.2],
     /// Frame 0 against the median of frames 1 to 9; above.
     first_frame = [0.02, 0.1],
     /// Share of raw pixels above `analysis.invalid_above`; above.
@@ -79,4 +82,8 @@ limits! {
 
 fn clamped_is_usual(limits: &[f64; 2]) -> bool {
     *limits == Checks::default().clamped
+}
+
+fn alternating_light_is_usual(limits: &[f64; 2]) -> bool {
+    *limits == Checks::default().alternating_light
 }

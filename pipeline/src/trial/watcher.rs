@@ -133,6 +133,7 @@ impl<'a> Watcher<'a> {
         let trace = &summary.trace;
         quality.first_frame = finite(quality::first_frame(trace));
         quality.bleaching = finite(quality::bleaching(trace));
+        quality.alternation = finite(quality::alternation(trace));
         quality.dff_p999 = finite(summary.size);
         quality.clamped_share = clamped.filter(|share| share.is_finite());
         let [start, end] = quality.baseline_frames.unwrap_or([0, 0]);
@@ -287,17 +288,15 @@ impl Observer for Watcher<'_> {
     }
 }
 
-/// Of frames 1 and 2, as frame 0 may be dim; of 0 and 1 where there are no more.
+/// Of frames 1 to 4, as frame 0 may be dim, or as many as there are; of 0 and 1 where there are no more.
 fn light_over_noise(movie: &dyn MovieSource) -> Result<Option<f64>, TrialError> {
     let (frames, height, width) = movie.dim();
-    let Some(last) = frames.checked_sub(1).filter(|&n| n > 0) else {
-        return Ok(None);
-    };
-    let first = last.min(2) - 1;
-    let mut pair = ndarray::Array3::zeros((2, height, width));
-    let read = movie.frames_into(first..first + 2, pair.view_mut());
-    read.map_err(crate::step::failed("movie"))?;
-    let found = quality::light_over_noise(pair.view());
+    let first = usize::from(frames > 2);
+    let few = first..frames.min(first + 4);
+    let mut read = ndarray::Array3::zeros((few.len(), height, width));
+    let done = movie.frames_into(few, read.view_mut());
+    done.map_err(crate::step::failed("movie"))?;
+    let found = quality::light_over_noise(read.view());
     Ok(Some(found).filter(|found| found.is_finite()))
 }
 
