@@ -12,50 +12,63 @@ pub(crate) use session::{Session, of_session};
 
 use crate::config::{Checks, Config};
 use crate::record::{Check, Level, Quality, Status, TrialRecord};
+use widefield::background::Bound;
 
 /// What follows from what: cause, and the checks that are part of it once it is raised.
 const CONSEQUENCES: &[(&str, &[&str])] = &[
     // Without light nothing that is computed from pixels means anything.
-    (
-        "no_light",
-        &[
-            "background_implausible",
-            "fit_residual",
-            "background_step",
-            "first_frame",
-            "low_f0",
-            "masked_share",
-            "mask_stability",
-            "threshold_zero",
-            "bleaching",
-            "baseline_event",
-            "dff_range",
-        ],
-    ),
+    ("no_light", OF_PIXELS),
+    // Frames of two kinds have no common mask and F0, and the background is that of the kind of the first frame.
+    ("alternating_light", OF_PIXELS),
     // A fit that misses the background misses the image, and what is left after subtraction is masked wrongly.
-    (
-        "background_implausible",
-        &[
-            "fit_residual",
-            "background_step",
-            "low_f0",
-            "masked_share",
-            "mask_stability",
-            "threshold_zero",
-        ],
-    ),
+    ("background_implausible", BAD_BACKGROUND),
+    ("background_bound", BAD_BACKGROUND),
+    // Pixels that the background leaves nothing of have no F0.
+    ("clamped", &["low_f0", "dff_range"]),
     // The threshold 0 masks nothing.
-    ("threshold_zero", &["masked_share", "mask_stability"]),
+    (
+        "threshold_zero",
+        &["masked_share", "mask_stability", "clamped"],
+    ),
     // An interval over lost frames that the camera did not count is both.
     ("clock_jitter", &["frame_rate"]),
+];
+
+const OF_PIXELS: &[&str] = &[
+    "background_implausible",
+    "background_bound",
+    "fit_residual",
+    "background_step",
+    "clamped",
+    "first_frame",
+    "low_f0",
+    "masked_share",
+    "mask_stability",
+    "threshold_zero",
+    "bleaching",
+    "baseline_event",
+    "dff_range",
+];
+
+const BAD_BACKGROUND: &[&str] = &[
+    "fit_residual",
+    "background_step",
+    "clamped",
+    "low_f0",
+    "masked_share",
+    "mask_stability",
+    "threshold_zero",
 ];
 
 /// Checks that [`of_trial`] and [`of_session`] make, as opposed to what was noticed on the way.
 const JUDGED: &[&str] = &[
     "no_light",
     "background_implausible",
+    "background_bound",
     "fit_residual",
     "background_step",
+    "clamped",
+    "alternating_light",
     "first_frame",
     "saturation",
     "low_f0",
@@ -178,8 +191,8 @@ fn of_trial(config: &Config, record: &TrialRecord) -> Vec<Check> {
     let limits = &config.checks;
     let mut checks: Vec<Check> = of_light(limits, quality, record);
     checks.extend(of_clock(config, quality, record));
-    checks.extend(of_mask(limits, quality));
-    checks.extend(of_dff(config, quality));
+    checks.extend(of_mask(config, quality));
+    checks.extend(of_dff(config, quality, record.frames));
     checks
 }
 
@@ -241,6 +254,21 @@ fn of_light(limits: &Checks, quality: &Quality, record: &TrialRecord) -> Vec<Che
             advice: "lamp or shutter were late; take the background from later frames (analysis.background.frames)",
         });
     }
+    if let Some(value) = quality.alternation {
+        add(Measure {
+            name: "alternating_light",
+            value,
+            limits: limits.alternating_light,
+            beyond: above,
+            found: format!(
+                "brightness goes up and down by {} from frame to frame",
+                percent(value)
+            ),
+            show: percent,
+            advice: "light sources or shutter take turns; split the recording by light source, since frames of two \
+                     kinds have no common F0",
+        });
+    }
     if let Some(value) = quality.bleaching {
         add(Measure {
             name: "bleaching",
@@ -256,28 +284,60 @@ fn of_light(limits: &Checks, quality: &Quality, record: &TrialRecord) -> Vec<Che
                 format!("{} of the light is lost during the trial", percent(value))
             },
             show: percent,
-            advice: "dF/F sinks with it; lower the light, or compare only within the same time of trials",
+            advice: "dF/F sinks with it; let F0 fade with the light (analysis.baseline.method = \"bleaching\"), lower the light, \
+                     or compare only within the same time of trials",
         });
     }
-    checks.extend(background(quality, record));
+    checks.extend(background(limits.background_step, quality, record));
+    checks.extend(bound(quality, record));
     checks
 }
 
-fn background(quality: &Quality, record: &TrialRecord) -> Option<Check> {
+/// That the fit would go on beyond a bound, where the background is only a guess.
+fn bound(quality: &Quality, record: &TrialRecord) -> Option<Check> {
+    let end = match quality.background_bound? {
+        Bound::Lower => "0",
+        _ => "the 5th percentile of the smoothed frame",
+    };
+    let value = record.fit.map_or(f64::NAN, |fit| fit.offset);
+    let message = format!(
+        "the fit of the background, {value:.1} counts, ended at its bound, {end}: the light is not Gaussian, and dF/F may be \
+         scaled wrongly; compare with a dark corner of the first frame, and try another analysis.background.method"
+    );
+    let name = "background_bound";
+    Some(Check::new(name, Level::Warn, value, value, message))
+}
+
+fn background(steps: [f64; 2], quality: &Quality, record: &TrialRecord) -> Option<Check> {
     let name = "background_implausible";
     if let Some(error) = &quality.background_error {
         let message = format!("no background: {error}; look at the first frame");
         return Some(Check::new(name, Level::Fail, f64::NAN, f64::NAN, message));
     }
-    let (value, most) = (record.fit?.offset, quality.background_limit?);
-    let plausible = (0.0..=most).contains(&value);
+    let most = quality.background_limit.filter(|most| most.is_finite())?;
+    let (value, slack, what, why) = match (record.fit, record.background) {
+        (Some(fit), _) => (
+            fit.offset,
+            0.0,
+            "the 5th percentile of the smoothed frame",
+            "the light is not Gaussian, or analysis.background.smoothing_sd_px does not suit it, and dF/F is scaled wrongly",
+        ),
+        // The dark part may be most of the frame: what moves dF/F by little more than a step that passes is no finding.
+        (None, Some(background)) => (
+            background,
+            steps[0] * quality.f0.unwrap_or(0.0),
+            "the median of the frame",
+            "it is no dark part of the image, and dF/F is scaled wrongly",
+        ),
+        (None, None) => return None,
+    };
+    let plausible = (-slack..=most + slack).contains(&value);
     let (level, message) = if plausible {
         let message = format!("background {value:.1} counts, within 0 to {most:.1}");
         (Level::Pass, message)
     } else {
         let message = format!(
-            "background {value:.1} is outside 0 to {most:.1} counts, the 5th percentile of the smoothed frame: \
-             the light is not Gaussian, or analysis.background.smoothing_sd_px does not suit it, and dF/F is scaled wrongly; \
+            "background {value:.1} is outside 0 to {most:.1} counts, {what}: {why}; \
              compare with a dark corner of the first frame, and try another analysis.background.method"
         );
         (Level::Warn, message)
@@ -340,7 +400,8 @@ fn of_clock(config: &Config, quality: &Quality, record: &TrialRecord) -> Vec<Che
     checks
 }
 
-fn of_mask(limits: &Checks, quality: &Quality) -> Vec<Check> {
+fn of_mask(config: &Config, quality: &Quality) -> Vec<Check> {
+    let limits = &config.checks;
     let mut checks = Vec::new();
     if quality.threshold_zero == Some(true) {
         checks.push(Check::new(
@@ -380,6 +441,26 @@ fn of_mask(limits: &Checks, quality: &Quality) -> Vec<Check> {
         };
         checks.push(measure.check());
     }
+    if let Some(value) = quality.clamped_share {
+        let became = match config.analysis.clamp_negative {
+            true => " and became 0",
+            false => "",
+        };
+        let measure = Measure {
+            name: "clamped",
+            value,
+            limits: limits.clamped,
+            beyond: above,
+            found: format!(
+                "{} of the values of kept pixels are below the background{became}",
+                percent(value)
+            ),
+            show: percent,
+            advice: "the background is too high and dF/F too large, or dark pixels are kept; compare the background with a \
+                     dark corner of the first frame, and look at the outline",
+        };
+        checks.push(measure.check());
+    }
     if let Some(value) = quality.low_f0_share {
         let measure = Measure {
             name: "low_f0",
@@ -398,11 +479,14 @@ fn of_mask(limits: &Checks, quality: &Quality) -> Vec<Check> {
     checks
 }
 
-fn of_dff(config: &Config, quality: &Quality) -> Vec<Check> {
+fn of_dff(config: &Config, quality: &Quality, frames: Option<usize>) -> Vec<Check> {
     let limits = &config.checks;
     let mut checks = Vec::new();
     if let Some([start, end]) = quality.baseline_frames {
-        checks.push(baseline(config, start, end, quality.baseline_dff));
+        checks.push(match start == 0 && Some(end) == frames {
+            true => whole_baseline(end),
+            false => baseline(config, start, end, quality.baseline_dff),
+        });
     }
     if let Some(value) = quality.dff_p999 {
         let measure = Measure {
@@ -417,6 +501,13 @@ fn of_dff(config: &Config, quality: &Quality) -> Vec<Check> {
         checks.push(measure.check());
     }
     checks
+}
+
+/// F0 of all frames is no window that could lie wrongly, and dF/F is 0 there only where it is a mean.
+fn whole_baseline(frames: usize) -> Check {
+    let last = frames.saturating_sub(1);
+    let message = format!("F0 is taken from the whole recording, frames 0 to {last}");
+    Check::new("baseline_event", Level::Pass, f64::NAN, f64::NAN, message)
 }
 
 /// Whether F0 is taken at rest: before the stimulus, from no event on, and so that dF/F is 0 there.
@@ -456,8 +547,10 @@ fn baseline(config: &Config, start: usize, end: usize, mean: Option<f64>) -> Che
 
 /// Whether the trial's numbers may enter what is computed over the session.
 fn counts(record: &TrialRecord) -> bool {
-    let dark = |c: &Check| c.name == "no_light" && c.level != Level::Pass;
-    record.status != Status::Failed && !record.checks.iter().any(dark)
+    let unlike = |c: &Check| {
+        matches!(c.name.as_str(), "no_light" | "alternating_light") && c.level != Level::Pass
+    };
+    record.status != Status::Failed && !record.checks.iter().any(unlike)
 }
 
 #[cfg(test)]

@@ -38,9 +38,7 @@ pub(crate) struct ScratchError {
 
 impl From<ScratchError> for widefield::Error {
     fn from(error: ScratchError) -> Self {
-        Self::Source {
-            reason: error.to_string(),
-        }
+        Self::from_source(error)
     }
 }
 
@@ -489,7 +487,7 @@ mod tests {
         let mut empty = Movie::on_disk((4, 3, 2), &std::env::temp_dir()).expect("scratch");
         assert!(matches!(
             empty.frames_into(0..2, out.view_mut()),
-            Err(widefield::Error::Source { .. })
+            Err(widefield::Error::Source(_))
         ));
         let Movie::Scratch(scratch) = &empty else {
             panic!("on disk");

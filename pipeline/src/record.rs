@@ -3,6 +3,7 @@
 use crate::config::Config;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use widefield::background::Bound;
 
 /// A whole run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -79,7 +80,7 @@ pub struct TrialRecord {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Quality {
-    /// Range of brightness of a frame over its noise, [`widefield::quality::light_over_noise`] of frames 1 and 2.
+    /// Range of brightness of a frame over its noise, [`widefield::quality::light_over_noise`] of frames 1 to 4.
     pub light_over_noise: Option<f64>,
     /// Share of the raw pixels above `analysis.invalid_above`.
     pub saturated_share: Option<f64>,
@@ -95,6 +96,8 @@ pub struct Quality {
     pub background_error: Option<String>,
     /// Largest plausible background, counts: 5th percentile of the smoothed frame.
     pub background_limit: Option<f64>,
+    /// The bound at which the fit of the background ended.
+    pub background_bound: Option<Bound>,
     /// Root mean square residual of the background fit over its amplitude.
     pub fit_residual: Option<f64>,
     /// Whether the threshold is the first point of the density; `None` for a mask of the session.
@@ -105,6 +108,8 @@ pub struct Quality {
     pub f0: Option<f64>,
     /// Share of the kept pixels with an F0 below 5 % of that median.
     pub low_f0_share: Option<f64>,
+    /// Share of the values of kept pixels that are below the background.
+    pub clamped_share: Option<f64>,
     /// Half-open range of frames F0 is the mean of.
     pub baseline_frames: Option<[usize; 2]>,
     /// Mean dF/F of the kept pixels over those frames.
@@ -113,6 +118,8 @@ pub struct Quality {
     pub first_frame: Option<f64>,
     /// Share of light lost during the trial, [`widefield::quality::bleaching`] of the mean trace.
     pub bleaching: Option<f64>,
+    /// How much the light goes up and down from frame to frame, [`widefield::quality::alternation`] of the mean trace.
+    pub alternation: Option<f64>,
     /// 99.9th percentile of |dF/F| over kept pixels and frames.
     pub dff_p999: Option<f64>,
 }

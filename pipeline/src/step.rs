@@ -205,7 +205,7 @@ pub trait Normalise: Step {
     /// If the movie does not have them.
     fn frames(&self, clip: &Clip) -> Result<Range<usize>, Cause>;
 
-    /// What is held of a movie that is not in memory.
+    /// What is held beside the movie.
     fn held(&self, clip: &Clip, threads: usize) -> Held;
 
     /// Estimates F0, and what else is needed before the first block. Pixels that `mask` does not keep become NaN.
@@ -221,13 +221,15 @@ pub trait Normalise: Step {
     ) -> Result<Box<dyn Normal>, Cause>;
 }
 
-/// Bytes of frames from a movie that is not in memory.
+/// Bytes held beside the movie and a few images.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Held {
-    /// While F0 is estimated.
+    /// Of frames from a movie that is not in memory, while F0 is estimated.
     pub preparing: u64,
-    /// While every block is normalised.
+    /// Of frames from a movie that is not in memory, while every block is normalised.
     pub normalising: u64,
+    /// Wherever the movie is, from the estimate to the last block.
+    pub always: u64,
 }
 
 /// Makes dF/F of blocks.

@@ -31,7 +31,7 @@ use std::fmt;
 /// what the table `[analysis.background]` of an experiment file holds: `method` and the parameters of the variant.
 ///
 /// ```
-/// use widefield::{Background, background::Rectangle};
+/// use widefield::{Background, background::{Bound, Rectangle}};
 ///
 /// // A flat window of 30,000 counts on a surround of 96 to 104.
 /// let frame = ndarray::Array2::from_shape_fn((64, 64), |(y, x)| {
@@ -40,7 +40,8 @@ use std::fmt;
 /// });
 /// let level = |background: Background| background.estimate(frame.view()).map(|level| level.value);
 /// assert!(level(Background::GaussianFit { smoothing_sd_px: None })? < -1000.0);
-/// assert_eq!(level(Background::BoundedFit { smoothing_sd_px: None })?, 0.0);
+/// let bounded = Background::BoundedFit { smoothing_sd_px: None }.estimate(frame.view())?;
+/// assert_eq!((bounded.value, bounded.bound), (0.0, Some(Bound::Lower)));
 /// assert_eq!(level(Background::Percentile { percentile: 25.0 })?, 100.0);
 /// let rectangle = Rectangle { x: 0, y: 0, width: 9, height: 9 };
 /// assert_eq!(level(Background::Rectangle { rectangle })?, 100.0);
@@ -96,9 +97,11 @@ pub enum Background {
         #[cfg_attr(feature = "serde", serde(default = "fifth"))]
         percentile: f64,
     },
-    /// The brightness around which pixels are densest: the half-sample mode (Bickel & Frühwirth 2006,
-    /// doi:10.1016/j.csda.2005.07.011). Right where the dark surround is more even than the brain, or larger than it; of
-    /// flat light on more than half of the frame it is the light.
+    /// The half-sample mode (Bickel & Frühwirth 2006, doi:10.1016/j.csda.2005.07.011): of the sorted pixels the
+    /// shortest run of half of them, of that the shortest run of half of it, and so on until two or three are left, whose
+    /// middle it is. Not the highest bin of a histogram: a narrow peak of few pixels that lies outside of the shortest half
+    /// is never seen. Right where the dark surround is more even than the brain, or larger than it; of flat light on more
+    /// than half of the frame it is the light.
     Mode,
     /// Mean of a rectangle that no light reaches.
     Rectangle {
@@ -189,9 +192,28 @@ pub struct BackgroundLevel {
     /// A background above it is hardly one, counts: the 5th percentile of the smoothed frame for a fit, else
     /// the median of the frame. NaN for a constant where there is no frame.
     pub plausible_max: f64,
+    /// The bound at which a [`Background::BoundedFit`] ended: the light alone would give a background beyond it, so this
+    /// one is a guess.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
+    pub bound: Option<Bound>,
     /// Whether the background is below 0 or above [`BackgroundLevel::plausible_max`]. The value is
     /// kept as it was estimated.
     pub implausible: bool,
+}
+
+/// An end of the offsets that [`Background::BoundedFit`] allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum Bound {
+    /// 0 counts.
+    Lower,
+    /// The 5th percentile of the smoothed frame.
+    Upper,
 }
 
 impl Background {
@@ -328,7 +350,9 @@ impl Background {
             Self::GaussianFit { smoothing_sd_px } => {
                 gaussian_fit::check(image)?;
                 let smoothed = smooth::gaussian(image, smoothing(smoothing_sd_px))?;
-                return fitted(smoothed.view(), GaussianFit::from_image);
+                return fitted(smoothed.view(), |image| {
+                    Ok((GaussianFit::from_image(image)?, None))
+                });
             }
             Self::CoarseFit {
                 smoothing_sd_px,
@@ -410,28 +434,37 @@ impl fmt::Display for Background {
 }
 
 /// The fit with the offset from 0 to the 5th percentile.
-fn bounded(smoothed: ArrayView2<'_, f64>) -> Result<GaussianFit, Error> {
+fn bounded(smoothed: ArrayView2<'_, f64>) -> Result<(GaussianFit, Option<Bound>), Error> {
     let free = GaussianFit::from_image(smoothed)?;
     let most = percentile(smoothed.iter().copied(), 5.0).unwrap_or(f64::NAN);
     // Counts below 0 have no room between the bounds but the upper one.
     let offset = free.offset.max(0.0).min(most);
     if offset == free.offset {
-        return Ok(free);
+        return Ok((free, None));
     }
-    GaussianFit::from_image_with_offset(smoothed, offset)
+    let bound = if offset == 0.0 && free.offset < 0.0 {
+        Bound::Lower
+    } else {
+        Bound::Upper
+    };
+    let fit = GaussianFit::from_image_with_offset(smoothed, offset)?;
+    Ok((fit, Some(bound)))
 }
 
 /// The level by a fit, and what it is judged by, side by side.
 fn fitted(
     smoothed: ArrayView2<'_, f64>,
-    fit: impl FnOnce(ArrayView2<'_, f64>) -> Result<GaussianFit, Error> + Send,
+    fit: impl FnOnce(ArrayView2<'_, f64>) -> Result<(GaussianFit, Option<Bound>), Error> + Send,
 ) -> Result<BackgroundLevel, Error> {
     let (fit, plausible_max) = rayon::join(
         || fit(smoothed),
         || percentile(smoothed.iter().copied(), 5.0).unwrap_or(f64::NAN),
     );
-    let fit = fit?;
-    Ok(level(fit.offset, Some(fit), plausible_max))
+    let (fit, bound) = fit?;
+    Ok(BackgroundLevel {
+        bound,
+        ..level(fit.offset, Some(fit), plausible_max)
+    })
 }
 
 fn level(value: f64, fit: Option<GaussianFit>, plausible_max: f64) -> BackgroundLevel {
@@ -439,6 +472,7 @@ fn level(value: f64, fit: Option<GaussianFit>, plausible_max: f64) -> Background
         value,
         fit,
         plausible_max,
+        bound: None,
         implausible: value < 0.0 || value > plausible_max,
     }
 }

@@ -5,18 +5,18 @@ mod frames;
 mod held;
 mod ranks;
 mod result;
-pub(crate) mod sliding;
+mod sliding;
 
 pub use frames::{Frames, Span};
 pub use held::Held;
+pub(crate) use result::Course;
 pub use result::F0;
-pub(crate) use result::{Buffers, Course, PIECE};
+pub(crate) use sliding::{Buffers, Sliding};
 
 use crate::number::count;
 use crate::source::{each_block, image_of};
 use crate::{Error, Mask, MeanImage, MovieSource, Subtract, TimeAxis};
 use ndarray::{Array2, ArrayView3};
-use sliding::Sliding;
 use std::fmt;
 use std::ops::Range;
 
@@ -217,9 +217,8 @@ impl Baseline {
     /// F0 of a movie that can be read again, wherever it lies.
     ///
     /// `mask` says which pixels count where all pixels are taken together, as for the curve of
-    /// [`Baseline::Bleaching`]; F0 of the others is computed too. Memory beside the movie is a few images and
-    /// blocks of 8 MiB; baselines that follow the trace hold 32 frames and as many as they look around.
-    /// Reading by frames or by rows, blocks of any length and any number of threads give the same bits.
+    /// [`Baseline::Bleaching`]; F0 of the others is computed too. Memory beside the movie is a few images and what
+    /// [`Baseline::held`] says. Reading by frames or by rows, blocks of any length and any number of threads give the same bits.
     ///
     /// ```
     /// use widefield::{Baseline, Mask, Subtract};
@@ -228,7 +227,7 @@ impl Baseline {
     /// let subtract = Subtract { background: 6.0, clamp_negative: true };
     /// let f0 = Baseline::Median.estimate(&movie.view(), &subtract, &Mask::keep_all((1, 1)))?;
     /// assert_eq!(f0.image(), ndarray::array![[100.0]]);
-    /// assert_eq!(f0.baseline().to_string(), "median");
+    /// assert_eq!(f0.baseline(), Some(&Baseline::Median));
     /// # Ok::<(), widefield::Error>(())
     /// ```
     ///
@@ -264,19 +263,12 @@ impl Baseline {
             }
             Self::SlidingPercentile { percentile, span } => {
                 let span = span.in_whole_frames("span")?;
-                return F0::sliding(
-                    self,
-                    Sliding::percentile(percentile, span, n_frames),
-                    movie,
-                    subtract,
-                );
+                Sliding::percentile(percentile, span, n_frames).estimate(movie, subtract)?
             }
             Self::Maximin { span, smoothing } => {
-                let (sd, span) = (
-                    smoothing.in_frames("smoothing")?,
-                    span.in_whole_frames("span")?,
-                );
-                return F0::sliding(self, Sliding::maximin(sd, span, n_frames), movie, subtract);
+                let sd = smoothing.in_frames("smoothing")?;
+                let span = span.in_whole_frames("span")?;
+                Sliding::maximin(sd, span, n_frames).estimate(movie, subtract)?
             }
         };
         Ok(F0::new(self.clone(), image, course))

@@ -1,7 +1,6 @@
 //! Relative change of fluorescence, dF/F = (F - F0) / F0.
 
 use crate::error::same_shape;
-use crate::normaliser::least;
 use crate::number::narrow;
 use crate::{Baseline, Error, Mask, MovieSource, Normaliser, Subtract, TimeAxis};
 use multiversion::multiversion;
@@ -124,16 +123,8 @@ impl DeltaF {
         subtract: &Subtract,
         mask: &Mask,
     ) -> Result<Normaliser, Error> {
-        let least = least(self.denominator, movie, subtract)?;
         let f0 = self.baseline.estimate(movie, subtract, mask)?;
-        Ok(Normaliser::new(
-            f0,
-            *subtract,
-            mask,
-            self.denominator,
-            self.quantity,
-            least,
-        ))
+        Normaliser::from_f0(f0, self.denominator, self.quantity, movie, subtract, mask)
     }
 
     /// dF/F of a movie `(t, y, x)` whose background is already taken off.
@@ -195,7 +186,8 @@ impl fmt::Display for DeltaF {
     }
 }
 
-/// dF/F of a block of frames `(t, y, x)` of counts: `(F - F0) / F0` with `F = max(count - background, 0)`.
+/// dF/F of a block of frames `(t, y, x)` of counts: `(F - F0) / F0` with `F` as [`Subtract::value`] gives it, so at
+/// least 0 only where that clamps.
 ///
 /// In f64, rounded once to f32. Pixels that `mask` does not keep are NaN in every frame; F0 = 0 gives
 /// infinity, or NaN where F is 0 too. Every value depends on its own pixel alone, so blocks of any

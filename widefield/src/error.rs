@@ -1,5 +1,9 @@
 //! What can be wrong with the arrays or the choices handed to an operator.
 
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+
 /// Why an operator gave no result.
 ///
 /// Every operator checks its input first, so an error leaves output buffers as they were.
@@ -126,11 +130,8 @@ pub enum Error {
         max: f64,
     },
     /// A movie that lies elsewhere could not be read.
-    #[error("the movie cannot be read: {reason}")]
-    Source {
-        /// What its owner says.
-        reason: String,
-    },
+    #[error("the movie cannot be read")]
+    Source(#[source] Cause),
     /// A rectangle is not part of the frame.
     #[error(
         "the rectangle of {columns} x {rows} px from column {x}, row {y} reaches beyond the frame of \
@@ -192,6 +193,53 @@ pub enum Error {
         /// Which parameter.
         what: &'static str,
     },
+}
+
+impl Error {
+    /// [`Error::Source`] with what the owner of the movie says.
+    ///
+    /// ```
+    /// use std::{error::Error as _, io};
+    ///
+    /// let full = io::Error::new(io::ErrorKind::StorageFull, "no space left");
+    /// let error = widefield::Error::from_source(full);
+    /// assert_eq!(error.source().unwrap().to_string(), "no space left");
+    /// let widefield::Error::Source(cause) = error else { panic!("made of a cause") };
+    /// assert_eq!(cause.get().downcast_ref::<io::Error>().unwrap().kind(), io::ErrorKind::StorageFull);
+    /// ```
+    pub fn from_source(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        let cause: Box<dyn StdError + Send + Sync> = cause.into();
+        Self::Source(Cause(Arc::from(cause)))
+    }
+}
+
+/// What the owner of a movie says about why it cannot be read. Two are equal if they say the same.
+#[derive(Clone, Debug)]
+pub struct Cause(Arc<dyn StdError + Send + Sync>);
+
+impl Cause {
+    /// The error itself, to be downcast.
+    pub fn get(&self) -> &(dyn StdError + Send + Sync + 'static) {
+        &*self.0
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl StdError for Cause {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source()
+    }
+}
+
+impl PartialEq for Cause {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string()
+    }
 }
 
 /// `Ok` if `found` is `expected`, else [`Error::Shape`].

@@ -106,7 +106,7 @@ pub use background::gaussian_fit::GaussianFit;
 pub use background::{Background, BackgroundLevel};
 pub use baseline::{Baseline, F0};
 pub use dff::{DeltaF, Denominator, Dff, Quantity};
-pub use error::Error;
+pub use error::{Cause, Error};
 pub use mean_image::MeanImage;
 /// The crate of the arrays in signatures.
 pub use ndarray;

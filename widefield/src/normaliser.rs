@@ -1,7 +1,6 @@
 //! Counts to dF/F, block after block of frames, whatever F0 and denominator.
 
-use crate::baseline::sliding::Sliding;
-use crate::baseline::{Buffers, Course, F0, PIECE};
+use crate::baseline::{Buffers, Course, F0, Sliding};
 use crate::error::same_shape;
 use crate::number::{count, narrow};
 use crate::source::{each_block, with_frames};
@@ -9,11 +8,14 @@ use crate::{Denominator, Error, Mask, MovieSource, Quantity, Subtract, dff};
 use multiversion::multiversion;
 use ndarray::parallel::prelude::*;
 use ndarray::{
-    Array2, Array3, ArrayView1, ArrayView3, ArrayViewMut1, ArrayViewMut3, Axis, Slice, Zip,
+    Array2, Array3, ArrayView1, ArrayView3, ArrayViewMut1, ArrayViewMut3, Axis, Slice, Zip, s,
 };
+use rayon::slice::ParallelSliceMut;
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
-/// Turns blocks of frames into dF/F; made by [`DeltaF::prepare`](crate::DeltaF::prepare).
+/// Turns blocks of frames into dF/F; made by [`DeltaF::prepare`](crate::DeltaF::prepare), or from an F0 of one's own
+/// by [`Normaliser::from_f0`].
 ///
 /// ```
 /// use ndarray::{Array3, Axis, array, s};
@@ -45,17 +47,49 @@ pub struct Normaliser {
     /// What is added to the quotient.
     add: f64,
     nonfinite_pixels: usize,
+    ahead: Ahead,
 }
 
 impl Normaliser {
-    pub(crate) fn new(
+    /// From an F0, of a [`Baseline`](crate::Baseline) or made elsewhere: what `quantity` says, divided by what
+    /// `denominator` says. Pixels that `mask` does not keep become NaN.
+    ///
+    /// ```
+    /// use ndarray::{Array3, array};
+    /// use widefield::{Denominator, F0, Mask, Normaliser, Quantity, Subtract};
+    ///
+    /// let movie = array![[[160.0_f32, 65.0]], [[185.0, 61.0]]];
+    /// let subtract = Subtract { background: 60.0, clamp_negative: true };
+    /// // F0 of another recording; light has faded by a fifth in the second frame.
+    /// let f0 = F0::from_image_and_curve(array![[100.0, 5.0]], vec![1.0, 0.8])?;
+    /// let floor = Denominator::Floor(10.0);
+    /// let mask = Mask::keep_all((1, 2));
+    /// let own = Normaliser::from_f0(f0, floor, Quantity::DeltaF, &movie, &subtract, &mask)?;
+    /// let mut dff = Array3::zeros((2, 1, 2));
+    /// own.block_into(&movie, 0, movie.view(), dff.view_mut())?;
+    /// assert_eq!(dff, array![[[0.0, 0.0]], [[0.5625, -0.3]]]);
+    /// # Ok::<(), widefield::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if F0 or mask have another shape than the frames, or a curve another length than the movie;
+    /// [`Error::Parameter`] if the denominator is negative or not finite; for [`Denominator::Noise`]
+    /// [`Error::TooFewFrames`] and [`Error::Source`], as the movie is read for it.
+    pub fn from_f0(
         f0: F0,
-        subtract: Subtract,
-        mask: &Mask,
         denominator: Denominator,
         quantity: Quantity,
-        least: Array2<f64>,
-    ) -> Self {
+        movie: &(impl MovieSource + ?Sized),
+        subtract: &Subtract,
+        mask: &Mask,
+    ) -> Result<Self, Error> {
+        let (n_frames, height, width) = movie.dim();
+        same_shape("F0", &[height, width], f0.image().shape())?;
+        same_shape("mask", &[height, width], mask.kept().shape())?;
+        if let Course::Scaled(curve) = f0.course() {
+            same_shape("curve of F0", &[n_frames], &[curve.len()])?;
+        }
+        let least = least(denominator, movie, subtract)?;
         let mut kept = f0.image().to_owned();
         kept.zip_mut_with(&mask.kept(), |f0, &kept| {
             if !kept {
@@ -66,7 +100,7 @@ impl Normaliser {
             f0.is_constant() && denominator == Denominator::F0 && quantity == Quantity::DeltaF;
         let mut normaliser = Self {
             f0,
-            subtract,
+            subtract: *subtract,
             mask: mask.clone(),
             kept,
             least,
@@ -76,9 +110,10 @@ impl Normaliser {
                 Quantity::Ratio => 1.0,
             },
             nonfinite_pixels: 0,
+            ahead: Ahead::default(),
         };
         normaliser.nonfinite_pixels = normaliser.count_nonfinite();
-        normaliser
+        Ok(normaliser)
     }
 
     /// F0 as it was estimated, masked pixels included.
@@ -95,8 +130,11 @@ impl Normaliser {
     /// only looked at where F0 follows the trace, and must then be the one F0 was estimated from.
     ///
     /// In f64, rounded once to f32. Masked pixels are NaN. Blocks of any length and any number of threads give
-    /// the same bits. Where F0 follows the trace, the frames around the block are read each time, so blocks
-    /// should not be much shorter than its span.
+    /// the same bits.
+    ///
+    /// Where F0 follows the trace, frames around the block are read, too. For blocks shorter than a quarter of its span, F0
+    /// of a quarter of a span of frames is made at a time and kept for the blocks that follow, 8 bytes a pixel and frame: so they
+    /// are fast in the order of the movie, and slow in any other.
     ///
     /// # Errors
     /// [`Error::Shape`] if block, movie or output have another shape than F0, or the block reaches beyond the
@@ -137,12 +175,16 @@ impl Normaliser {
                 if frames.end > n_frames {
                     return Err(beyond(&frames, n_frames, (height, width)));
                 }
-                let needed = sliding.needs(&frames);
-                let read_from = needed.start;
-                with_frames(movie, needed, |read| {
-                    self.following(sliding, read, read_from, frames, block.view(), out);
-                    Ok(())
-                })?;
+                if frames.len() >= sliding.stretch() {
+                    let needed = sliding.needs(&frames);
+                    let read_from = needed.start;
+                    with_frames(movie, needed, |read| {
+                        self.following(sliding, (read, read_from), frames, block.view(), out);
+                        Ok(())
+                    })?;
+                } else {
+                    self.in_stretches(sliding, movie, frames, block.view(), out)?;
+                }
             }
         }
         Ok(())
@@ -164,57 +206,87 @@ impl Normaliser {
                 for (y, kept) in self.kept.rows().into_iter().enumerate() {
                     f0.clear();
                     f0.extend(kept.iter().map(|f0| f0 * scale));
-                    self.row(y, 0, f0, frame.row(y), out.row_mut(y));
+                    self.row((y, 0), f0, frame.row(y), out.row_mut(y));
                 }
             });
     }
 
-    /// F0 follows the trace, whose frames from `first` on are `read`.
+    /// F0 follows the trace, whose frames from `first` on are `read`: a block so long that little is done twice.
     fn following(
         &self,
         sliding: &Sliding,
-        read: ArrayView3<'_, f32>,
-        first: usize,
+        (read, first): (ArrayView3<'_, f32>, usize),
         frames: Range<usize>,
         block: ArrayView3<'_, f32>,
         mut out: ArrayViewMut3<'_, f32>,
     ) {
         let rows = out.axis_iter_mut(Axis(1)).into_par_iter().enumerate();
-        rows.for_each_init(
-            || (Buffers::default(), Vec::new()),
-            |(buffers, masked), (y, mut out)| {
-                let width = out.ncols();
-                for start in (0..width).step_by(PIECE) {
-                    let columns = start..(start + PIECE).min(width);
-                    let part = Slice::from(columns.clone());
-                    let kept = self.kept.row(y);
-                    let kept = kept.slice_axis(Axis(0), part);
-                    let pixels = (y, columns);
-                    let f0 =
-                        buffers.f0(sliding, read, first, pixels, &self.subtract, frames.clone());
-                    for (t, f0) in f0.chunks_exact(kept.len()).enumerate() {
-                        masked.clear();
-                        // NaN where the pixel is masked, F0 of this frame elsewhere.
-                        let chosen = f0.iter().zip(kept);
-                        masked.extend(
-                            chosen.map(|(&f0, kept)| if kept.is_nan() { *kept } else { f0 }),
-                        );
-                        let counts = block.index_axis(Axis(0), t);
-                        let counts = counts.row(y);
-                        let mut row = out.row_mut(t);
-                        let row = row.slice_axis_mut(Axis(0), part);
-                        self.row(y, start, masked, counts.slice_axis(Axis(0), part), row);
+        rows.for_each_init(Buffers::default, |buffers, (y, mut out)| {
+            let traces = (read.index_axis(Axis(1), y), first);
+            let kept = self.kept.row(y);
+            sliding.row(
+                buffers,
+                traces,
+                &self.subtract,
+                kept,
+                frames.clone(),
+                |t, x, f0| {
+                    let part = Slice::from(x..x + f0.len());
+                    let counts = block.slice(s![t, y, ..]);
+                    let mut row = out.row_mut(t);
+                    self.row(
+                        (y, x),
+                        f0,
+                        counts.slice_axis(Axis(0), part),
+                        row.slice_axis_mut(Axis(0), part),
+                    );
+                },
+            );
+        });
+    }
+
+    /// The same for a short block: F0 of more frames than that is made, and kept for the blocks that come next.
+    fn in_stretches(
+        &self,
+        sliding: &Sliding,
+        movie: &(impl MovieSource + ?Sized),
+        frames: Range<usize>,
+        block: ArrayView3<'_, f32>,
+        mut out: ArrayViewMut3<'_, f32>,
+    ) -> Result<(), Error> {
+        let (height, width) = self.kept.dim();
+        let mut start = frames.start;
+        while start < frames.end {
+            let mut stretch = self.ahead.take();
+            if !stretch.frames.contains(&start) {
+                stretch.frames = start..(start + sliding.stretch()).min(movie.dim().0);
+                stretch.make(self, sliding, movie)?;
+            }
+            let end = frames.end.min(stretch.frames.end);
+            let part = Slice::from(start - frames.start..end - frames.start);
+            let of_block = block.slice_axis(Axis(0), part);
+            out.slice_axis_mut(Axis(0), part)
+                .axis_iter_mut(Axis(0))
+                .into_par_iter()
+                .zip(of_block.axis_iter(Axis(0)))
+                .enumerate()
+                .for_each(|(t, (mut out, frame))| {
+                    let t = start - stretch.frames.start + t;
+                    for y in 0..height {
+                        let f0 = &stretch.values[(y * stretch.frames.len() + t) * width..][..width];
+                        self.row((y, 0), f0, frame.row(y), out.row_mut(y));
                     }
-                }
-            },
-        );
+                });
+            start = end;
+            self.ahead.keep(stretch);
+        }
+        Ok(())
     }
 
     /// Part of a row from column `start` on, with F0 for each pixel. Rows of frames and output are in order.
     fn row(
         &self,
-        y: usize,
-        start: usize,
+        (y, start): (usize, usize),
         f0: &[f64],
         counts: ArrayView1<'_, f32>,
         mut out: ArrayViewMut1<'_, f32>,
@@ -262,6 +334,70 @@ impl Normaliser {
     }
 }
 
+/// F0 of the frames that come next, where it follows the trace; the blocks of a movie mostly come in order.
+#[derive(Debug, Default)]
+struct Ahead(Mutex<Stretch>);
+
+impl Ahead {
+    /// What is there, for one block alone: no lock is held while threads work.
+    fn take(&self) -> Stretch {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn keep(&self, stretch: Stretch) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = stretch;
+    }
+}
+
+/// A clone makes its own.
+impl Clone for Ahead {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+/// F0 `(y, t, x)` of some frames; NaN where a pixel is masked.
+#[derive(Debug, Default)]
+struct Stretch {
+    frames: Range<usize>,
+    values: Vec<f64>,
+}
+
+impl Stretch {
+    /// Fills in the values of its frames.
+    fn make(
+        &mut self,
+        normaliser: &Normaliser,
+        sliding: &Sliding,
+        movie: &(impl MovieSource + ?Sized),
+    ) -> Result<(), Error> {
+        let (height, width) = normaliser.kept.dim();
+        let of_row = self.frames.len() * width;
+        self.values.resize(height * of_row, f64::NAN);
+        let needed = sliding.needs(&self.frames);
+        let first = needed.start;
+        with_frames(movie, needed, |read| {
+            let rows = self.values.par_chunks_mut(of_row.max(1)).enumerate();
+            rows.for_each_init(Buffers::default, |buffers, (y, out)| {
+                let traces = (read.index_axis(Axis(1), y), first);
+                let kept = normaliser.kept.row(y);
+                let frames = self.frames.clone();
+                sliding.row(
+                    buffers,
+                    traces,
+                    &normaliser.subtract,
+                    kept,
+                    frames,
+                    |t, x, f0| {
+                        out[t * width + x..][..f0.len()].copy_from_slice(f0);
+                    },
+                );
+            });
+            Ok(())
+        })
+    }
+}
+
 fn beyond(frames: &Range<usize>, n_frames: usize, (height, width): (usize, usize)) -> Error {
     Error::Shape {
         what: "movie up to the end of the block",
@@ -289,7 +425,7 @@ fn quotients(
 }
 
 /// What the denominator is at least: minus infinity, a number, or an image.
-pub(crate) fn least(
+fn least(
     denominator: Denominator,
     movie: &(impl MovieSource + ?Sized),
     subtract: &Subtract,

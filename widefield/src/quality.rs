@@ -15,13 +15,13 @@
 mod alignment;
 mod summary;
 
-pub use alignment::{Alignment, Shift, align};
+pub use alignment::{Alignment, Offset, Relabelling, Shift, USUAL_WITHIN_S, align};
 pub use summary::{MovieSummary, Summary};
 
 use crate::number::count;
 use crate::percentiles::{median, percentile};
 use crate::{Error, smooth};
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, ArrayView3, Axis};
 
 /// Fewest frames a line is fitted to.
 const FEWEST: usize = 10;
@@ -178,31 +178,100 @@ pub fn majority(masks: &[ArrayView2<'_, bool>]) -> Result<Option<Array2<bool>>, 
 }
 
 /// How far the brightness of an image reaches, in units of its noise: the range from the 5th to the 95th
-/// percentile of `a` over the standard deviation of a pixel's noise, which is that of `a - b` over sqrt(2).
+/// percentile of a frame over the standard deviation of a pixel's noise, which is that of its difference from another
+/// frame over sqrt(2); the largest of all pairs.
 ///
-/// `a` and `b` are two frames `(y, x)` in a row. Noise alone gives 3.29, the distance of these percentiles of a
-/// normal distribution; a lit brain gives some tens or more. NaN for an empty image; infinite if `a` equals `b`
-/// up to a constant.
+/// `frames` are a few in a row `(t, y, x)`; of two the first one's range counts. Noise alone gives 3.29, the distance of
+/// these percentiles of a normal distribution; a lit brain gives some tens or more. Where bright and dark frames
+/// alternate, neighbours differ by the light itself and two frames hide it: take four or more, of which some two are
+/// alike; [`alternation`] then tells. NaN below two frames or without pixels; infinite if two frames are equal up to a
+/// constant.
 ///
-/// # Errors
-/// [`Error::Shape`] if they differ in shape.
-pub fn light_over_noise(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>) -> Result<f64, Error> {
-    crate::error::same_shape("second frame", a.shape(), b.shape())?;
-    let n = count(a.len());
+/// ```
+/// use ndarray::Array3;
+/// use widefield::quality::light_over_noise;
+///
+/// // Every second frame is dark; noise of about 3 counts.
+/// let frames = Array3::from_shape_fn((4, 20, 20), |(t, y, x)| {
+///     let light = if t % 2 == 0 { 100.0 * y as f32 } else { 0.0 };
+///     light + ((t * 31 + y * 17 + x * 7) % 11) as f32
+/// });
+/// let two = light_over_noise(frames.slice(ndarray::s![..2, .., ..]));
+/// assert!(two < 5.0 && light_over_noise(frames.view()) > 100.0);
+/// ```
+#[must_use]
+pub fn light_over_noise(frames: ArrayView3<'_, f32>) -> f64 {
+    let pixels = frames.len_of(Axis(1)) * frames.len_of(Axis(2));
+    let frames: Vec<_> = frames.outer_iter().collect();
+    let mut best = f64::NAN;
+    let mut later = frames.as_slice();
+    while let [a, rest @ ..] = later
+        && !rest.is_empty()
+    {
+        let range = brightness_range(*a);
+        let pairs = rest.iter().map(|b| range / noise(*a, *b, pixels));
+        best = pairs.fold(best, f64::max);
+        later = rest;
+    }
+    best
+}
+
+/// From the 5th to the 95th percentile.
+fn brightness_range(frame: ArrayView2<'_, f32>) -> f64 {
+    let values: Vec<f64> = frame.iter().map(|&v| f64::from(v)).collect();
+    let low = percentile(values.iter().copied(), 5.0);
+    let high = percentile(values.iter().copied(), 95.0);
+    match (low, high) {
+        (Some(low), Some(high)) => high - low,
+        _ => f64::NAN,
+    }
+}
+
+/// Standard deviation of a pixel's noise from two frames of the same light.
+fn noise(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, pixels: usize) -> f64 {
+    let n = count(pixels);
     let difference = |(a, b): (&f32, &f32)| f64::from(*a) - f64::from(*b);
     let mean = a.iter().zip(&b).map(difference).sum::<f64>() / n;
     let squares = a
         .iter()
         .zip(&b)
         .map(|pair| (difference(pair) - mean).powi(2));
-    let noise = (squares.sum::<f64>() / n / 2.0).sqrt();
-    let values: Vec<f64> = a.iter().map(|&v| f64::from(v)).collect();
-    let low = percentile(values.iter().copied(), 5.0);
-    let high = percentile(values.iter().copied(), 95.0);
-    Ok(match (low, high) {
-        (Some(low), Some(high)) => (high - low) / noise,
-        _ => f64::NAN,
-    })
+    (squares.sum::<f64>() / n / 2.0).sqrt()
+}
+
+/// Most frames of a cycle that [`alternation`] looks for.
+const LONGEST_CYCLE: usize = 4;
+
+/// How much the light goes up and down in a cycle of 2, 3 or 4 frames, as light sources that take turns make it: the
+/// range of the medians of `1 + d(t)` over the frames at each place of the cycle, as a share of the largest of them;
+/// the largest of the three cycles. For a trace `d` of dF/F.
+///
+/// 0 for steady light, 1 if some frames are dark. A cycle must come four times to be looked at; NaN below 8 frames.
+///
+/// ```
+/// use widefield::quality::alternation;
+///
+/// let light = |t: usize| if t % 3 == 1 { 0.2 } else { 1.0 };
+/// let trace: Vec<f64> = (0..60).map(|t| light(t) - 1.0).collect();
+/// assert!((alternation(&trace) - 0.8).abs() < 1e-12);
+/// // A response that rises and falls is no cycle.
+/// let response: Vec<f64> = (0..60).map(|t| 0.05 * (-0.1 * f64::from(t)).exp()).collect();
+/// assert!(alternation(&response) < 0.01);
+/// ```
+#[must_use]
+pub fn alternation(trace: &[f64]) -> f64 {
+    let cycle = |n: usize| {
+        let places = (0..n).filter_map(|place| {
+            let frames = trace.iter().skip(place).step_by(n);
+            median(frames.map(|d| 1.0 + d).filter(|light| light.is_finite()))
+        });
+        let (low, high) = places.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), light| {
+            (low.min(light), high.max(light))
+        });
+        (high > 0.0).then_some((high - low) / high)
+    };
+    let cycles = (2..=LONGEST_CYCLE).filter(|n| trace.len() >= 4 * n);
+    cycles.filter_map(cycle).fold(f64::NAN, f64::max)
 }
 
 /// How unevenly frames come: the largest deviation of an interval from the median interval, as a share of
@@ -305,13 +374,56 @@ mod tests {
                 crate::number::narrow((p / (1.0 - p)).ln() / 1.702)
             })
         };
-        let (a, b) = (noise(37), noise(101));
-        let dark = light_over_noise(a.view(), b.view()).unwrap();
-        assert!((2.5..4.0).contains(&dark), "{dark}");
+        let stack = |frames: &[Array2<f32>]| {
+            let views: Vec<_> = frames.iter().map(|f| f.view()).collect();
+            ndarray::stack(Axis(0), &views).unwrap()
+        };
+        let noises = [37, 101, 211, 307].map(noise);
+        for n in [2, 4] {
+            let dark = light_over_noise(stack(&noises[..n]).view());
+            assert!((2.5..4.0).contains(&dark), "{dark}");
+        }
         let brain = Array2::from_shape_fn((40, 50), |(y, _)| if y < 20 { 100.0 } else { 0.0 });
-        let lit = light_over_noise((&a + &brain).view(), (&b + &brain).view()).unwrap();
-        assert!(lit > 80.0, "{lit}");
-        assert!(light_over_noise(a.view(), brain.slice(ndarray::s![..3, ..])).is_err());
+        let [lit, second, third, fourth] = noises.map(|noise| noise + &brain);
+        let steady = light_over_noise(stack(&[lit.clone(), second.clone()]).view());
+        assert!(steady > 80.0, "{steady}");
+        // Whichever of the two kinds of frames comes first.
+        let dark = |frame: &Array2<f32>| frame - &brain;
+        for turns in [
+            [lit.clone(), dark(&second), third.clone(), dark(&fourth)],
+            [dark(&lit), second.clone(), dark(&third), fourth.clone()],
+        ] {
+            let found = light_over_noise(stack(&turns).view());
+            assert!(found > 80.0, "{found}");
+            assert!(light_over_noise(stack(&turns[..2]).view()) < 5.0);
+        }
+        assert!(light_over_noise(stack(std::slice::from_ref(&lit)).view()).is_nan());
+        assert_eq!(
+            light_over_noise(stack(&[lit.clone(), lit]).view()),
+            f64::INFINITY
+        );
+        assert!(light_over_noise(ndarray::Array3::zeros((3, 0, 5)).view()).is_nan());
+    }
+
+    #[test]
+    fn light_in_turns_is_told_from_light_that_changes() {
+        let turns: Vec<f64> = (0..200)
+            .map(|t| if t % 2 == 0 { 0.0 } else { -0.4 })
+            .collect();
+        assert!((alternation(&turns) - 0.4).abs() < 1e-12);
+        let four: Vec<f64> = (0..200)
+            .map(|t| if t % 4 == 3 { -1.0 } else { 0.0 })
+            .collect();
+        assert_eq!(alternation(&four), 1.0);
+        let steady = vec![0.01; 50];
+        assert_eq!(alternation(&steady), 0.0);
+        let fading: Vec<f64> = (0..200).map(|t| -0.002 * count(t)).collect();
+        assert!(alternation(&fading) < 0.01);
+        let mut dim = steady.clone();
+        dim[0] = -0.9;
+        dim[7] = f64::NAN;
+        assert!(alternation(&dim).abs() < 1e-12);
+        assert!(alternation(&steady[..7]).is_nan() && alternation(&[f64::NAN; 20]).is_nan());
     }
 
     #[test]

@@ -11,8 +11,17 @@ use std::ops::Range;
 
 /// A movie `(t, y, x)` whose frames and rows can be read as often as needed.
 ///
-/// An array is one, owned or a view; a program with a movie larger than memory implements this for its file. Reads
-/// come from several threads at a time. Operators take `&dyn MovieSource` as well as `&` of a type.
+/// An array is one, owned or a view; a program with a movie larger than memory implements this for its file. Operators
+/// take `&dyn MovieSource` as well as `&` of a type.
+///
+/// What the operators of this crate ask for, and so what an implementation may count on when they alone call it:
+///
+/// * `out` lies in order without gaps: `out.as_slice_mut()` is `Some`, frame after frame, row after row. Other callers
+///   may hand any view.
+/// * Frames come in order, as many as fit 8 MiB, at least one; F0 that follows the trace takes as many as
+///   [`Baseline::held`](crate::Baseline::held) counts, and takes those around a stretch of frames again for the next.
+/// * Rows come as tiles of all frames that fit 8 MiB, at least one row, from several threads at a time and in any order.
+/// * An error ends the operator, which returns it as it is: [`Error::from_source`] keeps its cause.
 ///
 /// ```
 /// use ndarray::{Array3, array};
@@ -41,7 +50,7 @@ pub trait MovieSource: Sync {
     /// As [`MovieSource::frames_into`].
     fn rows_into(&self, rows: Range<usize>, out: ArrayViewMut3<'_, f32>) -> Result<(), Error>;
 
-    /// The whole movie, where it lies in memory anyway: saves copies.
+    /// The whole movie, where it lies in memory anyway, with any strides: saves copies. Then nothing else is called.
     fn in_memory(&self) -> Option<ArrayView3<'_, f32>> {
         None
     }
@@ -128,12 +137,12 @@ pub(crate) fn with_frames(
 
 /// Fills an image `(y, x)` from all frames: `work` is called in parallel with tiles of rows `(t, rows, x)`
 /// and the rows of the image below them.
-pub(crate) fn image_of(
+pub(crate) fn image_of<T: Clone + Default + Send + Sync>(
     movie: &(impl MovieSource + ?Sized),
-    work: impl Fn(ArrayView3<'_, f32>, ArrayViewMut2<'_, f64>) + Sync,
-) -> Result<Array2<f64>, Error> {
+    work: impl Fn(ArrayView3<'_, f32>, ArrayViewMut2<'_, T>) + Sync,
+) -> Result<Array2<T>, Error> {
     let (n_frames, height, width) = movie.dim();
-    let mut image = Array2::zeros((height, width));
+    let mut image = Array2::default((height, width));
     let fits = PART_BYTES / 4 / (n_frames * width).max(1);
     let shared = height.div_ceil(4 * rayon::current_num_threads());
     let rows = fits.min(shared).max(1);

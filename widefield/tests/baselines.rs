@@ -391,3 +391,60 @@ fn a_block_beyond_the_movie_is_refused() {
         );
     }
 }
+
+#[test]
+fn f0_that_follows_long_traces_is_the_same_in_blocks_of_any_length_and_order() {
+    // Wider than the pixels that are worked on together, and longer than the frames whose F0 is made at a time.
+    let mut state = 7_u32;
+    let movie = Array3::from_shape_simple_fn((150, 2, 37), || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        20_000.0 + f32::from((state >> 17) as u16)
+    });
+    let subtract = Subtract {
+        background: 300.0,
+        clamp_negative: true,
+    };
+    let mut kept = Array2::from_elem((2, 37), true);
+    kept[(1, 36)] = false;
+    kept.slice_mut(s![0, ..32]).fill(false);
+    let mask = Mask::from_kept(kept.clone());
+    for span in [1, 41, 140, 1000] {
+        for baseline in [
+            Baseline::SlidingPercentile {
+                percentile: 8.0,
+                span: Span::frames(span),
+            },
+            Baseline::Maximin {
+                smoothing: Span::frames(3),
+                span: Span::frames(span),
+            },
+        ] {
+            let how = DeltaF::new(baseline.clone());
+            let whole = in_blocks(&how, &movie, &subtract, &mask, 150, false).unwrap();
+            for (length, on_disk) in [(7, false), (7, true), (33, true), (64, false)] {
+                let parts = in_blocks(&how, &movie, &subtract, &mask, length, on_disk).unwrap();
+                assert_eq!(parts, whole, "{how} in blocks of {length}");
+            }
+            let normaliser = how.prepare(&movie, &subtract, &mask).unwrap();
+            let mut out = Array3::zeros(movie.raw_dim());
+            for first in (0..150).step_by(10).rev() {
+                let range = s![first..first + 10, .., ..];
+                let block = movie.slice(range);
+                normaliser
+                    .block_into(&movie, first, block, out.slice_mut(range))
+                    .unwrap();
+            }
+            assert_eq!(bits(out.view()), whole.0, "{how} backwards");
+            for place in [(0, 33), (1, 0), (1, 31)] {
+                let trace: Vec<f64> = (0..150)
+                    .map(|t| subtract.value(movie[(t, place.0, place.1)]))
+                    .collect();
+                for (t, f0) in direct::baseline(&trace, &baseline).into_iter().enumerate() {
+                    let want = (trace[t] - f0) / f0;
+                    let found = f64::from(out[(t, place.0, place.1)]);
+                    assert!((found - want).abs() < 1e-6, "{how}: {found}, {want}");
+                }
+            }
+        }
+    }
+}

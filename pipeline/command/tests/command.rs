@@ -5,6 +5,7 @@ mod common;
 use common::{files, golden_experiment, golden_session, record, run, run_experiment, widefield};
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
+use widefield_behaviour::{Decision, Log};
 
 #[test]
 fn init_writes_once_and_the_result_is_understood() {
@@ -13,6 +14,20 @@ fn init_writes_once_and_the_result_is_understood() {
     let (status, stdout, _) = run(widefield().arg("init").arg(&file));
     assert_eq!((status, stdout.as_str()), (0, ""));
     let text = std::fs::read_to_string(&file).unwrap();
+    // The log it shows is one.
+    let shown = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("#     "))
+        .map(|line| {
+            let columns = line.split("  ").map(str::trim).filter(|c| !c.is_empty());
+            columns.collect::<Vec<_>>().join("\t") + "\n"
+        });
+    let log = Log::parse(&shown.collect::<String>()).expect("log");
+    let [trial] = log.trials() else {
+        panic!("one trial: {log:?}");
+    };
+    assert_eq!(trial.stimulus.as_deref(), Some("Texture 1 P100"));
+    assert_eq!((trial.decision, log.problems().len()), (Decision::Go, 0));
     std::fs::write(&file, text.clone() + "# mine\n").unwrap();
     let (status, _, stderr) = run(widefield().arg("init").arg(&file));
     assert_eq!(status, 2);

@@ -6,6 +6,7 @@ use common::run_experiment;
 use dcimg::write::{Spec, Writer};
 use dcimg::{File, Stamp, Timestamp};
 use jiff::ToSpan;
+use ndarray::Array2;
 use std::collections::BTreeMap;
 use std::path::Path;
 use widefield_behaviour::write::LogWriter;
@@ -118,12 +119,13 @@ fn bleaching() {
         bleaching: 0.02,
         ..SceneConfig::default()
     };
-    expect(
-        raised(&session(scene), NOTHING, &[]),
-        "bleaching",
-        "warn",
-        &ALL,
-    );
+    let found = raised(&session(scene.clone()), NOTHING, &[]);
+    let method = "analysis.baseline.method = \"bleaching\"";
+    assert!(found["bleaching"].2.contains(method), "{found:?}");
+    expect(found, "bleaching", "warn", &ALL);
+    // What it says helps.
+    let fading = ["--set", "analysis.baseline.method=bleaching"];
+    assert_eq!(raised(&session(scene), NOTHING, &fading), BTreeMap::new());
 }
 
 #[test]
@@ -199,6 +201,88 @@ fn flat_light() {
 }
 
 #[test]
+fn a_background_that_is_too_high() {
+    let constant = |counts: &str, spoil: fn(&Path)| {
+        let counts = format!("analysis.background.counts={counts}");
+        let method = "analysis.background.method=constant";
+        let args = ["--set", method, "--set", &counts];
+        raised(&with(Faults::default()), spoil, &args)
+    };
+    // Above the light of most pixels.
+    let found = constant("1000", NOTHING);
+    let message = &found["background_implausible"].2;
+    assert!(message.contains("the median of the frame"), "{message}");
+    expect(found, "background_implausible", "warn", &ALL);
+    // Below it; a mask that is not made of what is left of the light shows it.
+    let found = constant("150", given_mask);
+    let message = &found["clamped"].2;
+    assert!(
+        message.contains("below the background and became 0"),
+        "{message}"
+    );
+    expect(found, "clamped", "fail", &ALL);
+    // What is right raises nothing.
+    assert_eq!(constant("100", NOTHING), BTreeMap::new());
+}
+
+/// Gives the session a mask that keeps three quarters of the frame.
+fn given_mask(dir: &Path) {
+    let path = dir.join("experiment.toml");
+    let text = std::fs::read_to_string(&path).expect("experiment");
+    let mask = "[analysis.segmentation]\nmethod = \"file\"\nfile = \"mask.png\"\n";
+    std::fs::write(path, format!("{text}\n{mask}")).expect("experiment");
+    let file = std::fs::File::create(dir.join("mask.png")).expect("create");
+    let mut encoder = png::Encoder::new(file, 128, 128);
+    encoder.set_color(png::ColorType::Grayscale);
+    let pixels: Vec<u8> = (0..128 * 128).map(|i| u8::from(i % 128 >= 32)).collect();
+    let mut writer = encoder.write_header().expect("header");
+    writer.write_image_data(&pixels).expect("pixels");
+}
+
+#[test]
+fn a_background_at_the_bound_of_its_fit() {
+    let session = Session {
+        light: Light::Flat,
+        ..with(Faults::default())
+    };
+    let bounded = ["--set", "analysis.background.method=bounded_fit"];
+    let found = raised(&session, NOTHING, &bounded);
+    assert!(
+        found["background_bound"]
+            .2
+            .contains("ended at its bound, 0"),
+        "{found:?}"
+    );
+    expect(found, "background_bound", "warn", &ALL);
+}
+
+/// Every second frame, 1, 3 and so on, is dark.
+#[test]
+fn alternating_bright_and_dark_frames() {
+    let spoil = |dir: &Path| {
+        for trial in 2..4 {
+            rewrite(dir, trial, |i, stamp, pixels| {
+                if i % 2 == 1 {
+                    // The camera's offset and some noise.
+                    let mut at = i;
+                    pixels.mapv_inplace(|_| {
+                        at = at.wrapping_mul(25_214_903_917).wrapping_add(11);
+                        100 + u16::try_from(at >> 20 & 7).expect("small")
+                    });
+                }
+                Some(stamp)
+            });
+        }
+    };
+    let found = raised(&with(Faults::default()), spoil, &[]);
+    assert!(
+        found["alternating_light"].2.contains("take turns"),
+        "{found:?}"
+    );
+    expect(found, "alternating_light", "fail", &[2, 3]);
+}
+
+#[test]
 fn dim_first_frame() {
     let faults = Faults {
         dim_first_frame: 0.2,
@@ -235,6 +319,21 @@ fn baseline_after_the_stimulus() {
 }
 
 #[test]
+fn baselines_of_the_whole_recording_are_at_no_event() {
+    for method in [
+        "mean",
+        "median",
+        "percentile",
+        "sliding_percentile",
+        "maximin",
+    ] {
+        let whole = ["--set", &format!("analysis.baseline.method={method}")];
+        let found = raised(&with(Faults::default()), NOTHING, &whole);
+        assert_eq!(found, BTreeMap::new(), "{method}");
+    }
+}
+
+#[test]
 fn baseline_at_the_cue() {
     let late = ["--set", "analysis.baseline.frames=[20, 26]"];
     expect(
@@ -247,6 +346,15 @@ fn baseline_at_the_cue() {
 
 /// Writes a movie again with other stamps; `None` leaves the frame out.
 fn restamp(dir: &Path, trial: u32, stamp: impl Fn(usize, Stamp) -> Option<Stamp>) {
+    rewrite(dir, trial, |i, old, _| stamp(i, old));
+}
+
+/// Writes a movie again with other stamps and pixels; frames without a stamp are left out.
+fn rewrite(
+    dir: &Path,
+    trial: u32,
+    change: impl Fn(usize, Stamp, &mut Array2<u16>) -> Option<Stamp>,
+) {
     let name = movies(dir)[&trial].clone();
     let (old, new) = (dir.join(&name), dir.join("rewritten"));
     let file = File::open(&old).expect("movie");
@@ -256,10 +364,10 @@ fn restamp(dir: &Path, trial: u32, stamp: impl Fn(usize, Stamp) -> Option<Stamp>
     let out = std::io::BufWriter::new(std::fs::File::create(&new).expect("create"));
     let mut writer = Writer::new(out, &spec).expect("writer");
     for (i, frame) in movie.frames().enumerate() {
-        if let Some(stamp) = stamp(i, frame.stamp().expect("stamp").expect("stamp")) {
-            writer
-                .push(frame.to_array::<u16>().expect("frame").view(), stamp)
-                .expect("push");
+        let mut pixels = frame.to_array::<u16>().expect("frame");
+        let old = frame.stamp().expect("stamp").expect("stamp");
+        if let Some(stamp) = change(i, old, &mut pixels) {
+            writer.push(pixels.view(), stamp).expect("push");
         }
     }
     writer.finish().expect("finish");
@@ -412,6 +520,48 @@ fn one_movie_begins_late() {
         "warn",
         &[0],
     );
+}
+
+/// Intervals are nearly even, so the clocks seem to differ by one of them.
+#[test]
+fn all_labels_are_those_of_the_next_trial() {
+    let spoil = |dir: &Path| {
+        rewrite_log(dir, |trials| {
+            let mut more = trials.last().expect("trial").clone();
+            more.start += 17.seconds();
+            trials.remove(0);
+            trials.push(more);
+        });
+    };
+    let found = raised(&with(Faults::default()), spoil, &[]);
+    let message = &found["clock_match"].2;
+    for part in ["begin -17.", "from the entries 1 earlier", "off by 1"] {
+        assert!(message.contains(part), "{message}");
+    }
+    expect(found, "clock_match", "fail", &[0]);
+}
+
+#[test]
+fn a_clock_that_is_ahead() {
+    let ahead = |us: i64| {
+        move |dir: &Path| {
+            for trial in 1..=TRIALS {
+                restamp(dir, trial, |_, stamp| {
+                    let time = later(stamp.time, us);
+                    Some(Stamp { time, ..stamp })
+                });
+            }
+        }
+    };
+    let sound = with(Faults::default());
+    let found = raised(&sound, ahead(100_000_000), &[]);
+    assert!(
+        found["clock_match"].2.contains("offset of +100.0 s"),
+        "{found:?}"
+    );
+    expect(found, "clock_match", "warn", &[0]);
+    // A time zone, and seconds beside it.
+    assert_eq!(raised(&sound, ahead(3_604_000_000), &[]), BTreeMap::new());
 }
 
 #[test]

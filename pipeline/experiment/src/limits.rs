@@ -39,6 +39,12 @@ limits! {
     fit_residual = [0.1, 0.2],
     /// Background against the median of the session, over the median F0; above.
     background_step = [0.02, 0.1],
+    /// Share of the values of kept pixels that are below the background; above.
+    #[serde(skip_serializing_if = "clamped_is_usual")]
+    clamped = [0.001, 0.01],
+    /// Range of brightness over the frames of a cycle of 2 to 4, over the brightest; above.
+    #[serde(skip_serializing_if = "alternating_light_is_usual")]
+    alternating_light = [0.05, 0.2],
     /// Frame 0 against the median of frames 1 to 9; above.
     first_frame = [0.02, 0.1],
     /// Share of raw pixels above `analysis.invalid_above`; above.
@@ -70,4 +76,14 @@ limits! {
     /// Seconds between a movie's begin and its entry in the log, the median taken away; above. Numbers that
     /// slipped fail whatever the second value.
     clock_match = [2.0, 60.0],
+}
+
+// Limits that version 0.1.0 did not have are written only where they are changed.
+
+fn clamped_is_usual(limits: &[f64; 2]) -> bool {
+    *limits == Checks::default().clamped
+}
+
+fn alternating_light_is_usual(limits: &[f64; 2]) -> bool {
+    *limits == Checks::default().alternating_light
 }

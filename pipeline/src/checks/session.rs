@@ -4,7 +4,7 @@ use super::{MASK_STABILITY, Measure, above, below, counts, percent, plain, settl
 use crate::config::Config;
 use crate::record::{BehaviourRecord, Check, Level, TrialRecord};
 use ndarray::ArrayView2;
-use widefield::quality;
+use widefield::quality::{self, Offset, Relabelling};
 
 /// What the session's checks are made from, beside the records of the trials.
 #[derive(Debug, Default)]
@@ -138,7 +138,7 @@ fn clock_match(config: &Config, trials: &[TrialRecord], log: &[(u32, f64)]) -> O
         .iter()
         .map(|(n, r)| (*n, r.abs()))
         .max_by(|a, b| a.1.total_cmp(&b.1))?;
-    let name = "clock_match";
+    let (name, offset_s) = ("clock_match", found.offset_s);
     if let Some(shift) = found.shift {
         let (way, cause) = if shift.by > 0 {
             ("later", "a recording is missing before it")
@@ -147,7 +147,8 @@ fn clock_match(config: &Config, trials: &[TrialRecord], log: &[(u32, f64)]) -> O
         };
         let message = format!(
             "from movie {} on, movies fit the entries of the log one number {way}: the mean distance shrinks from \
-             {:.1} to {:.1} s; {cause}, and the labels from there on are wrong. Renumber the files, or mend the log",
+             {:.1} to {:.1} s, apart from a constant offset of {offset_s:+.1} s; {cause}, and the labels from there on \
+             are wrong. Renumber the files, or mend the log",
             shift.from, shift.before_s, shift.after_s
         );
         return Some(Check::new(
@@ -157,6 +158,21 @@ fn clock_match(config: &Config, trials: &[TrialRecord], log: &[(u32, f64)]) -> O
             limits[0],
             message,
         ));
+    }
+    if let Offset::Relabelled(Relabelling {
+        by, offset_s: left, ..
+    }) = found.offset
+    {
+        let way = if by > 0 { "later" } else { "earlier" };
+        let message = format!(
+            "movies begin {offset_s:+.1} s from their entries in the log, which is no difference of clocks that are set, but \
+             {left:+.1} s from the entries {} {way}: all numbers are off by {}, and all labels are wrong. Renumber the \
+             files, or mend the log",
+            by.abs(),
+            by.abs()
+        );
+        let limit = quality::USUAL_WITHIN_S;
+        return Some(Check::new(name, Level::Fail, offset_s, limit, message));
     }
     let off: Vec<String> = found
         .residuals_s
@@ -171,17 +187,27 @@ fn clock_match(config: &Config, trials: &[TrialRecord], log: &[(u32, f64)]) -> O
         beyond: above,
         found: match off.len() {
             0 => format!(
-                "movies begin within {value:.2} s of their entries in the log, apart from a constant offset"
+                "movies begin within {value:.2} s of their entries in the log, apart from a constant offset of \
+                 {offset_s:+.1} s"
             ),
             _ => format!(
-                "movie {worst} begins {value:.1} s off its entry in the log; off are {}",
+                "movie {worst} begins {value:.1} s off its entry in the log, apart from a constant offset of \
+                 {offset_s:+.1} s; off are {}",
                 off.join(", ")
             ),
         },
         show: |s| format!("{s} s"),
         advice: "check that movies and log belong together before trusting labels",
     };
-    Some(measure.check())
+    let mut check = measure.check();
+    if found.offset == Offset::Odd {
+        check.level = check.level.max(Level::Warn);
+        check.message.push_str(
+            "; clocks that are set differ by about 0 or a multiple of 15 minutes: set both, and see that files and log \
+             have the same numbers",
+        );
+    }
+    Some(check)
 }
 
 /// Fewer trials than this have no share worth a verdict.

@@ -98,6 +98,80 @@ fn the_baseline_must_lie_before_the_stimulus_and_between_events() {
 }
 
 #[test]
+fn a_baseline_of_all_frames_is_at_no_event() {
+    let config = config();
+    let mut record = trial(Quality {
+        baseline_frames: Some([0, 100]),
+        baseline_dff: Some(0.1),
+        ..Quality::default()
+    });
+    let mut judged = |frames| {
+        record.frames = Some(frames);
+        judge(&config, &mut record);
+        record.checks[0].clone()
+    };
+    assert_eq!(judged(100).level, Level::Pass);
+    assert!(judged(100).message.contains("the whole recording"));
+    assert_eq!(judged(101).level, Level::Fail);
+}
+
+#[test]
+fn a_background_at_a_bound_or_above_the_light_is_told() {
+    let mut config = config();
+    let bound = Quality {
+        background_bound: Some(Bound::Upper),
+        ..Quality::default()
+    };
+    assert_eq!(level(&config, bound, "background_bound"), Level::Warn);
+    let message = |config: &Config, clamped_share| {
+        let mut record = trial(Quality {
+            clamped_share: Some(clamped_share),
+            ..Quality::default()
+        });
+        judge(config, &mut record);
+        let check = &record.checks[0];
+        (check.level, check.message.clone())
+    };
+    assert_eq!(message(&config, 0.001).0, Level::Pass);
+    assert_eq!(message(&config, 0.002).0, Level::Warn);
+    let (worst, text) = message(&config, 0.02);
+    assert_eq!(worst, Level::Fail);
+    assert!(
+        text.starts_with(
+            "2.0 % of the values of kept pixels are below the background and became 0"
+        )
+    );
+    config.analysis.clamp_negative = false;
+    assert!(!message(&config, 0.02).1.contains("became 0"));
+}
+
+#[test]
+fn a_background_that_is_not_fitted_lies_below_most_pixels() {
+    let config = config();
+    let of = |background, background_limit| {
+        let mut record = trial(Quality {
+            background_limit: Some(background_limit),
+            f0: Some(1000.0),
+            ..Quality::default()
+        });
+        record.background = Some(background);
+        judge(&config, &mut record);
+        record.checks.first().map(|check| check.level)
+    };
+    // Give or take 2 % of F0.
+    for (background, level) in [
+        (1000.0, Level::Warn),
+        (211.0, Level::Warn),
+        (209.0, Level::Pass),
+        (-19.0, Level::Pass),
+        (-21.0, Level::Warn),
+    ] {
+        assert_eq!(of(background, 190.0), Some(level), "{background}");
+    }
+    assert_eq!(of(1000.0, f64::NAN), None);
+}
+
+#[test]
 fn consequences_become_part_of_their_cause() {
     let config = config();
     let mut record = trial(Quality {

@@ -80,6 +80,7 @@ impl Normalise for DeltaF {
         Held {
             preparing: held.estimating,
             normalising: held.normalising,
+            always: held.always,
         }
     }
 

@@ -142,7 +142,10 @@ impl Sizes {
         };
         // Nothing is copied from a movie in memory.
         let held = if in_memory {
-            Held::default()
+            Held {
+                always: self.held.always,
+                ..Held::default()
+            }
         } else {
             self.held
         };
@@ -154,6 +157,7 @@ impl Sizes {
             .saturating_add(images)
             .saturating_add(self.tables)
             .saturating_add(SEEN.saturating_mul(self.frames as u64))
+            .saturating_add(held.always)
             .saturating_add(reading.max(self.rewriting).max(held.preparing).max(writing))
     }
 }
@@ -246,9 +250,9 @@ mod tests {
         };
         trial.held = of(&sliding, 8400, 256);
         let Err(TrialError::Memory { needed, .. }) = trial.room(memory) else {
-            panic!("600 frames take 150 MiB");
+            panic!("600 frames around 150 take 187 MiB, and F0 of these 75 MiB");
         };
-        assert!((150..200).contains(&needed), "{needed}");
+        assert!((280..330).contains(&needed), "{needed}");
         assert!(trial.room(needed << 20).is_ok());
     }
 

@@ -131,11 +131,15 @@ impl<'a> Watcher<'a> {
         };
         let summary = collected.finish().map_err(crate::step::failed("report"))?;
         let finite = |value: f64| value.is_finite().then_some(value);
+        let kept = self.mask.as_ref().map(Mask::kept);
+        let clamped = kept.and_then(|kept| summary.clamped_share(kept).ok());
         let quality = self.quality();
         let trace = &summary.trace;
         quality.first_frame = finite(quality::first_frame(trace));
         quality.bleaching = finite(quality::bleaching(trace));
+        quality.alternation = finite(quality::alternation(trace));
         quality.dff_p999 = finite(summary.size);
+        quality.clamped_share = clamped.filter(|share| share.is_finite());
         let [start, end] = quality.baseline_frames.unwrap_or([0, 0]);
         let baseline = trace.get(start..end).unwrap_or_default();
         quality.baseline_dff = finite(baseline.iter().sum::<f64>() / baseline.len() as f64);
@@ -215,6 +219,7 @@ impl Observer for Watcher<'_> {
         let relative = level.fit.map(|fit| fit.residual_rms / fit.amplitude.abs());
         let quality = self.quality();
         quality.background_limit = Some(level.plausible_max);
+        quality.background_bound = level.bound;
         quality.fit_residual = relative.filter(|r| r.is_finite());
         self.timing.ends("background");
         self.show(|watch| watch.background(image, level, subtract));
@@ -259,7 +264,8 @@ impl Observer for Watcher<'_> {
             .create(self.trial, &told, &mut self.record.checks)?;
         self.files = Some(files);
         let peaks = PeakMap::since_time_0(normal.f0().dim(), clip.frames, &clip.axis);
-        self.collecting = Some(MovieSummary::new(peaks, clip.frames, 0.999));
+        let collecting = MovieSummary::new(peaks, clip.frames, 0.999);
+        self.collecting = Some(collecting.background(self.background));
         self.show(|watch| watch.f0(normal));
         Ok(())
     }
@@ -286,19 +292,16 @@ impl Observer for Watcher<'_> {
     }
 }
 
-/// Of frames 1 and 2, as frame 0 may be dim; of 0 and 1 where there are no more.
+/// Of frames 1 to 4, as frame 0 may be dim, or as many as there are; of 0 and 1 where there are no more.
 fn light_over_noise(movie: &dyn MovieSource) -> Result<Option<f64>, TrialError> {
     let (frames, height, width) = movie.dim();
-    let Some(last) = frames.checked_sub(1).filter(|&n| n > 0) else {
-        return Ok(None);
-    };
-    let first = last.min(2) - 1;
-    let mut pair = ndarray::Array3::zeros((2, height, width));
-    let read = movie.frames_into(first..first + 2, pair.view_mut());
-    read.map_err(crate::step::failed("movie"))?;
-    let [a, b] = [0, 1].map(|t| pair.index_axis(ndarray::Axis(0), t));
-    let found = quality::light_over_noise(a, b).ok();
-    Ok(found.filter(|found| found.is_finite()))
+    let first = usize::from(frames > 2);
+    let few = first..frames.min(first + 4);
+    let mut read = ndarray::Array3::zeros((few.len(), height, width));
+    let done = movie.frames_into(few, read.view_mut());
+    done.map_err(crate::step::failed("movie"))?;
+    let found = quality::light_over_noise(read.view());
+    Ok(Some(found).filter(|found| found.is_finite()))
 }
 
 /// Frames that are missing within a range of frames, or just before it.

@@ -41,13 +41,15 @@ def of_trial(recording, result, baseline, analysis):
     dx, dy = x - fit.x0, y - fit.y0
     model = fit.offset + fit.amplitude * np.exp(-(a * dx**2 + 2 * b * dx * dy + c * dy**2))
 
-    last = min(len(movie) - 1, 2)
-    noise = np.std(movie[last - 1] - movie[last]) / np.sqrt(2) if last else None
-    low, high = np.percentile(movie[last - 1], [5, 95]) if last else (0, 0)
+    few = movie[1:5] if len(movie) > 2 else movie
+    pairs = [(a, b) for i, a in enumerate(few) for b in few[i + 1 :]]
+    noises = [(a, np.std(a - b) / np.sqrt(2)) for a, b in pairs]
+    span = lambda frame: np.subtract(*np.percentile(frame, [95, 5]))
+    over_noise = max((span(a) / noise for a, noise in noises if noise), default=None)
     light = 1 + trace[1:]
     slope, level = np.polyfit(np.arange(len(light)), light, 1) if len(light) >= 10 else (None, None)
     return {
-        "light_over_noise": (high - low) / noise if noise else None,
+        "light_over_noise": over_noise if all(noise for _, noise in noises) else None,
         "saturated_share": np.mean(raw.pixels > analysis["invalid_above"]),
         "first_frame_unix_s": times_us[0] / 1e6,
         "camera_rate_hz": steps.sum() / (times_us[-1] - times_us[0]) * 1e6,
@@ -58,11 +60,20 @@ def of_trial(recording, result, baseline, analysis):
         "masked_share": np.mean(~kept),
         "f0": np.median(f0),
         "low_f0_share": np.mean(f0 < LOW_F0 * np.median(f0)),
+        "clamped_share": np.mean(movie[:, kept] < result.background),
+        "alternation": alternation(trace),
         "baseline_dff": trace[baseline].mean(),
         "first_frame": abs((1 + trace[0]) / (1 + np.median(trace[1:10])) - 1),
         "bleaching": None if slope is None else -slope * (len(light) - 1) / level,
         "dff_p999": sizes[int(np.ceil(0.999 * len(sizes))) - 1],
     }
+
+
+def alternation(trace):
+    """Range over the places of a cycle of 2, 3 or 4 frames of the median light there, over the largest."""
+    cycles = [n for n in (2, 3, 4) if len(trace) >= 4 * n]
+    places = [[np.median(1 + trace[at::n]) for at in range(n)] for n in cycles]
+    return max(((max(p) - min(p)) / max(p) for p in places), default=None)
 
 
 def compare_trial(check, record, expected):

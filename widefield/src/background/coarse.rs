@@ -38,7 +38,7 @@ pub(super) fn fit(
         sigma_y: coarse.sigma_y * count(step),
         ..coarse
     };
-    fitted(smoothed.view(), |_| Ok(fit))
+    fitted(smoothed.view(), |_| Ok((fit, None)))
 }
 
 /// Means of whole blocks, and row and column of the first.

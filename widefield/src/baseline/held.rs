@@ -1,68 +1,89 @@
-//! How much of a movie is held that does not lie in memory.
+//! How much is held beside the movie and a few images.
 
-use super::{Baseline, Frames, Span};
+use super::sliding::{LANE_BYTES, Sliding};
+use super::{Baseline, Frames};
 use crate::source::PART_BYTES;
 
-/// Frames for which F0 that follows the trace is estimated at a time.
-pub(super) const FOLLOWED: usize = 32;
-
-/// Bytes of frames that are read from a movie that does not lie in memory, and held at a time.
+/// Bytes held at a time, beside the movie and what is as small as a few images.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Held {
-    /// While F0 is estimated.
+    /// Frames that are read while F0 is estimated, of a movie that does not lie in memory.
     pub estimating: u64,
-    /// While a block of frames becomes dF/F, beside that block.
+    /// Frames that are read while blocks become dF/F, of a movie that does not lie in memory.
     pub normalising: u64,
+    /// F0 of the frames that come next and traces of single pixels, also where the movie lies in memory.
+    pub always: u64,
 }
 
 impl Baseline {
-    /// What [`Baseline::estimate`] and [`Normaliser::block_into`](crate::Normaliser::block_into) hold at most of a
+    /// What [`Baseline::estimate`] and [`Normaliser::block_into`](crate::Normaliser::block_into) hold at most for a
     /// movie of `n_frames` frames of `frame_bytes` bytes each, on so many threads, in blocks of `block` frames.
-    /// Of a baseline in seconds it is the whole movie. Nothing overflows: what is too much is `u64::MAX`.
+    /// Of a baseline in seconds it is the whole movie, of parameters that are not possible 0. Nothing overflows: what is
+    /// too much is `u64::MAX`.
     ///
     /// ```
-    /// use widefield::Baseline;
+    /// use widefield::{Baseline, baseline::Span};
     ///
     /// let held = Baseline::Mean.held(200, 1 << 18, 2, 16);
-    /// assert_eq!((held.estimating, held.normalising), (8 << 20, 0));
+    /// assert_eq!((held.estimating, held.normalising, held.always), (8 << 20, 0, 0));
+    /// // 600 frames around each of 149, which are done at a time, and F0 of these in f64.
+    /// let sliding = Baseline::SlidingPercentile { percentile: 8.0, span: Span::frames(600) };
+    /// let held = sliding.held(6000, 1 << 18, 2, 16);
+    /// assert_eq!(held.normalising, 748 << 18);
+    /// assert!((149 << 19..190 << 19).contains(&held.always));
     /// ```
     pub fn held(&self, n_frames: usize, frame_bytes: u64, threads: usize, block: usize) -> Held {
         let part = PART_BYTES as u64;
+        let threads = threads as u64;
         let frames = |n: usize| frame_bytes.saturating_mul(n.min(n_frames) as u64);
         let once = |estimating| Held {
             estimating,
-            normalising: 0,
+            ..Held::default()
         };
-        let around = |n: usize| Held {
-            estimating: frames(n.saturating_add(FOLLOWED)),
-            normalising: frames(n.saturating_add(block)),
+        // Tiles of rows of all frames; a thread may begin another while it waits for the first.
+        let tiles = part.saturating_mul(2).saturating_mul(threads);
+        let following = |sliding: Sliding| {
+            // A longer block is made as it is.
+            let stretch = match sliding.stretch() {
+                stretch if block < stretch => stretch.min(n_frames),
+                _ => 0,
+            };
+            let traces = (n_frames as u64)
+                .saturating_mul(LANE_BYTES)
+                .saturating_mul(threads);
+            Held {
+                estimating: tiles,
+                normalising: frames(sliding.needed(block.max(stretch))),
+                always: frames(stretch).saturating_mul(2).saturating_add(traces),
+            }
+        };
+        let whole = Held {
+            estimating: tiles,
+            normalising: frames(n_frames),
+            always: frames(n_frames).saturating_mul(2),
         };
         match self {
+            _ if self.check().is_err() => Held::default(),
             Self::Frames(Frames::Range(range)) => once(frames(range.len()).min(part)),
             Self::Frames(_) | Self::Mean | Self::Bleaching { .. } => {
                 once(frames(n_frames).min(part))
             }
-            // Tiles of rows, read by every thread.
-            Self::Median | Self::Percentile { .. } => {
-                once(part.saturating_mul(2).saturating_mul(threads as u64))
+            Self::Median | Self::Percentile { .. } => once(tiles),
+            Self::SlidingPercentile { percentile, span } => {
+                span.in_whole_frames("span").map_or(whole, |span| {
+                    following(Sliding::percentile(*percentile, span, n_frames))
+                })
             }
-            Self::SlidingPercentile { span, .. } => around(most(*span)),
             Self::Maximin { span, smoothing } => {
-                // Both windows, and four standard deviations to either side.
-                let smoothing = most(*smoothing).saturating_mul(8);
-                around(most(*span).saturating_mul(2).saturating_add(smoothing))
+                match (
+                    span.in_whole_frames("span"),
+                    smoothing.in_frames("smoothing"),
+                ) {
+                    (Ok(span), Ok(sd)) => following(Sliding::maximin(sd, span, n_frames)),
+                    _ => whole,
+                }
             }
         }
     }
-}
-
-/// Whole frames that a length reaches over; any number of them where it is in seconds.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "saturates"
-)]
-fn most(span: Span) -> usize {
-    span.in_frames("span")
-        .map_or(usize::MAX, |frames| frames.ceil() as usize)
 }

@@ -1,19 +1,14 @@
 //! What a baseline gives: F0 of every pixel, constant or changing over time.
 
 use super::Baseline;
-use super::held::FOLLOWED;
-use super::sliding::{Scratch, Sliding, Traces};
-use crate::number::count;
-use crate::source::with_frames;
-use crate::{Error, MovieSource, Subtract};
-use ndarray::parallel::prelude::*;
-use ndarray::{Array2, ArrayView1, ArrayView2, ArrayView3, Axis};
-use std::ops::Range;
+use super::sliding::Sliding;
+use crate::Error;
+use ndarray::{Array2, ArrayView2};
 
 /// F0 of every pixel, with the baseline it comes from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct F0 {
-    baseline: Baseline,
+    baseline: Option<Baseline>,
     image: Array2<f64>,
     course: Course,
 }
@@ -37,18 +32,47 @@ pub(crate) enum Course {
 impl F0 {
     pub(super) fn new(baseline: Baseline, image: Array2<f64>, course: Course) -> Self {
         Self {
-            baseline,
+            baseline: Some(baseline),
             image,
             course,
         }
     }
 
-    /// What it comes from.
-    pub fn baseline(&self) -> &Baseline {
-        &self.baseline
+    /// An F0 `(y, x)` made elsewhere, the same in every frame; for [`Normaliser::from_f0`](crate::Normaliser::from_f0).
+    pub fn from_image(image: Array2<f64>) -> Self {
+        Self {
+            baseline: None,
+            image,
+            course: Course::Constant,
+        }
     }
 
-    /// F0 in the unit of the movie, `(y, x)`; the mean over all frames where F0 changes over time.
+    /// An F0 made elsewhere that is in each frame the image `(y, x)` times a number of its own, as light that fades.
+    ///
+    /// # Errors
+    /// [`Error::NoCurve`] if a number is not finite or not above 0.
+    pub fn from_image_and_curve(image: Array2<f64>, curve: Vec<f64>) -> Result<Self, Error> {
+        if curve
+            .iter()
+            .any(|scale| !(scale.is_finite() && *scale > 0.0))
+        {
+            return Err(Error::NoCurve {
+                reason: "a number is not above 0",
+            });
+        }
+        Ok(Self {
+            baseline: None,
+            image,
+            course: Course::Scaled(curve),
+        })
+    }
+
+    /// What it comes from; `None` if it was made elsewhere.
+    pub fn baseline(&self) -> Option<&Baseline> {
+        self.baseline.as_ref()
+    }
+
+    /// F0 in the unit of the movie, `(y, x)`; the mean over all frames where a baseline changes over time.
     pub fn image(&self) -> ArrayView2<'_, f64> {
         self.image.view()
     }
@@ -63,7 +87,8 @@ impl F0 {
         self.course == Course::Constant
     }
 
-    /// What the image is multiplied with in each frame; `None` unless bleaching is corrected for.
+    /// What the image is multiplied with in each frame; `None` where F0 is constant or
+    /// follows the trace of each pixel.
     pub fn curve(&self) -> Option<&[f64]> {
         match &self.course {
             Course::Scaled(curve) => Some(curve),
@@ -73,117 +98,5 @@ impl F0 {
 
     pub(crate) fn course(&self) -> &Course {
         &self.course
-    }
-
-    /// An F0 that follows the trace: goes through the movie once for mean and zeros.
-    pub(super) fn sliding(
-        baseline: &Baseline,
-        sliding: Sliding,
-        movie: &(impl MovieSource + ?Sized),
-        subtract: &Subtract,
-    ) -> Result<Self, Error> {
-        let (n_frames, height, width) = movie.dim();
-        let mut seen = Array2::from_elem((height, width), Seen::default());
-        for start in (0..n_frames).step_by(FOLLOWED) {
-            let frames = start..(start + FOLLOWED).min(n_frames);
-            let needed = sliding.needs(&frames);
-            with_frames(movie, needed.clone(), |read| {
-                let rows = seen.axis_iter_mut(Axis(0)).into_par_iter().enumerate();
-                rows.for_each_init(Buffers::default, |buffers, (y, mut seen)| {
-                    let pieces = seen.axis_chunks_iter_mut(Axis(0), PIECE);
-                    for (piece, mut seen) in pieces.enumerate() {
-                        let columns = piece * PIECE..piece * PIECE + seen.len();
-                        let f0 = buffers.f0(
-                            &sliding,
-                            read,
-                            needed.start,
-                            (y, columns),
-                            subtract,
-                            frames.clone(),
-                        );
-                        for frame in f0.chunks_exact(seen.len()) {
-                            seen.iter_mut()
-                                .zip(frame)
-                                .for_each(|(seen, &f0)| seen.add(f0));
-                        }
-                    }
-                });
-                Ok(())
-            })?;
-        }
-        let image = seen.mapv(|seen| seen.sum / count(n_frames));
-        let course = Course::Sliding {
-            sliding,
-            zero: seen.mapv(|seen| seen.zero),
-            lowest: seen.mapv(|seen| seen.lowest),
-        };
-        Ok(Self::new(baseline.clone(), image, course))
-    }
-}
-
-/// What the frames so far had as F0 of one pixel.
-#[derive(Clone, Copy)]
-struct Seen {
-    sum: f64,
-    lowest: f64,
-    zero: bool,
-}
-
-impl Default for Seen {
-    fn default() -> Self {
-        Self {
-            sum: 0.0,
-            lowest: f64::INFINITY,
-            zero: false,
-        }
-    }
-}
-
-impl Seen {
-    fn add(&mut self, f0: f64) {
-        self.sum += f0;
-        self.lowest = self.lowest.min(f0);
-        self.zero |= f0 == 0.0;
-    }
-}
-
-/// Pixels of a row whose traces are worked on together: few enough for the cache.
-pub(crate) const PIECE: usize = 128;
-
-/// Memory for the traces of a piece.
-#[derive(Debug, Default)]
-pub(crate) struct Buffers {
-    traces: Vec<f32>,
-    f0: Vec<f64>,
-    scratch: Scratch,
-}
-
-impl Buffers {
-    /// F0 of `frames` for some pixels of row `y`, frame after frame, from `read` whose first frame is `first`.
-    pub(crate) fn f0(
-        &mut self,
-        sliding: &Sliding,
-        read: ArrayView3<'_, f32>,
-        first: usize,
-        (y, columns): (usize, Range<usize>),
-        subtract: &Subtract,
-        frames: Range<usize>,
-    ) -> &[f64] {
-        let pixels = columns.len();
-        self.traces.clear();
-        let part = ndarray::Slice::from(columns);
-        for frame in read.axis_iter(Axis(0)) {
-            let row: ArrayView1<'_, f32> = frame.row(y);
-            self.traces.extend(row.slice_axis(Axis(0), part));
-        }
-        self.f0.clear();
-        self.f0.resize(frames.len() * pixels, 0.0);
-        let traces = Traces {
-            values: &self.traces,
-            first,
-            pixels,
-        };
-        sliding.f0(traces, subtract, frames, &mut self.scratch, &mut self.f0);
-        &self.f0
     }
 }

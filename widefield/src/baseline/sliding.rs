@@ -1,19 +1,35 @@
 //! Baselines that follow the trace: every frame has an F0 of its own, made of the frames around it.
 
-use super::ranks::Window;
-use crate::Subtract;
-use crate::number::{count, index};
-use multiversion::multiversion;
+mod extremes;
+mod maximin;
+mod percentile;
+
+use super::Course;
+use crate::number::count;
+use crate::source::image_of;
+use crate::{Error, MovieSource, Subtract};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis, Slice};
+use percentile::Window;
 use std::ops::Range;
+
+/// Pixels of a row whose traces are worked on together.
+const LANES: usize = 32;
+
+/// Bytes that [`Buffers`] hold for a frame, at most: its counts, and with windows around the first and the last
+/// frame three times two rows of values.
+pub(super) const LANE_BYTES: u64 = (4 + 6 * 8) * LANES as u64;
+
+/// One value for each of these pixels.
+type Lanes = [f64; LANES];
+
+/// Fewest frames whose F0 is made at a time, where blocks are short.
+const STRETCH: usize = 32;
 
 /// A baseline of the frames around each frame, for a movie of known length.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Sliding {
     kind: Kind,
-    /// Frames before and after, at most the movie.
-    before: usize,
-    after: usize,
-    n_frames: usize,
+    reach: Reach,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -23,27 +39,22 @@ enum Kind {
     Maximin(Vec<f64>),
 }
 
-/// Traces of some pixels: `values[(t - first) * pixels + pixel]`.
+/// Frames of a window before and after its middle, at most the movie.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Reach {
+    before: usize,
+    after: usize,
+    n_frames: usize,
+}
+
+/// Traces of up to [`LANES`] pixels, frame after frame.
 #[derive(Clone, Copy)]
-pub(crate) struct Traces<'a> {
-    pub(crate) values: &'a [f32],
-    pub(crate) first: usize,
-    pub(crate) pixels: usize,
-}
-
-impl Traces<'_> {
-    fn at(&self, frame: usize) -> &[f32] {
-        &self.values[(frame - self.first) * self.pixels..][..self.pixels]
-    }
-}
-
-/// Memory that is used again for the next pixels.
-#[derive(Debug, Default)]
-pub(crate) struct Scratch {
-    window: Window,
-    smooth: Vec<f64>,
-    weights: Vec<f64>,
-    clean: Vec<f64>,
+struct Traces<'a> {
+    rows: &'a [[f32; LANES]],
+    /// The frame of the first row.
+    first: usize,
+    /// How many pixels there are.
+    lanes: usize,
 }
 
 impl Sliding {
@@ -52,208 +63,200 @@ impl Sliding {
     }
 
     pub(super) fn maximin(sd: f64, span: usize, n_frames: usize) -> Self {
-        let radius = index(4.0 * sd + 0.5);
-        let weight = |i: usize| match radius {
-            0 => 1.0,
-            _ => (-0.5 * (count(i.abs_diff(radius)) / sd).powi(2)).exp(),
-        };
-        let mut weights: Vec<f64> = (0..=2 * radius).map(weight).collect();
-        let sum: f64 = weights.iter().sum();
-        weights.iter_mut().for_each(|weight| *weight /= sum);
-        Self::new(Kind::Maximin(weights), span, n_frames)
+        Self::new(Kind::Maximin(maximin::gaussian(sd)), span, n_frames)
     }
 
     fn new(kind: Kind, span: usize, n_frames: usize) -> Self {
         let most = n_frames.saturating_sub(1);
-        Self {
-            kind,
+        let reach = Reach {
             before: (span / 2).min(most),
             after: (span.saturating_sub(1) / 2).min(most),
             n_frames,
-        }
+        };
+        Self { kind, reach }
     }
 
     /// The frames that the F0 of `frames` is made of.
     pub(crate) fn needs(&self, frames: &Range<usize>) -> Range<usize> {
-        let (before, after) = match &self.kind {
-            Kind::Percentile(_) => (self.before, self.after),
-            // A maximum of minima reaches twice as far, and the smoothing beyond that.
-            Kind::Maximin(weights) => {
-                let radius = weights.len() / 2;
-                (2 * self.before + radius, 2 * self.after + radius)
-            }
-        };
-        let end = frames.end.saturating_add(after).min(self.n_frames);
+        let (before, after) = self.around();
+        let end = frames.end.saturating_add(after).min(self.reach.n_frames);
         frames.start.saturating_sub(before)..end
     }
 
-    /// F0 of `frames`, `out[(t - frames.start) * pixels + pixel]`, from traces that hold at least the frames
-    /// of [`Sliding::needs`].
-    pub(crate) fn f0(
-        &self,
-        traces: Traces<'_>,
-        subtract: &Subtract,
-        frames: Range<usize>,
-        scratch: &mut Scratch,
-        out: &mut [f64],
-    ) {
-        if frames.is_empty() || traces.pixels == 0 {
-            return;
-        }
+    /// How many frames these are for so many frames, at most.
+    pub(super) fn needed(&self, frames: usize) -> usize {
+        let (before, after) = self.around();
+        let all = frames.saturating_add(before).saturating_add(after);
+        all.min(self.reach.n_frames)
+    }
+
+    /// Frames before and after those whose F0 is made.
+    fn around(&self) -> (usize, usize) {
+        let Reach { before, after, .. } = self.reach;
         match &self.kind {
-            Kind::Percentile(percent) => {
-                self.sliding(*percent, traces, subtract, frames, &mut scratch.window, out);
-            }
+            Kind::Percentile(_) => (before, after),
+            // A maximum of minima reaches twice as far, and the smoothing beyond that.
             Kind::Maximin(weights) => {
-                self.maximum_of_minima(weights, traces, subtract, frames, scratch, out);
+                let radius = weights.len() / 2;
+                let twice = |n: usize| n.saturating_mul(2).saturating_add(radius);
+                (twice(before), twice(after))
             }
         }
     }
 
-    fn sliding(
-        &self,
-        percent: f64,
-        traces: Traces<'_>,
+    /// Frames whose F0 is made at a time where blocks are shorter: a quarter of a window, so that most of the work is
+    /// not done for every block again.
+    pub(crate) fn stretch(&self) -> usize {
+        ((self.reach.before + self.reach.after) / 4).max(STRETCH)
+    }
+
+    /// The mean F0 of every pixel, and what else of its course is needed; reads the movie by rows.
+    pub(super) fn estimate(
+        self,
+        movie: &(impl MovieSource + ?Sized),
         subtract: &Subtract,
-        frames: Range<usize>,
-        window: &mut Window,
-        out: &mut [f64],
-    ) {
-        for pixel in 0..traces.pixels {
-            let value = |frame: usize| traces.at(frame)[pixel];
-            let first = frames.start.saturating_sub(self.before);
-            // The frame behind the last one of the window before each step.
-            let mut end = frames.start.saturating_add(self.after).min(self.n_frames);
-            window.fill((first..end).map(value));
-            for (out, frame) in out[pixel..]
-                .iter_mut()
-                .step_by(traces.pixels)
-                .zip(frames.clone())
-            {
-                let until = frame.saturating_add(self.after + 1).min(self.n_frames);
-                (end..until).for_each(|frame| window.insert(value(frame)));
-                end = until;
-                *out = window.percentile(percent, subtract);
-                if let Some(gone) = frame.checked_sub(self.before) {
-                    window.remove(value(gone));
+    ) -> Result<(Array2<f64>, Course), Error> {
+        let n_frames = self.reach.n_frames;
+        let seen = image_of::<Seen>(movie, |tile, mut out| {
+            let mut buffers = Buffers::default();
+            for (traces, mut out) in tile.axis_iter(Axis(1)).zip(out.rows_mut()) {
+                for (piece, mut out) in out.axis_chunks_iter_mut(Axis(0), LANES).enumerate() {
+                    let columns = piece * LANES..piece * LANES + out.len();
+                    for f0 in buffers.f0(&self, traces, 0, columns, subtract, 0..n_frames) {
+                        out.iter_mut()
+                            .zip(f0.iter())
+                            .for_each(|(seen, &f0)| seen.add(f0));
+                    }
                 }
             }
-        }
+        })?;
+        let image = seen.mapv(|seen| seen.sum / count(n_frames));
+        let course = Course::Sliding {
+            sliding: self,
+            zero: seen.mapv(|seen| seen.zero),
+            lowest: seen.mapv(|seen| seen.lowest),
+        };
+        Ok((image, course))
     }
 
-    fn maximum_of_minima(
+    /// Calls `give` with a frame, counted from the first of `frames`, a column and F0 from that column on, for the
+    /// pixels of a row, a few columns at a time. `traces` `(t, x)` begin with frame `first` and hold what `frames` need.
+    /// F0 is NaN where `kept` is.
+    pub(crate) fn row(
         &self,
-        weights: &[f64],
-        traces: Traces<'_>,
+        buffers: &mut Buffers,
+        (traces, first): (ArrayView2<'_, f32>, usize),
+        subtract: &Subtract,
+        kept: ArrayView1<'_, f64>,
+        frames: Range<usize>,
+        mut give: impl FnMut(usize, usize, &[f64]),
+    ) {
+        for (piece, kept) in kept.axis_chunks_iter(Axis(0), LANES).enumerate() {
+            let columns = piece * LANES..piece * LANES + kept.len();
+            let start = columns.start;
+            if kept.iter().all(|f0| f0.is_nan()) {
+                let masked = [f64::NAN; LANES];
+                (0..frames.len()).for_each(|t| give(t, start, &masked[..kept.len()]));
+                continue;
+            }
+            let f0 = buffers.f0(self, traces, first, columns, subtract, frames.clone());
+            for (t, f0) in f0.iter_mut().enumerate() {
+                for (f0, kept) in f0.iter_mut().zip(kept) {
+                    *f0 = if kept.is_nan() { f64::NAN } else { *f0 };
+                }
+                give(t, start, &f0[..kept.len()]);
+            }
+        }
+    }
+}
+
+/// What the frames so far had as F0 of one pixel.
+#[derive(Clone, Copy)]
+struct Seen {
+    sum: f64,
+    lowest: f64,
+    zero: bool,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self {
+            sum: 0.0,
+            lowest: f64::INFINITY,
+            zero: false,
+        }
+    }
+}
+
+impl Seen {
+    fn add(&mut self, f0: f64) {
+        self.sum += f0;
+        self.lowest = self.lowest.min(f0);
+        self.zero |= f0 == 0.0;
+    }
+}
+
+/// Memory for the traces of some pixels, used again for the next ones.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers {
+    traces: Vec<[f32; LANES]>,
+    f0: Vec<Lanes>,
+    window: Window,
+    maximin: maximin::Scratch,
+}
+
+impl Buffers {
+    /// F0 of `frames` for some columns of `traces` `(t, x)`, which begin with frame `first`.
+    fn f0(
+        &mut self,
+        sliding: &Sliding,
+        traces: ArrayView2<'_, f32>,
+        first: usize,
+        columns: Range<usize>,
         subtract: &Subtract,
         frames: Range<usize>,
-        scratch: &mut Scratch,
-        out: &mut [f64],
-    ) {
-        let pixels = traces.pixels;
-        let reach = self.before + self.after;
-        // Frames beyond the movie are there, but neither the least nor the largest.
-        let start = frames.start.saturating_sub(self.before);
-        let minima = start..frames.end.saturating_add(self.after).min(self.n_frames);
-        let smooth = &mut scratch.smooth;
-        smooth.clear();
-        smooth.resize((minima.len() + reach) * pixels, f64::INFINITY);
-        let clean = &mut scratch.clean;
-        clean.clear();
-        clean.extend(traces.values.iter().map(|&value| subtract.value(value)));
-        for (row, sums) in smooth.chunks_exact_mut(pixels).enumerate() {
-            // Row 0 is `before` frames before the first minimum.
-            let Some(frame) = (minima.start + row).checked_sub(self.before) else {
-                continue;
-            };
-            if frame >= self.n_frames {
-                break;
+    ) -> &mut [Lanes] {
+        let lanes = columns.len();
+        self.traces.clear();
+        let piece = traces.slice_axis_move(Axis(1), Slice::from(columns));
+        self.traces.extend(piece.rows().into_iter().map(|row| {
+            let mut values = [0.0; LANES];
+            values
+                .iter_mut()
+                .zip(row)
+                .for_each(|(to, &from)| *to = from);
+            values
+        }));
+        let traces = Traces {
+            rows: &self.traces,
+            first,
+            lanes,
+        };
+        let (reach, out) = (sliding.reach, &mut self.f0);
+        match &sliding.kind {
+            Kind::Percentile(percent) => {
+                percentile::f0(
+                    *percent,
+                    reach,
+                    traces,
+                    subtract,
+                    frames,
+                    &mut self.window,
+                    out,
+                );
             }
-            let first = fold(weights, frame, self.n_frames, &mut scratch.weights);
-            sums.fill(0.0);
-            let rows = clean[(first - traces.first) * pixels..].chunks_exact(pixels);
-            for (values, &weight) in rows.zip(&scratch.weights) {
-                add(sums, values, weight);
+            Kind::Maximin(weights) => {
+                maximin::f0(
+                    weights,
+                    reach,
+                    traces,
+                    subtract,
+                    frames,
+                    &mut self.maximin,
+                    out,
+                );
             }
         }
-        over_windows(smooth, reach + 1, pixels, least);
-        // Now row 0 is the minimum around `minima.start`; again with a margin for the maxima.
-        let ahead = self.before - (frames.start - start);
-        let least_rows = &smooth[..minima.len() * pixels];
-        let maxima = &mut scratch.clean;
-        maxima.clear();
-        maxima.resize((frames.len() + reach) * pixels, f64::NEG_INFINITY);
-        maxima[ahead * pixels..][..least_rows.len()].copy_from_slice(least_rows);
-        over_windows(maxima, reach + 1, pixels, greatest);
-        out.copy_from_slice(&maxima[..frames.len() * pixels]);
-    }
-}
-
-/// The weight of every frame in the smoothed frame `frame`, from the returned frame on: the movie is continued
-/// by reflection with the last frame repeated, and frames that stand in several places have their weights added.
-fn fold(weights: &[f64], frame: usize, n_frames: usize, folded: &mut Vec<f64>) -> usize {
-    let radius = weights.len() / 2;
-    let first = frame.saturating_sub(radius);
-    let last = (frame + radius).min(n_frames - 1);
-    folded.clear();
-    folded.resize(last + 1 - first, 0.0);
-    let period = 2 * n_frames;
-    let start = frame + period - radius % period;
-    for (i, weight) in weights.iter().enumerate() {
-        let place = (start + i) % period;
-        folded[place.min(period - 1 - place) - first] += weight;
-    }
-    first
-}
-
-#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
-fn add(sums: &mut [f64], values: &[f64], weight: f64) {
-    for (sum, &value) in sums.iter_mut().zip(values) {
-        *sum += value * weight;
-    }
-}
-
-/// Every row becomes the extreme of the `length` rows that begin with it, as far as those exist.
-///
-/// Windows are doubled until two of them cover one of the asked length.
-fn over_windows(
-    rows: &mut [f64],
-    length: usize,
-    pixels: usize,
-    extreme: impl Fn(&mut [f64], &[f64]),
-) {
-    let n_rows = rows.len() / pixels;
-    let mut covered = 1;
-    while covered < length {
-        let step = covered.min(length - covered);
-        for row in 0..n_rows.saturating_sub(step) {
-            let (rows, later) = rows.split_at_mut((row + 1) * pixels);
-            let later = &later[(step - 1) * pixels..][..pixels];
-            extreme(&mut rows[row * pixels..], later);
-        }
-        covered += step;
-    }
-}
-
-#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
-fn least(values: &mut [f64], others: &[f64]) {
-    for (value, &other) in values.iter_mut().zip(others) {
-        // Written so that NaN wins.
-        *value = if *value < other || value.is_nan() {
-            *value
-        } else {
-            other
-        };
-    }
-}
-
-#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
-fn greatest(values: &mut [f64], others: &[f64]) {
-    for (value, &other) in values.iter_mut().zip(others) {
-        *value = if *value > other || value.is_nan() {
-            *value
-        } else {
-            other
-        };
+        out
     }
 }

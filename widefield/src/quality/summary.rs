@@ -3,11 +3,11 @@
 use crate::Error;
 use crate::error::same_shape;
 use crate::mean_image::rows_of_a_band;
-use crate::number::{count, index};
+use crate::number::{count, index, narrow};
 use crate::render::PeakMap;
 use multiversion::multiversion;
 use ndarray::parallel::prelude::*;
-use ndarray::{Array2, ArrayView3, Axis, Slice};
+use ndarray::{Array2, ArrayView2, ArrayView3, Axis, Slice};
 
 /// Collects from blocks of frames `(t, y, x)` of counts and of their dF/F: mean and maximum image, mean trace,
 /// peaks, and how large dF/F gets. Any blocks and any number of threads give the same bits.
@@ -18,6 +18,9 @@ pub struct MovieSummary {
     sum: Array2<f64>,
     frames: usize,
     max: Array2<f32>,
+    /// The least number that is not below the background, and how many of a pixel are less.
+    least: f32,
+    below: Array2<u32>,
     peak: PeakMap,
     trace: Vec<f64>,
     share: f64,
@@ -34,6 +37,8 @@ pub struct Summary {
     pub mean: Array2<f64>,
     /// Largest value of each pixel `(y, x)`, counts.
     pub max: Array2<f32>,
+    /// In how many frames each pixel `(y, x)` is below the background of [`MovieSummary::background`]; 0 without one.
+    pub below: Array2<u32>,
     /// What the [`PeakMap`] found in dF/F `(y, x)`.
     pub peak: Array2<f32>,
     /// Mean dF/F of the pixels that are finite, per frame; NaN where none is.
@@ -41,6 +46,23 @@ pub struct Summary {
     /// What `|dF/F|` stays below in the chosen share of all finite values, to 0.4 %: values are counted in
     /// classes 1/128 of a power of two wide, and this is the middle of a class. NaN if no value is finite.
     pub size: f64,
+}
+
+impl Summary {
+    /// Share, 0 to 1, of the values of kept pixels that are below the background, so that clamping makes them 0: no
+    /// fluorescence but noise around none, or a background that is too high. NaN if no pixel is kept.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the mask has another shape.
+    pub fn clamped_share(&self, kept: ArrayView2<'_, bool>) -> Result<f64, Error> {
+        same_shape("mask", self.below.shape(), kept.shape())?;
+        let pixels = self.below.iter().zip(kept).filter(|(_, kept)| **kept);
+        let (n, below) = pixels.fold((0_usize, 0_u64), |(n, below), (frames, _)| {
+            (n + 1, below + u64::from(*frames))
+        });
+        #[expect(clippy::cast_precision_loss, reason = "no movie has 2^53 values")]
+        Ok(below as f64 / (count(n) * count(self.trace.len())))
+    }
 }
 
 impl MovieSummary {
@@ -54,12 +76,40 @@ impl MovieSummary {
             sum: Array2::zeros(dim),
             frames: 0,
             max: Array2::from_elem(dim, f32::NEG_INFINITY),
+            least: f32::NEG_INFINITY,
+            below: Array2::zeros(dim),
             peak,
             trace: Vec::new(),
             share,
             above: index((1.0 - share).clamp(0.0, 1.0) * values) as u64 + 1,
             sizes: Sizes::default(),
         }
+    }
+
+    /// Counts also what is below a background, for [`Summary::clamped_share`].
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use widefield::{quality::MovieSummary, render::PeakMap};
+    ///
+    /// let mut summary = MovieSummary::new(PeakMap::new((1, 3), 0, 1), 2, 0.999).background(100.0);
+    /// let counts = array![[[99.9, 500.0, 7.0]], [[100.0, 600.0, 7.0]]];
+    /// summary.add(counts.view(), counts.view())?;
+    /// let summary = summary.finish()?;
+    /// assert_eq!(summary.below, array![[1, 0, 2]]);
+    /// assert_eq!(summary.clamped_share(array![[true, true, false]].view())?, 0.25);
+    /// # Ok::<(), widefield::Error>(())
+    /// ```
+    #[must_use]
+    pub fn background(mut self, counts: f64) -> Self {
+        // An f32 is below the background if it is below the least f32 that is not.
+        let nearest = narrow(counts);
+        self.least = if f64::from(nearest) < counts {
+            nearest.next_up()
+        } else {
+            nearest
+        };
+        self
     }
 
     /// Adds a block of frames of counts, and their dF/F.
@@ -92,12 +142,13 @@ impl MovieSummary {
         let rows = rows_of_a_band(self.sum.ncols());
         let bands = self.sum.nrows().div_ceil(rows);
         let mut traces = Array2::from_elem((bands, frames), (0_u64, 0.0_f64));
-        let (floor, above) = (self.sizes.floor, self.above);
+        let (floor, above, least) = (self.sizes.floor, self.above, self.least);
         let sizes = self
             .sum
             .axis_chunks_iter_mut(Axis(0), rows)
             .into_par_iter()
             .zip(self.max.axis_chunks_iter_mut(Axis(0), rows))
+            .zip(self.below.axis_chunks_iter_mut(Axis(0), rows))
             .zip(self.peak.bands(rows, frames))
             .zip(traces.outer_iter_mut())
             .enumerate()
@@ -105,11 +156,14 @@ impl MovieSummary {
             .with_min_len(bands.div_ceil(MOST_PARTS))
             .fold(
                 || Sizes::above(floor),
-                |mut sizes, (band, (((mut sums, mut maxima), mut peak), mut trace))| {
+                |mut sizes, (band, ((((mut sums, mut maxima), mut below), mut peak), mut trace))| {
                     let first = band * rows;
                     let range = Slice::from(first..first + sums.nrows());
-                    let (Some(sums), Some(maxima)) = (sums.as_slice_mut(), maxima.as_slice_mut())
-                    else {
+                    let (Some(sums), Some(maxima), Some(below)) = (
+                        sums.as_slice_mut(),
+                        maxima.as_slice_mut(),
+                        below.as_slice_mut(),
+                    ) else {
                         return sizes;
                     };
                     for several in counts.axis_chunks_iter(Axis(0), TOGETHER) {
@@ -121,8 +175,8 @@ impl MovieSummary {
                         let slices: Vec<&[f32]> =
                             whole.iter().filter_map(|f| f.as_slice()).collect();
                         match slices.as_slice() {
-                            &[a, b, c, d] => fold(sums, maxima, [a, b, c, d]),
-                            few => few.iter().for_each(|one| fold(sums, maxima, [*one])),
+                            &[a, b, c, d] => fold(sums, maxima, below, least, [a, b, c, d]),
+                            few => few.iter().for_each(|one| fold(sums, maxima, below, least, [*one])),
                         }
                     }
                     for (t, (frame, trace)) in dff.axis_iter(Axis(0)).zip(&mut trace).enumerate() {
@@ -161,6 +215,7 @@ impl MovieSummary {
         Ok(Summary {
             mean: self.sum / count(self.frames),
             max: self.max,
+            below: self.below,
             peak: self.peak.finish(),
             trace: self.trace,
             size: self.sizes.below(self.share),
@@ -171,21 +226,30 @@ impl MovieSummary {
 /// Frames that are added to the sums together.
 const TOGETHER: usize = 4;
 
-/// Adds frames to the sums, one after the other, and raises the maxima; NaN makes a sum NaN and leaves a maximum.
+/// Adds frames to the sums, one after the other, raises the maxima, and counts what is below `least`; NaN makes a sum
+/// NaN and leaves the others.
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
-fn fold<const N: usize>(sums: &mut [f64], maxima: &mut [f32], frames: [&[f32]; N]) {
-    let n = sums.len().min(maxima.len());
-    let (sums, maxima) = (&mut sums[..n], &mut maxima[..n]);
+fn fold<const N: usize>(
+    sums: &mut [f64],
+    maxima: &mut [f32],
+    below: &mut [u32],
+    least: f32,
+    frames: [&[f32]; N],
+) {
+    let n = sums.len().min(maxima.len()).min(below.len());
+    let (sums, maxima, below) = (&mut sums[..n], &mut maxima[..n], &mut below[..n]);
     let frames = frames.map(|f| &f[..n]);
     for i in 0..n {
-        let (mut sum, mut max) = (sums[i], maxima[i]);
+        let (mut sum, mut max, mut under) = (sums[i], maxima[i], below[i]);
         for frame in frames {
             let value = frame[i];
             sum += f64::from(value);
             max = if value > max { value } else { max };
+            under += u32::from(value < least);
         }
         sums[i] = sum;
         maxima[i] = max;
+        below[i] = under;
     }
 }
 
@@ -338,6 +402,9 @@ mod tests {
     use super::*;
     use ndarray::Array3;
 
+    /// Between two counts, and not an f32.
+    const BACKGROUND: f64 = 43.84000000001;
+
     fn bits(image: &Array2<f32>) -> Vec<u32> {
         image.iter().map(|v| v.to_bits()).collect()
     }
@@ -352,7 +419,7 @@ mod tests {
             let dff = counts.mapv(|c| if c < 20.0 { f32::NAN } else { c / 60.0 - 1.0 });
             let of = |length: usize, share: f64| {
                 let peak = PeakMap::new((height, width), 10, 5);
-                let mut summary = MovieSummary::new(peak, 40, share);
+                let mut summary = MovieSummary::new(peak, 40, share).background(BACKGROUND);
                 let blocks = counts.axis_chunks_iter(Axis(0), length);
                 for (counts, dff) in blocks.zip(dff.axis_chunks_iter(Axis(0), length)) {
                     summary.add(counts, dff).unwrap();
@@ -367,7 +434,26 @@ mod tests {
                 assert_eq!(bits(&parts.peak), bits(&whole.peak));
                 assert_eq!(parts.trace, whole.trace);
                 assert_eq!(parts.size, whole.size);
+                assert_eq!(parts.below, whole.below);
             }
+            let under = counts.mapv(|c| u32::from(f64::from(c) < BACKGROUND));
+            assert_eq!(whole.below, under.sum_axis(Axis(0)));
+            let kept = whole.max.mapv(|max| max > 120.0);
+            let values = || {
+                under
+                    .outer_iter()
+                    .flat_map(|frame| frame.into_iter().zip(&kept).filter(|(_, k)| **k))
+            };
+            let share = values().map(|(u, _)| f64::from(*u)).sum::<f64>() / count(values().count());
+            assert!(
+                (whole.clamped_share(kept.view()).unwrap() - share).abs() < 1e-12 && share > 0.01
+            );
+            assert!(
+                whole
+                    .clamped_share(kept.mapv(|_| false).view())
+                    .unwrap()
+                    .is_nan()
+            );
             let mut peak = PeakMap::new((height, width), 10, 5);
             peak.add(dff.view()).unwrap();
             assert_eq!(bits(&peak.finish()), bits(&whole.peak));
