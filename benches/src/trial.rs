@@ -86,7 +86,9 @@ impl Step for Variant<background::Run> {
 
 impl Background for Variant<background::Run> {
     fn estimate(&self, image: ArrayView2<'_, f64>) -> Result<BackgroundLevel, Cause> {
-        let value = (self.run)(image.mapv(|count| count as f32).view())?;
+        #[expect(clippy::cast_possible_truncation, reason = "counts of a frame are f32")]
+        let frame = image.mapv(|count| count as f32);
+        let value = (self.run)(frame.view())?;
         let known = widefield::Background::Constant { counts: value };
         Ok(known.estimate_image(image)?)
     }
@@ -116,10 +118,10 @@ impl Normalise for Variant<dff::Run> {
     }
 
     fn held(&self, clip: &Clip, _: usize) -> Held {
-        let bytes = 2 * clip.frames as u64 * clip.frame_bytes();
+        // Counts and dF/F of the whole movie.
         Held {
-            preparing: bytes,
-            normalising: bytes,
+            always: 2 * clip.frames as u64 * clip.frame_bytes(),
+            ..Held::default()
         }
     }
 
