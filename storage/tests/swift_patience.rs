@@ -1,6 +1,9 @@
 //! Swift servers that are silent, drip, or never come to an end.
 #![cfg(feature = "swift")]
-#![allow(clippy::single_range_in_vec_init, reason = "a range is fetched, not its numbers")]
+#![allow(
+    clippy::single_range_in_vec_init,
+    reason = "a range is fetched, not its numbers"
+)]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

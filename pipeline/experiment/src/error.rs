@@ -83,12 +83,12 @@ impl Place {
     /// Line and column, both from 1, columns in characters.
     ///
     /// ```
-    /// use widefield_pipeline::{Experiment, Error};
+    /// use widefield_experiment::Config;
     ///
     /// let dir = tempfile::tempdir()?;
     /// let path = dir.path().join("experiment.toml");
     /// std::fs::write(&path, "[data]\nprefix = \"a_\"\nulr = \".\"\n")?;
-    /// let Err(Error::Config(error)) = Experiment::load(&path) else { panic!("there is no key `ulr`") };
+    /// let error = Config::load(&path, &[]).expect_err("there is no key `ulr`");
     /// assert_eq!(error.help(), Some("the nearest known key is `data.url`"));
     /// assert_eq!(error.place().and_then(|place| place.line_column()), Some((3, 1)));
     /// # Ok::<(), std::io::Error>(())

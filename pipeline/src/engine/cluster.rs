@@ -242,6 +242,7 @@ pub(crate) fn forwarded() -> Vec<(String, String)> {
         "SSL_CERT_FILE",
         "SSL_CERT_DIR",
         "RUST_LOG",
+        "WIDEFIELD_PATIENCE_S",
     ];
     let wanted = |name: &str| {
         let upper = name.to_ascii_uppercase();

@@ -351,7 +351,8 @@ impl Standing {
         let too_large = |name: &str| trial.outputs.mat.as_deref() == Some(name);
         let unwritten = trial.outputs.names().find(|n| !written(n) && !too_large(n));
         let size = |o: &Output| self.entries.get(&o.path).map(|e| e.bytes);
-        let other = |o: &&Output| size(o) != Some(o.bytes);
+        let planned = |o: &Output| trial.outputs.names().any(|n| n == o.path);
+        let other = |o: &&Output| planned(o) && size(o) != Some(o.bytes);
         unwritten.or_else(|| record.outputs.iter().find(other).map(|o| o.path.as_str()))
     }
 }

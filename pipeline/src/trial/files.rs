@@ -1,7 +1,7 @@
 //! The files of one trial.
 
 use super::{TrialError, Worker};
-use crate::config::{Axes, Scale};
+use crate::config::{Affects, Axes, Scale};
 use crate::plan::TrialPlan;
 use crate::record::{Check, Level, Output};
 use crate::step::Normal;
@@ -92,17 +92,20 @@ impl Worker<'_> {
         }
     }
 
-    /// What both HDF5 files say of themselves.
-    fn dataset(&self, name: &str, trial: &TrialPlan, shape: [usize; 3]) -> Dataset {
+    /// What both HDF5 files say of themselves, and the `parameters` that they are made with.
+    fn dataset(
+        &self,
+        name: &str,
+        trial: &TrialPlan,
+        shape: [usize; 3],
+        parameters: &str,
+    ) -> Dataset {
         let out = &self.config.output;
         let timing = &self.config.experiment;
         let axes = match out.orientation {
             Axes::Notebook => "x, reversed y, t",
             Axes::Camera => "y, x, t",
         };
-        let [_, height, width] = shape;
-        let analysis = self.config.analysis.resolved(Size { width, height });
-        let parameters = serde_json::to_string(&analysis).unwrap_or_default();
         Dataset::new(name, shape)
             .orientation(out.orientation.into())
             .precision(out.precision.into())
@@ -112,12 +115,17 @@ impl Worker<'_> {
             .attribute("source", trial.file.as_str())
             .attribute("sample_rate_hz", timing.sample_rate_hz)
             .attribute("first_frame_s", timing.first_frame_s)
-            .attribute("parameters", parameters.as_str())
+            .attribute("parameters", parameters)
             .attribute("software", concat!("widefield ", env!("CARGO_PKG_VERSION")))
     }
 
+    /// The keys of the analysis that have a say in the movie: it stays when others change.
     fn movie_dataset(&self, trial: &TrialPlan, shape: [usize; 3]) -> Dataset {
-        self.dataset("mov", trial, shape)
+        let mut parameters = serde_json::to_value(&self.config.analysis).unwrap_or_default();
+        if let Some(keys) = parameters.as_object_mut() {
+            keys.retain(|key, _| Affects::of(&format!("analysis.{key}")).movie);
+        }
+        self.dataset("mov", trial, shape, &parameters.to_string())
             .attribute("units", "counts")
             .attribute(
                 "scale",
@@ -128,7 +136,10 @@ impl Worker<'_> {
     fn dff_dataset(&self, trial: &TrialPlan, shape: [usize; 3], told: &Told<'_>) -> Dataset {
         let scale = self.config.output.dff_scale;
         let how = told.normal.describe(scale == Scale::FOverF0);
-        self.dataset("dff", trial, shape)
+        let [_, height, width] = shape;
+        let analysis = self.config.analysis.resolved(Size { width, height });
+        let parameters = serde_json::to_string(&analysis).unwrap_or_default();
+        self.dataset("dff", trial, shape, &parameters)
             .attribute("units", "1")
             .attribute(
                 "scale",

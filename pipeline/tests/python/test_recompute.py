@@ -226,7 +226,9 @@ class Folder:
                         data.attrs["units"] = {"mov": "counts", "dff": "1"}[name]
                         data.attrs["scale"] = "as stated"
                         data.attrs["software"] = np.bytes_("widefield 0.1.0")
-                        data.attrs["parameters"] = json.dumps(self.config["analysis"])
+                        keys = recompute.MOVIE_KEYS if name == "mov" else self.config["analysis"]
+                        analysis = {k: v for k, v in self.config["analysis"].items() if k in keys}
+                        data.attrs["parameters"] = json.dumps(analysis)
 
                 written.append(self.put(f"{folder}/{recording.stem}.h5", write))
         if output["mat"] and recording.mat_name:
