@@ -125,6 +125,8 @@ pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
         );
     }
     let mode = args.progress.mode();
+    let planned = Arc::new(AtomicBool::new(false));
+    let interrupted = interrupt_flag(mode, &planned)?;
     let mut worst = Outcome::Done;
     let mut plans = Vec::new();
     for path in &args.experiments {
@@ -152,8 +154,7 @@ pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
         }
         return Ok(worst);
     }
-    // Before this nothing is written, and Ctrl-C ends the program as it ends any other.
-    let interrupted = interrupt_flag(mode)?;
+    planned.store(true, Ordering::Relaxed);
     Ok(worst.max(all(args, &plans, engine, &interrupted)?))
 }
 
@@ -172,12 +173,13 @@ fn plan(path: &Path, overrides: &[Override], args: &Args) -> Vec<Result<Plan, Er
     }
 }
 
-/// The first Ctrl-C ends the run in order, a second one at once.
-fn interrupt_flag(mode: Mode) -> miette::Result<Arc<AtomicBool>> {
+/// The first Ctrl-C ends the run in order, a second one at once; so does one before all is `planned`, when nothing has
+/// been written.
+fn interrupt_flag(mode: Mode, planned: &Arc<AtomicBool>) -> miette::Result<Arc<AtomicBool>> {
     let flag = Arc::new(AtomicBool::new(false));
-    let set = Arc::clone(&flag);
+    let (set, planned) = (Arc::clone(&flag), Arc::clone(planned));
     ctrlc::set_handler(move || {
-        if set.swap(true, Ordering::Relaxed) {
+        if !planned.load(Ordering::Relaxed) || set.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
         super::end_waits();
