@@ -2,7 +2,6 @@
 //!
 //! `cargo run -p widefield-pipeline --example embed`
 
-use ndarray::{Array1, ArrayView3, Axis};
 use widefield_pipeline::config::Config;
 use widefield_pipeline::widefield_storage::{Orientation, Place};
 use widefield_pipeline::{Engine, Event, Experiment, simulate};
@@ -12,7 +11,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let session = simulate::Session {
         trials: 2,
         size: 64,
-        frames: 120,
+        frames: 40,
         ..Default::default()
     };
     session.write(folder.path(), |_file| {})?;
@@ -44,19 +43,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let same = |(a, b): (&f32, &f32)| a == b || (a.is_nan() && b.is_nan());
     assert!(computed.iter().zip(&written).all(same));
 
-    let trace = brightness(computed.view());
-    let peak = (0..trace.len()).max_by(|&a, &b| trace[a].total_cmp(&trace[b]));
-    println!("brightest: frame {}", peak.unwrap_or(0));
+    println!("dF/F of {:?} frames, rows and columns", computed.shape());
     Ok(())
-}
-
-/// Mean dF/F of the kept pixels of each frame.
-fn brightness(dff: ArrayView3<'_, f32>) -> Array1<f32> {
-    dff.axis_iter(Axis(0))
-        .map(|frame| {
-            let kept = frame.iter().filter(|value| value.is_finite());
-            let (n, sum) = kept.fold((0.0, 0.0), |(n, sum), value| (n + 1.0, sum + value));
-            sum / n
-        })
-        .collect()
 }

@@ -128,7 +128,7 @@ pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
         Some(2) => Ok(Outcome::Unusable),
         Some(130) => Ok(Outcome::Interrupted),
         _ => Err(miette::miette!(
-            "{}: what reads it crashed ({status}): the file is damaged or forged",
+            "{}: what reads it crashed ({status}): the file may be damaged or forged",
             args.file
         )),
     }

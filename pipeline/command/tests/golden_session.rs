@@ -6,6 +6,7 @@ use common::{
     assert_nothing_temporary, files, golden_experiment, golden_session, record, run_experiment,
 };
 use ndarray::{Array3, ArrayD, Axis};
+use std::path::Path;
 use widefield_storage::{Place, mat};
 
 fn expected() -> serde_json::Value {
@@ -275,6 +276,19 @@ fn results_that_a_change_has_no_say_in_stay() {
     assert!(std::fs::read(movie).expect("movie") == was);
     let now = times(0);
     assert_eq!((now[0], now[2]), (movies[0], movies[2]));
+
+    // `--verify` finds what does not show, and a copy that says another time stays.
+    std::fs::write(movie, vec![0; was.len()]).expect("write");
+    let set_time = |path: &Path, time| {
+        let file = std::fs::File::options().write(true).open(path);
+        file.and_then(|file| file.set_modified(time)).expect("time");
+    };
+    set_time(movie, now[1]);
+    set_time(&names(0)[0], std::time::SystemTime::UNIX_EPOCH);
+    let verified = [baseline[0], baseline[1], "--verify"];
+    assert_eq!(run_experiment(&experiment, &verified).0, 0);
+    assert!(std::fs::read(movie).expect("movie") == was);
+    assert_eq!(times(0)[0], std::time::SystemTime::UNIX_EPOCH);
 }
 
 #[test]

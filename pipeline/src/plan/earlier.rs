@@ -129,11 +129,8 @@ impl Earlier {
                         // All but the parameters is as it was.
                         && let Work::Keep(record) = work(&comparable(&manifest.config), trial)
                     {
-                        let affected = affected(&manifest.config, &parameters, &trial.outputs);
-                        let stays = |o: &Output| {
-                            let same = standing.is_as_left(output, manifest, &o.path);
-                            same == Some(true) && !affected.contains(&o.path.as_str())
-                        };
+                        let unaffected = unaffected(&manifest.config, &parameters, &trial.outputs);
+                        let stays = |o: &Output| unaffected.contains(&o.path.as_str());
                         trial.kept = record.outputs.into_iter().filter(stays).collect();
                     }
                 }
@@ -217,8 +214,9 @@ impl Earlier {
         })
     }
 
-    /// Does trials again of which a result has other content than when it was safe. Only results that were written
-    /// since, by what the place tells of them, are read, unless `all` are to be.
+    /// Does trials again of which a result has other content than when it was safe, and writes such a result again
+    /// where the others are written anyway. Only results that were written since, by what the place tells of them, are
+    /// read, unless `all` are to be.
     fn compare(
         &self,
         output: &Place,
@@ -228,22 +226,30 @@ impl Earlier {
     ) -> Result<(), Error> {
         let mut doubted = Vec::new();
         for (i, trial) in trials.iter().enumerate() {
-            let Work::Keep(record) = &trial.work else {
-                continue;
+            let results = match &trial.work {
+                Work::Keep(record) => &record.outputs,
+                _ => &trial.kept,
             };
             let manifest = self.manifests.get(&trial.stem).and_then(Option::as_ref);
-            let as_left = |o: &Output| standing.is_as_left(output, manifest?, &o.path);
-            let other = |o: &&Output| all || as_left(o) != Some(true);
-            doubted.extend(record.outputs.iter().filter(other).map(|o| (i, o.clone())));
+            let known = |o: &Output| {
+                let entry = standing.entries.get(&o.path)?;
+                Some(manifest?.stamps.get(&o.path)? == &manifest::stamp(output, entry))
+            };
+            let other = |o: &&Output| all || known(o) != Some(true);
+            doubted.extend(results.iter().filter(other).map(|o| (i, o.clone())));
         }
         let same = crate::concurrent::map(&doubted, |(_, written)| holds(output, written));
         for ((i, written), same) in doubted.into_iter().zip(same) {
             let trial = &mut trials[i];
-            if !same? {
+            let (same, whole) = (same?, matches!(trial.work, Work::Keep(_)));
+            if !same {
                 let name = written.path;
-                trial.work = Work::Do(Why::Output { name });
-                trial.verified = None;
-            } else if matches!(trial.work, Work::Keep(_)) {
+                trial.kept.retain(|o| o.path != name);
+                if whole {
+                    trial.work = Work::Do(Why::Output { name });
+                    trial.verified = None;
+                }
+            } else if whole {
                 let found = || self.manifests.get(&trial.stem)?.clone();
                 if trial.verified.is_none() {
                     trial.verified = found().map(Box::new);
@@ -336,12 +342,6 @@ impl Standing {
             }
         }
         Ok(found)
-    }
-
-    /// Whether the place tells of a result what it told when it was safe; nothing where either tells nothing.
-    fn is_as_left(&self, output: &Place, manifest: &Manifest, name: &str) -> Option<bool> {
-        let entry = self.entries.get(name)?;
-        Some(manifest.stamps.get(name)? == &manifest::stamp(output, entry))
     }
 
     /// The first output that should be there and is not as it was written.
@@ -468,9 +468,9 @@ fn changes(before: &Config, now: &Config) -> Vec<Change> {
     now.changes(&comparable(before))
 }
 
-/// Names of those results that what differs has a say in. What a session decides depends on all of its trials, and with
+/// Names of those results that what differs has no say in. What a session decides depends on all of its trials, and with
 /// it all that is made after the movie.
-fn affected<'o>(before: &Config, now: &Config, outputs: &'o Outputs) -> Vec<&'o str> {
+fn unaffected<'o>(before: &Config, now: &Config, outputs: &'o Outputs) -> Vec<&'o str> {
     let of_session = now.analysis.of_session();
     let changes = changes(before, now);
     let any = |of: fn(&Affects) -> bool| changes.iter().any(|change| of(&change.affects));
@@ -479,6 +479,6 @@ fn affected<'o>(before: &Config, now: &Config, outputs: &'o Outputs) -> Vec<&'o 
         (&outputs.dff, of_session || any(|affects| affects.dff)),
         (&outputs.mat, of_session || any(|affects| affects.mat)),
     ];
-    let affected = kinds.into_iter().filter(|(_, affected)| *affected);
-    affected.filter_map(|(name, _)| name.as_deref()).collect()
+    let stay = kinds.into_iter().filter(|(_, affected)| !affected);
+    stay.filter_map(|(name, _)| name.as_deref()).collect()
 }

@@ -28,7 +28,7 @@ pub(super) fn gaussian(sd: f64) -> Vec<f64> {
     weights
 }
 
-/// F0 of `frames`; see [`super::Sliding::f0`].
+/// F0 of `frames`; see [`super::Buffers::f0`].
 pub(super) fn f0(
     weights: &[f64],
     reach: Reach,

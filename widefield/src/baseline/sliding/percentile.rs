@@ -6,7 +6,7 @@ use crate::baseline::ranks::interpolate;
 use crate::percentiles::{key, place};
 use std::ops::Range;
 
-/// F0 of `frames`; see [`super::Sliding::f0`].
+/// F0 of `frames`; see [`super::Buffers::f0`].
 pub(super) fn f0(
     percent: f64,
     reach: Reach,
