@@ -1,9 +1,7 @@
 //! What is wrong is named with file and reason, the rest is done, nothing half-written stays, and the exit status
 //! tells. Each test spoils one thing of the golden session.
 
-mod common;
-
-use common::{
+use crate::common::{
     assert_nothing_temporary, files, golden_experiment, movie, record, run, run_experiment, spot,
     widefield,
 };
@@ -196,7 +194,7 @@ fn constant_image() {
 fn a_fit_that_does_not_converge() {
     // On a saddle an ever flatter and larger Gaussian fits ever better.
     let saddle = |_: usize, y: usize, x: usize| {
-        common::counts((x as f64 - 32.0).powi(2) - (y as f64 - 32.0).powi(2) + 2000.0)
+        crate::common::counts((x as f64 - 32.0).powi(2) - (y as f64 - 32.0).powi(2) + 2000.0)
     };
     let ended = after(|dir| movie(&dir.join(FIRST), [20, 64, 64], saddle), "");
     ended.only_the_first_failed("converge");
@@ -323,7 +321,7 @@ fn stimuli_that_are_all_spelt_differently() {
     ] {
         assert!(told.contains(text), "{told}");
     }
-    let record = common::record(ended.dir.path());
+    let record = crate::common::record(ended.dir.path());
     let checks = record["checks"].as_array().unwrap();
     let mut levels = checks.iter().filter(|c| c["name"] == "unknown_stimulus");
     assert_eq!(levels.next().unwrap()["level"], "fail");
@@ -517,7 +515,7 @@ fn a_store_without_credentials_says_which_are_missing() {
 
 #[test]
 fn hostile_bytes_never_cause_a_panic() {
-    let original = std::fs::read(common::golden_session().join(FIRST)).expect("movie");
+    let original = std::fs::read(crate::common::golden_session().join(FIRST)).expect("movie");
     let dir = tempfile::tempdir().expect("folder");
     let experiment = golden_experiment(dir.path(), "");
     // Flip bytes all over the headers and the footer, a different one in each movie of each run.

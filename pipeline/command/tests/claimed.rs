@@ -1,8 +1,6 @@
 //! Folders of results belong to one run at a time.
 
-mod common;
-
-use common::{files, golden_experiment, record, run_experiment, widefield};
+use crate::common::{files, golden_experiment, record, run_experiment, widefield};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;

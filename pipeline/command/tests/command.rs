@@ -1,8 +1,8 @@
 //! The command line itself: what goes to stdout, what to stderr, and the exit status.
 
-mod common;
-
-use common::{files, golden_experiment, golden_session, record, run, run_experiment, widefield};
+use crate::common::{
+    files, golden_experiment, golden_session, record, run, run_experiment, widefield,
+};
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use widefield_behaviour::{Decision, Log};
@@ -282,7 +282,7 @@ fn an_interrupted_run_is_completed_by_the_next() {
     rustix::process::kill_process(id, rustix::process::Signal::INT).expect("signal");
     let told: Vec<String> = told.collect();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{told:?}");
-    common::assert_nothing_temporary(&place);
+    crate::common::assert_nothing_temporary(&place);
     let first = record(&place);
     assert_eq!(first["totals"]["interrupted"], true);
     let done = first["totals"]["ok"].as_u64().unwrap();

@@ -1,8 +1,6 @@
 //! Results that are not as they were left are made again, and only those; what is only copied is not.
 
-mod common;
-
-use common::{files, golden_experiment, record, run_experiment};
+use crate::common::{files, golden_experiment, record, run_experiment};
 use std::fs::File;
 use std::path::Path;
 use std::time::SystemTime;

@@ -1,7 +1,5 @@
 //! The pages of `docs/` against the program: no key, check or command is left unexplained.
 
-mod common;
-
 use std::path::Path;
 use widefield_pipeline::config::TEMPLATE;
 

@@ -1,8 +1,6 @@
 //! What is said when a request cannot be carried out: what, where, and what to try.
 
-mod common;
-
-use common::{golden_experiment, run_experiment};
+use crate::common::{golden_experiment, run_experiment};
 
 /// A message without the line ends that fit it to a terminal.
 fn flat(stderr: &str) -> String {
@@ -87,7 +85,7 @@ fn a_store_that_is_not_built_in_is_a_feature_away() {
     says(&["--set", "data.url=\"swift://raw/day\""], &wanted);
     for command in ["inspect", "view"] {
         let (status, _, stderr) =
-            common::run(common::widefield().args([command, "swift://raw/day/movie"]));
+            crate::common::run(crate::common::widefield().args([command, "swift://raw/day/movie"]));
         assert_ne!(status, 0);
         for part in wanted {
             assert!(flat(&stderr).contains(part), "{part}: {stderr}");
@@ -101,14 +99,15 @@ fn missing_credentials_name_the_variables() {
     // Whatever the environment of the test holds is taken away.
     let dir = tempfile::tempdir().expect("folder");
     let experiment = golden_experiment(dir.path(), "");
-    let mut command = common::widefield();
+    let mut command = crate::common::widefield();
     for (name, _) in std::env::vars() {
         if name.starts_with("OS_") || name.starts_with("ST_") {
             command.env_remove(name);
         }
     }
     let command = command.arg("run").arg(&experiment);
-    let (status, _, stderr) = common::run(command.args(["--set", "data.url=\"swift://raw/day\""]));
+    let (status, _, stderr) =
+        crate::common::run(command.args(["--set", "data.url=\"swift://raw/day\""]));
     assert_eq!(status, 2);
     for part in ["swift://raw/day", "OS_AUTH_URL", "OS_PASSWORD", "ST_KEY"] {
         assert!(flat(&stderr).contains(part), "{part}: {stderr}");

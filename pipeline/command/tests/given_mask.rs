@@ -1,8 +1,6 @@
 //! A mask from an image: what is kept, what a changed image does, and what is refused.
 
-mod common;
-
-use common::{files, golden_experiment, record, run_experiment};
+use crate::common::{files, golden_experiment, record, run_experiment};
 use ndarray::{ArrayD, Axis};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;

@@ -1,8 +1,6 @@
 //! The golden session through the whole command, against values computed by Pillow, scipy and numpy.
 
-mod common;
-
-use common::{
+use crate::common::{
     assert_nothing_temporary, files, golden_experiment, golden_session, record, run_experiment,
 };
 use ndarray::{Array3, ArrayD, Axis};

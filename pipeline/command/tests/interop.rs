@@ -1,9 +1,7 @@
 //! Outputs of the command against a recomputation from the raw files by numpy, scipy and Pillow, read by h5py and
 //! `scipy.io`. Needs the Python that `WIDEFIELD_PYTHON` names; skips aloud without it.
 
-mod common;
-
-use common::{golden_experiment, run, run_experiment, widefield};
+use crate::common::{golden_experiment, run, run_experiment, widefield};
 use std::path::Path;
 use std::process::Command;
 
@@ -20,7 +18,7 @@ fn recomputed(session: &Path, output: &Path) {
     let Some(mut python) = python("WIDEFIELD_PYTHON") else {
         return;
     };
-    let script = common::tests().join("python/recompute.py");
+    let script = crate::common::tests().join("python/recompute.py");
     let (status, stdout, stderr) = run(python
         .arg(script)
         .arg(session)
@@ -107,7 +105,7 @@ fn movies_that_the_package_dcimg_reads() {
         ];
         let (status, _, stderr) = run(widefield().arg("simulate").arg(&session).args(more));
         assert_eq!(status, 0, "{stderr}");
-        let script = common::tests().join("python/read_dcimg_package.py");
+        let script = crate::common::tests().join("python/read_dcimg_package.py");
         let mut command = Command::new(python.get_program());
         let (status, stdout, stderr) = run(command.arg(script).arg(&session));
         assert_eq!(status, 0, "{stdout}\n{stderr}");

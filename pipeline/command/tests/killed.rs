@@ -1,10 +1,10 @@
 //! Runs that are killed or interrupted at any moment, and what the next run makes of what they left.
 #![cfg(unix)]
 
-mod common;
-
-use common::killing::{self, Moment, Run, events_of, tells_times, was_killed, without_times};
-use common::{
+use crate::common::killing::{
+    self, Moment, Run, events_of, tells_times, was_killed, without_times,
+};
+use crate::common::{
     assert_nothing_temporary, files, golden_experiment, record, run_experiment, widefield,
 };
 use rustix::process::{Pid, Signal, kill_process};

@@ -1,8 +1,6 @@
 //! A recording many times larger than `--memory` runs within it, and as fast per frame as a small one.
 #![cfg(target_os = "linux")]
 
-mod common;
-
 use dcimg::write::{Spec, Writer};
 use dcimg::{Stamp, Timestamp};
 use ndarray::Array2;
@@ -25,7 +23,7 @@ struct Taken {
 /// A framed movie of `frames` frames of 512 x 512 px: a bright spot with noise, four frames in turns.
 fn write_movie(path: &Path, frames: u32) {
     let side = 512;
-    let spot = common::spot([side, side]);
+    let spot = crate::common::spot([side, side]);
     let mut state = 1_u32;
     let images: Vec<Array2<u16>> = (0..4)
         .map(|t| {
@@ -67,7 +65,7 @@ fn run(frames: u32, memory: u64, more: &[&str]) -> Taken {
     let experiment = experiment(dir.path(), frames);
     let memory = format!("{}MiB", memory / MIB);
     let began = Instant::now();
-    let mut child = common::widefield()
+    let mut child = crate::common::widefield()
         .args(["run", "--memory", &memory])
         .arg(&experiment)
         .args(more)
@@ -86,8 +84,8 @@ fn run(frames: u32, memory: u64, more: &[&str]) -> Taken {
     };
     assert!(ended.success(), "{ended}");
     let seconds = began.elapsed().as_secs_f64();
-    common::assert_nothing_temporary(dir.path());
-    let record = common::record(dir.path());
+    crate::common::assert_nothing_temporary(dir.path());
+    let record = crate::common::record(dir.path());
     assert_eq!(record["trials"][0]["frames"], frames);
     Taken {
         peak,
@@ -164,15 +162,15 @@ fn claimed_frames_take_no_memory() {
     // What this system calls memory includes what was never touched.
     let limited = |args: &str| {
         let script = format!("ulimit -v 4000000; exec \"$0\" {args}");
-        let widefield = common::widefield();
+        let widefield = crate::common::widefield();
         let mut shell = std::process::Command::new("sh");
         shell.arg("-c").arg(script).arg(widefield.get_program());
         shell.current_dir(dir.path());
-        common::run(&mut shell)
+        crate::common::run(&mut shell)
     };
     let (status, _, stderr) = limited(&format!("run --memory 512MiB '{}'", experiment.display()));
     assert_eq!(status, 1, "{stderr}");
-    let record = common::record(dir.path());
+    let record = crate::common::record(dir.path());
     for (i, expected) in [
         "",
         "exceeds the limit",
@@ -200,7 +198,7 @@ fn claimed_frames_take_no_memory() {
     }
 }
 
-/// `cargo test --release -p widefield-pipeline --test memory -- --ignored --nocapture`
+/// `cargo test --release -p widefield-command --test command memory -- --ignored --nocapture`
 #[test]
 #[ignore = "writes 4.4 GB and takes a minute"]
 fn four_gigabytes_in_256_mebibytes() {

@@ -1,9 +1,7 @@
 //! No recording, log, mask or experiment file is ever removed or replaced, no result is removed that a run does not
 //! make again, and none of another session is touched.
 
-mod common;
-
-use common::{files, golden_experiment, record, run, run_experiment, widefield};
+use crate::common::{files, golden_experiment, record, run, run_experiment, widefield};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,9 +1,7 @@
 //! What cannot be looked at in the folder of the recordings is a failure of its own, or ignored by name; the other
 //! movies are done.
 
-mod common;
-
-use common::{golden_experiment, record, run_experiment};
+use crate::common::{golden_experiment, record, run_experiment};
 use serde_json::Value;
 use std::path::Path;
 

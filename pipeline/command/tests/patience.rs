@@ -1,9 +1,7 @@
 //! Ctrl-C, and the time that a store has, while `widefield run` waits for a server that says nothing.
-#![cfg(unix)]
+#![cfg(all(unix, feature = "swift"))]
 
-mod common;
-
-use common::{golden_experiment, run, widefield};
+use crate::common::{golden_experiment, run, widefield};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};

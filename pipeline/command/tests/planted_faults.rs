@@ -1,8 +1,6 @@
 //! One fault a session: it must be found by its check, in its trials, and by no other check.
 
-mod common;
-
-use common::run_experiment;
+use crate::common::run_experiment;
 use dcimg::write::{Spec, Writer};
 use dcimg::{File, Stamp, Timestamp};
 use jiff::ToSpan;
@@ -49,7 +47,7 @@ fn raised(session: &Session, spoil: impl FnOnce(&Path), more: &[&str]) -> Raised
     let experiment = session.write(dir.path(), |_| {}).expect("session");
     spoil(dir.path());
     let (_, _, stderr) = run_experiment(&experiment, more);
-    let record = common::record(dir.path());
+    let record = crate::common::record(dir.path());
     let mut found = Raised::new();
     let mut add = |trial: u64, checks: &serde_json::Value| {
         for check in checks.as_array().expect("checks") {

@@ -1,8 +1,6 @@
 //! What a run says on stderr, for people and for programs.
 
-mod common;
-
-use common::{golden_experiment, run_experiment};
+use crate::common::{golden_experiment, run_experiment};
 use serde_json::Value;
 
 /// The lines of stderr, each of which must be an object with the key `event`.

@@ -2,9 +2,7 @@
 //! stand-in that speaks as much of S3 as is asked for.
 #![cfg(feature = "cloud")]
 
-mod common;
-
-use common::{golden_experiment, record, run, widefield};
+use crate::common::{golden_experiment, record, run, widefield};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -87,7 +85,10 @@ fn listing(folder: &Path) -> String {
              <ETag>&quot;{name}&quot;</ETag><Size>{size}</Size></Contents>"
         )
     };
-    let all: String = common::files(folder).iter().map(|name| of(name)).collect();
+    let all: String = crate::common::files(folder)
+        .iter()
+        .map(|name| of(name))
+        .collect();
     format!("<ListBucketResult><IsTruncated>false</IsTruncated>{all}</ListBucketResult>")
 }
 

@@ -1,8 +1,6 @@
 //! What must not pass in silence: failed checks, misspelt stimuli, damaged records, results that stdout does not take.
 
-mod common;
-
-use common::{files, golden_experiment, record, run, run_experiment, widefield};
+use crate::common::{files, golden_experiment, record, run, run_experiment, widefield};
 use serde_json::Value;
 use std::path::Path;
 

@@ -1,8 +1,6 @@
 //! Several sessions in one run, and what a dry run says of them.
 
-mod common;
-
-use common::{
+use crate::common::{
     assert_nothing_temporary, files, golden_experiment, record, run, run_experiment, widefield,
 };
 use serde_json::Value;

@@ -1,8 +1,6 @@
 //! Any number of conditions, frames of any shape, with and without resolution and log.
 
-mod common;
-
-use common::{assert_nothing_temporary, files, golden_experiment, record, run_experiment};
+use crate::common::{assert_nothing_temporary, files, golden_experiment, record, run_experiment};
 use ndarray::ArrayD;
 use std::path::Path;
 use widefield_pipeline::config::{Answer, Stimulus};
@@ -32,9 +30,9 @@ fn recompute(dir: &Path) {
         eprintln!("SKIPPED: WIDEFIELD_PYTHON names no Python");
         return;
     };
-    let script = common::tests().join("python/recompute.py");
+    let script = crate::common::tests().join("python/recompute.py");
     let mut command = std::process::Command::new(python);
-    let (status, stdout, stderr) = common::run(
+    let (status, stdout, stderr) = crate::common::run(
         command
             .arg(script)
             .args([dir, dir])
@@ -130,9 +128,9 @@ fn the_fit_of_an_elongated_spot_gives_its_offset() {
         let spot = |_: usize, y: usize, x: usize| {
             let dy = (y as f64 - 0.5 * height as f64) / (0.15 * height as f64);
             let dx = (x as f64 - 0.5 * width as f64) / (0.15 * width as f64);
-            common::counts(60.0 + 4000.0 * (-0.5 * (dx * dx + dy * dy)).exp())
+            crate::common::counts(60.0 + 4000.0 * (-0.5 * (dx * dx + dy * dy)).exp())
         };
-        common::movie(&dir.path().join("20170215_1"), [12, height, width], spot);
+        crate::common::movie(&dir.path().join("20170215_1"), [12, height, width], spot);
         let size = format!("analysis.resolution=[{width},{height}]");
         let set = [
             "--set",

@@ -2,13 +2,11 @@
 //! `pipeline/tests/services`. No Slurm itself has been run.
 #![cfg(target_os = "linux")]
 
-mod common;
-
-use common::clusters::{
+use crate::common::clusters::{
     assert_same_results, attempts, corrupt, faulty_worker, flat, outcomes, processes_with,
     run_into, session, signal, start, until,
 };
-use common::{files, record, run};
+use crate::common::{files, record, run};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -39,7 +37,7 @@ impl Site {
             &["--engine", "slurm", "--slurm-folder"],
         );
         command.arg(self.dir.path()).args(more);
-        let stand_ins = common::tests().join("services/slurm");
+        let stand_ins = crate::common::tests().join("services/slurm");
         let path = std::env::var("PATH").expect("PATH");
         command.env("PATH", format!("{}:{path}", stand_ins.display()));
         command.env("SLURM_STAND_IN", self.path("slurm"));

@@ -4,13 +4,11 @@
 //! skip, and say so. One at a time, since an application takes all cores.
 #![cfg(target_os = "linux")]
 
-mod common;
-
-use common::clusters::{
+use crate::common::clusters::{
     assert_same_results, attempts, corrupt, faulty_worker, flat, outcomes, processes_with,
     run_into, session, signal, start, until,
 };
-use common::{record, run};
+use crate::common::{record, run};
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -158,7 +156,7 @@ fn failures_are_named_and_every_good_trial_is_right_and_once() {
     let again = attempts(cluster.dir.path(), 7) + attempts(cluster.dir.path(), 8);
     assert!(again > 2, "the executor's trial was begun again");
     let [local, out] = ["local", "out"].map(|dir| {
-        let mut names = common::files(&cluster.path(dir));
+        let mut names = crate::common::files(&cluster.path(dir));
         names.retain(|name| name.ends_with(".h5") || name.ends_with(".mat"));
         names
     });
@@ -171,7 +169,7 @@ fn failures_are_named_and_every_good_trial_is_right_and_once() {
     // What the worker wrote that was killed has no owner any more: the next run begins with this.
     let place = widefield_storage::Place::open(&cluster.path("out").to_string_lossy());
     place.expect("place").sweep_temporary().expect("swept");
-    common::assert_nothing_temporary(&cluster.path("out"));
+    crate::common::assert_nothing_temporary(&cluster.path("out"));
 }
 
 /// The body of a page of this machine; empty where there is none.
@@ -312,7 +310,7 @@ fn a_password_shows_nowhere_and_an_interrupt_leaves_no_process() {
 
     let mut logs = 0;
     let is_file = |name: &String| cluster.path(name).is_file();
-    for name in common::files(cluster.dir.path())
+    for name in crate::common::files(cluster.dir.path())
         .into_iter()
         .filter(is_file)
     {
@@ -381,23 +379,22 @@ fn a_cluster_that_is_not_there_is_told() {
 }
 
 /// From a container of Swift to another with Spark between, as from a folder to another without.
-#[cfg(feature = "swift")]
+#[cfg(all(feature = "cloud", feature = "swift"))]
 #[test]
 fn a_session_in_swift_on_both_sides() {
     let Some(cluster) = Cluster::new() else {
         return;
     };
-    if std::env::var("OS_AUTH_URL").is_err() {
-        eprintln!("SKIPPED: no Swift; eval \"$(storage/tests/services/swift-up)\" starts one");
+    let Some(_turn) = crate::swift_session::server() else {
         return;
-    }
+    };
     let experiment = session(&cluster.path("data"), 4);
     let (status, _, stderr) = run(&mut run_into(&experiment, &cluster.path("local"), &[]));
     assert_eq!(status, 0, "{stderr}");
     let number = std::process::id();
     let [data, out] = ["data", "out"].map(|kind| format!("swift://spark-{kind}-{number}/session"));
     let raw = widefield_storage::Place::open(&data).expect("place");
-    for name in common::files(&cluster.path("data")) {
+    for name in crate::common::files(&cluster.path("data")) {
         raw.put(
             &name,
             std::fs::read(cluster.path("data").join(&name)).expect("file"),
@@ -406,7 +403,7 @@ fn a_session_in_swift_on_both_sides() {
     }
     let [data_set, out_set] =
         [("data", &data), ("output", &out)].map(|(k, url)| format!("{k}.url={url:?}"));
-    let mut command = common::widefield();
+    let mut command = crate::common::widefield();
     command
         .arg("run")
         .arg(&experiment)
@@ -415,7 +412,7 @@ fn a_session_in_swift_on_both_sides() {
     assert_eq!(status, 0, "{stderr}");
     let results = widefield_storage::Place::open(&out).expect("place");
     let mut compared = 0;
-    for name in common::files(&cluster.path("local")) {
+    for name in crate::common::files(&cluster.path("local")) {
         if name.ends_with(".h5") || name.ends_with(".mat") || name.ends_with(".txt") {
             let local = std::fs::read(cluster.path("local").join(&name)).expect("file");
             assert!(
@@ -427,8 +424,8 @@ fn a_session_in_swift_on_both_sides() {
     }
     assert!(compared >= 4 * 3 + 4, "{compared}");
     for (place, names) in [
-        (&raw, common::files(&cluster.path("data"))),
-        (&results, common::files(&cluster.path("local"))),
+        (&raw, crate::common::files(&cluster.path("data"))),
+        (&results, crate::common::files(&cluster.path("local"))),
     ] {
         names.iter().for_each(|name| drop(place.remove(name)));
     }

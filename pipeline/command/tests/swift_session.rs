@@ -2,15 +2,16 @@
 //!
 //! These tests need the servers that `storage/tests/services/swift-up` starts; without the variables that it prints
 //! they skip, and say so.
-#![cfg(unix)]
+#![cfg(all(unix, feature = "cloud", feature = "swift"))]
 
-mod common;
 #[path = "../../../storage/tests/services/direct.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod direct;
 
-use common::killing::{self, Moment, Run, events_of, tells_times, was_killed, without_times};
-use common::{files, golden_experiment, widefield};
+use crate::common::killing::{
+    self, Moment, Run, events_of, tells_times, was_killed, without_times,
+};
+use crate::common::{files, golden_experiment, widefield};
 use direct::{Fault, flush_tokens, variable};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -27,7 +28,7 @@ use widefield_storage::Place;
 use widefield_storage::swift::{Credentials, Swift};
 
 /// The servers and their faults are one set: one test at a time. Nothing if no server is there.
-fn server() -> Option<MutexGuard<'static, ()>> {
+pub(crate) fn server() -> Option<MutexGuard<'static, ()>> {
     static TURN: Mutex<()> = Mutex::new(());
     direct::v1()?;
     Some(TURN.lock().unwrap_or_else(PoisonError::into_inner))
@@ -278,7 +279,7 @@ impl Outcome {
             format!("output.url={}", out.display()),
         ];
         let set = ["--set", &places[0], "--set", &places[1]];
-        let (status, _, stderr) = common::run_experiment(&experiment, &set);
+        let (status, _, stderr) = crate::common::run_experiment(&experiment, &set);
         assert_eq!(status, 0, "{stderr}");
         let read = |name: String| {
             let bytes = std::fs::read(out.join(&name)).expect("read");
@@ -723,7 +724,8 @@ fn the_first_frame_of_a_large_movie_comes_at_once() {
     ] {
         let mut command = only_with(login.clone(), widefield());
         command.args(&arguments);
-        let ((status, _, stderr), read, seconds) = counted.during(|| common::run(&mut command));
+        let ((status, _, stderr), read, seconds) =
+            counted.during(|| crate::common::run(&mut command));
         assert_eq!(status, 0, "{stderr}");
         check(arguments[0], read, seconds);
     }

@@ -1,8 +1,6 @@
 //! Pictures and films of movies: what is in the files, read back by other readers.
 
-mod common;
-
-use common::{movie, run, widefield};
+use crate::common::{movie, run, widefield};
 use ndarray::{Array3, s};
 use std::path::{Path, PathBuf};
 use widefield::render::{ColourMap, Scale};
@@ -292,7 +290,7 @@ fn nothing_is_overwritten_and_nothing_is_left_of_a_failure() {
         flat(&stderr).contains("/no/such/program") && flat(&stderr).contains(".gif"),
         "{stderr}"
     );
-    let mut left = common::files(dir.path());
+    let mut left = crate::common::files(dir.path());
     left.retain(|name| name != "trial_1.h5" && name != "here.png");
     assert!(left.is_empty(), "{left:?}");
 }

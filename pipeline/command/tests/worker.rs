@@ -1,8 +1,6 @@
 //! The worker contract from outside: a line in, a line out, and the exit status.
 
-mod common;
-
-use common::{
+use crate::common::{
     assert_nothing_temporary, files, golden_experiment, record, run_experiment, widefield,
 };
 use std::io::Write;
@@ -178,7 +176,7 @@ fn a_worker_ends_with_its_parent() {
         .expect("sh");
     let stdin = shell.stdin.take();
     assert!(
-        common::within_a_minute(|| note.exists()),
+        crate::common::within_a_minute(|| note.exists()),
         "the worker does not start"
     );
     let pid = std::fs::read_to_string(&note).expect("number");
@@ -197,14 +195,14 @@ fn a_worker_ends_with_its_parent() {
     {
         let threads = || std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
         assert!(
-            common::within_a_minute(|| threads() >= 3),
+            crate::common::within_a_minute(|| threads() >= 3),
             "the worker does not watch its parent"
         );
     }
     shell.kill().expect("kill");
     shell.wait().expect("wait");
     assert!(
-        common::within_a_minute(|| !alive()),
+        crate::common::within_a_minute(|| !alive()),
         "worker {pid} goes on without its parent"
     );
     drop(stdin);
@@ -215,10 +213,10 @@ fn a_worker_ends_with_its_parent() {
 fn a_worker_that_is_told_to_end_leaves_nothing() {
     let dir = tempfile::tempdir().expect("folder");
     let experiment = golden_experiment(dir.path(), "");
-    common::movie(
+    crate::common::movie(
         &dir.path().join("20170214_102233_1"),
         [600, 256, 256],
-        common::spot([256, 256]),
+        crate::common::spot([256, 256]),
     );
     let request = plan(&experiment).request(0, 1 << 28, 1).expect("trial");
     let mut child = start(&[]);
@@ -228,7 +226,7 @@ fn a_worker_that_is_told_to_end_leaves_nothing() {
     // When it writes, it has something to leave.
     let movies = dir.path().join("mov_out");
     assert!(
-        common::within_a_minute(|| movies.exists() && !files(&movies).is_empty()),
+        crate::common::within_a_minute(|| movies.exists() && !files(&movies).is_empty()),
         "nothing is written"
     );
     let id = rustix::process::Pid::from_child(&child);
