@@ -1,11 +1,11 @@
 //! A session has its folders of results to itself while it runs.
 
-#[cfg(feature = "slurm")]
-use crate::engine::slurm::gone;
 use crate::error::Error;
 use crate::plan::{Plan, Work};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+#[cfg(feature = "slurm")]
+use widefield_cluster::slurm::gone;
 use widefield_storage::{Claim, Holder, Place};
 
 /// What a worker elsewhere knows of the claim of its session, so that it does not publish for one that has lost it.
@@ -49,8 +49,12 @@ impl Plan {
     /// done all that there was to do.
     fn has_ended(&self, holder: &Holder) -> bool {
         let done = || self.trials.iter().all(|t| matches!(t.work, Work::Keep(_)));
-        let jobs = holder.job.as_deref().and_then(numbers);
-        jobs.is_some_and(|jobs| gone(&jobs).unwrap_or_else(done))
+        let Some(job) = holder.job.as_deref() else {
+            return false;
+        };
+        numbers(job)
+            .and_then(|jobs| gone(&jobs))
+            .unwrap_or_else(done)
     }
 }
 
@@ -60,14 +64,17 @@ fn gone(_: &[String]) -> Option<bool> {
     None
 }
 
-/// What a claim says that was left to these jobs.
-pub(crate) fn left_to(jobs: &str) -> String {
-    format!("{SLURM}{jobs}")
+/// What a claim says that was left to these jobs of an engine.
+pub(crate) fn left_to(engine: &str, jobs: &str) -> String {
+    match engine {
+        "slurm" => format!("{SLURM}{jobs}"),
+        other => format!("{other} job {jobs}"),
+    }
 }
 
 const SLURM: &str = "Slurm job ";
 
-/// The jobs of [`left_to`].
+/// The jobs of [`left_to`], if they are Slurm's.
 fn numbers(text: &str) -> Option<Vec<String>> {
     let jobs: Vec<String> = text
         .strip_prefix(SLURM)?
@@ -84,7 +91,8 @@ mod tests {
 
     #[test]
     fn jobs_that_a_claim_was_left_to() {
-        assert_eq!(numbers(&left_to("12, 13")).unwrap(), ["12", "13"]);
+        assert_eq!(numbers(&left_to("slurm", "12, 13")).unwrap(), ["12", "13"]);
+        assert_eq!(numbers(&left_to("mine", "12")), None);
         for other in ["", "Slurm job ", "Slurm job 1; rm", "Spark job 1"] {
             assert_eq!(numbers(other), None, "{other}");
         }

@@ -1,25 +1,22 @@
 //! Where trials run.
 
-#[cfg(any(feature = "slurm", feature = "spark"))]
-pub(crate) mod cluster;
-pub(crate) mod local;
+mod cluster;
+mod local;
 mod memory;
-#[cfg(feature = "slurm")]
-pub(crate) mod slurm;
-#[cfg(feature = "spark")]
-pub(crate) mod spark;
 
 use crate::claim::Ticket;
 use crate::contract::{Decided, Reply, Round};
 use crate::error::Error;
 use crate::plan::{Plan, TrialPlan};
-#[cfg(feature = "slurm")]
-use slurm::Slurm;
-#[cfg(feature = "spark")]
-use spark::Spark;
+use cluster::Held;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use widefield::BackgroundLevel;
+use widefield_cluster::Cluster;
+#[cfg(feature = "slurm")]
+use widefield_cluster::Slurm;
+#[cfg(feature = "spark")]
+use widefield_cluster::Spark;
 
 /// Where trials run, and with how much.
 #[derive(Clone)]
@@ -28,9 +25,6 @@ pub struct Engine {
     jobs: Option<usize>,
     memory: Option<u64>,
     cancelled: Arc<AtomicBool>,
-    /// From the first round on.
-    #[cfg(any(feature = "slurm", feature = "spark"))]
-    cluster: cluster::Held,
 }
 
 impl std::fmt::Debug for Engine {
@@ -45,10 +39,7 @@ impl std::fmt::Debug for Engine {
 #[derive(Clone, Debug)]
 enum Kind {
     Local,
-    #[cfg(feature = "spark")]
-    Spark(Spark),
-    #[cfg(feature = "slurm")]
-    Slurm(Slurm),
+    Cluster(Held),
 }
 
 /// One trial for an engine.
@@ -77,10 +68,6 @@ pub(crate) enum Told {
     /// A task ended. Told once for each task, unless the run is cancelled or the engine lost it.
     Ended(usize, Box<Reply>),
     /// For people.
-    #[cfg_attr(
-        not(any(feature = "slurm", feature = "spark")),
-        expect(dead_code, reason = "clusters alone have something to say")
-    )]
     Note(String),
 }
 
@@ -95,14 +82,30 @@ impl Engine {
     #[cfg(feature = "spark")]
     #[must_use]
     pub fn spark(spark: Spark) -> Self {
-        Self::of(Kind::Spark(spark))
+        let elsewhere = !spark.is_local();
+        Self::of(Kind::Cluster(Held::off("spark", elsewhere, move |jobs| {
+            spark.start(jobs)
+        })))
     }
 
     /// Tasks of a Slurm job array. Both places must be within reach of its nodes by the same URL.
     #[cfg(feature = "slurm")]
     #[must_use]
     pub fn slurm(slurm: Slurm) -> Self {
-        Self::of(Kind::Slurm(slurm))
+        Self::of(Kind::Cluster(Held::off("slurm", true, move |jobs| {
+            slurm.start(jobs)
+        })))
+    }
+
+    /// A cluster of one's own. Both places must be within reach of its workers by the same URL.
+    ///
+    /// The lines of its requests are those of [`contract::Request`](crate::contract::Request), and what it tells as a
+    /// reply is a line with a [`contract::Reply`](crate::contract::Reply), such as [`worker`](crate::worker) makes of
+    /// it. `name` stands in errors. How many trials it carries out at a time is its own affair: [`jobs`](Self::jobs) has
+    /// no say.
+    #[must_use]
+    pub fn cluster(name: &'static str, cluster: impl Cluster + 'static) -> Self {
+        Self::of(Kind::Cluster(Held::on(name, cluster)))
     }
 
     fn of(kind: Kind) -> Self {
@@ -111,8 +114,6 @@ impl Engine {
             jobs: None,
             memory: None,
             cancelled: Arc::default(),
-            #[cfg(any(feature = "slurm", feature = "spark"))]
-            cluster: cluster::Held::default(),
         }
     }
 
@@ -139,6 +140,14 @@ impl Engine {
         self
     }
 
+    /// `local`, or what the cluster is called.
+    pub(crate) fn name(&self) -> &'static str {
+        match &self.kind {
+            Kind::Local => "local",
+            Kind::Cluster(cluster) => cluster.name,
+        }
+    }
+
     /// Whether the run was told to end.
     pub(crate) fn cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
@@ -158,14 +167,7 @@ impl Engine {
                 local::run(self, tasks, tell);
                 Ok(())
             }
-            #[cfg(feature = "spark")]
-            Kind::Spark(spark) => self.cluster.run("spark", self, tasks, tell, || {
-                Ok(Box::new(spark::Application::start(spark, self.jobs)?))
-            }),
-            #[cfg(feature = "slurm")]
-            Kind::Slurm(slurm) => self.cluster.run("slurm", self, tasks, tell, || {
-                Ok(Box::new(slurm::Jobs::new(slurm, self.jobs)?))
-            }),
+            Kind::Cluster(cluster) => cluster.run(self, tasks, tell),
         }
     }
 

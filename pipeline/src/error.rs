@@ -156,7 +156,7 @@ pub enum Error {
     /// Trials could not be run where they were to be run.
     #[error("engine {engine}: {cause}")]
     Engine {
-        /// `local`, `spark` or `slurm`.
+        /// `local`, `spark`, `slurm`, or the name of a cluster of one's own.
         engine: &'static str,
         /// What went wrong.
         cause: String,

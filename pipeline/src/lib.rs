@@ -64,12 +64,6 @@ pub mod worker;
 
 pub use behaviour_log::Label;
 pub use engine::Engine;
-#[cfg(any(feature = "slurm", feature = "spark"))]
-pub use engine::cluster::ClusterError;
-#[cfg(feature = "slurm")]
-pub use engine::slurm::Slurm;
-#[cfg(feature = "spark")]
-pub use engine::spark::Spark;
 pub use error::{Error, MaskError};
 pub use movie::MovieStore;
 pub use observer::Observer;
@@ -78,6 +72,14 @@ pub use plan::{Experiment, Outputs, Plan, TrialPlan, Why, Work};
 pub use run::{Event, run_all};
 pub use step::{Own, StepError};
 
+pub use widefield_cluster::ClusterError;
+#[cfg(feature = "slurm")]
+pub use widefield_cluster::Slurm;
+#[cfg(feature = "spark")]
+pub use widefield_cluster::Spark;
+
+/// Engines that have their workers elsewhere.
+pub use widefield_cluster as cluster;
 /// What `experiment.toml` says.
 pub use widefield_experiment as config;
 /// DCIMG movies on a disk or in a store.

@@ -416,9 +416,10 @@ impl Run<'_> {
         let Error::Detached { jobs } = error else {
             return;
         };
+        let holder = left_to(self.engine.name(), jobs);
         for session in 0..self.sessions.len() {
             let open = self.sessions[session].claim.take();
-            if let Some(Err(error)) = open.map(|claim| claim.leave_to(&left_to(jobs))) {
+            if let Some(Err(error)) = open.map(|claim| claim.leave_to(&holder)) {
                 self.note(&with_causes(&error));
             }
         }

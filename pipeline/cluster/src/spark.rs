@@ -1,12 +1,12 @@
-//! Trials as jobs of a Spark cluster.
+//! Requests as jobs of a Spark cluster.
 //!
-//! The cluster's own `spark-submit` runs a small driver, which is part of this program. For each trial the driver
+//! The cluster's own `spark-submit` runs a small driver, which is part of this program. For each request the driver
 //! gives Spark a job of one task, and that pipes the request through this very executable, shipped with `--files`,
 //! on a machine of the cluster. No Python runs there. Credentials go only through the environment of that pipe.
 
 mod driver;
 
-use super::cluster::{self, ClusterError, Ended, Heard, Line, Rounds, Unanswered};
+use crate::{Cluster, ClusterError, Ended, Heard, Line, Unanswered};
 use driver::{Driver, Event};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 /// Which cluster, and how it is asked.
 ///
 /// ```
-/// use widefield_pipeline::Spark;
+/// use widefield_cluster::Spark;
 ///
 /// let spark = Spark::default()
 ///     .master("spark://head:7077")
@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 ///     .conf("spark.task.maxFailures=2")?;
 /// assert!(spark.clone().conf("spark.task.cpus").is_err());
 /// assert!(spark.conf("spark.authenticate.secret=x").is_err());
-/// # Ok::<(), widefield_pipeline::ClusterError>(())
+/// # Ok::<(), widefield_cluster::ClusterError>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Spark {
@@ -77,17 +77,32 @@ impl Spark {
         Ok(self)
     }
 
-    /// The program that is shipped as worker. Default: the running one, which then must be `widefield`.
+    /// The program that is shipped as worker. Default: the running one, which then must be a worker, as `widefield` is.
     #[must_use]
     pub fn executable(mut self, path: impl Into<PathBuf>) -> Self {
         self.executable = Some(path.into());
         self
     }
 
-    fn is_local(&self) -> bool {
+    /// Whether the workers are on this machine, by a master as `local[4]`.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
         self.master
             .as_deref()
             .is_some_and(|m| m.starts_with("local"))
+    }
+
+    /// Starts `spark-submit`, which takes its seconds; the first round waits for it.
+    ///
+    /// `window` requests at most are with Spark at a time; `None` is twice its cores, and at least 64.
+    ///
+    /// # Errors
+    /// [`ClusterError::File`] for what the driver needs, [`ClusterError::Command`] if there is no `spark-submit`.
+    pub fn start(&self, window: Option<usize>) -> Result<Application, ClusterError> {
+        Ok(Application {
+            driver: Driver::start(self, window)?,
+            rounds: 0,
+        })
     }
 }
 
@@ -96,28 +111,15 @@ const START: Duration = Duration::from_secs(60);
 /// How often the wish to stop is looked for.
 const GLANCE: Duration = Duration::from_millis(100);
 
-/// An application on the cluster; rounds of requests go one after the other. Dropping it ends it, in order after a
-/// round and otherwise by abandoning what it does.
-pub(crate) struct Application {
+/// An application on the cluster, made by [`Spark::start`]; rounds of requests go one after the other. Dropping it ends
+/// it, in order after a round and otherwise by abandoning what it does.
+#[derive(Debug)]
+pub struct Application {
     driver: Driver,
     rounds: usize,
-    cluster: bool,
 }
 
-impl Application {
-    /// Starts `spark-submit`, which takes its seconds; the first round waits for it.
-    ///
-    /// `window` requests at most are with Spark at a time; `None` is twice its cores, and at least 64.
-    pub(crate) fn start(spark: &Spark, window: Option<usize>) -> Result<Self, ClusterError> {
-        Ok(Self {
-            driver: Driver::start(spark, window)?,
-            rounds: 0,
-            cluster: !spark.is_local(),
-        })
-    }
-}
-
-impl Rounds for Application {
+impl Cluster for Application {
     fn round(
         &mut self,
         lines: &[Line],
@@ -127,9 +129,6 @@ impl Rounds for Application {
         let mut open = Unanswered::of(lines);
         let number = self.rounds;
         self.rounds += 1;
-        if number == 0 && self.cluster {
-            cluster::executable_note().into_iter().for_each(&mut *tell);
-        }
         self.driver.submit(number, lines)?;
         let began = Instant::now();
         while !cancelled.load(Ordering::Relaxed) {
@@ -207,10 +206,7 @@ mod tests {
     }
 
     fn lines(count: usize) -> Vec<Line> {
-        let line = |i| Line {
-            id: format!("t{i}"),
-            json: format!("{{\"id\":\"t{i}\"}}"),
-        };
+        let line = |i| Line::new(format!("t{i}"), format!("{{\"id\":\"t{i}\"}}"));
         (0..count).map(line).collect()
     }
 
@@ -226,7 +222,7 @@ mod tests {
     #[test]
     fn a_missing_spark_is_named() {
         let spark = Spark::default().home("/nowhere");
-        let error = Application::start(&spark, None).err().unwrap().to_string();
+        let error = spark.start(None).err().unwrap().to_string();
         assert_eq!(error, "/nowhere/bin/spark-submit cannot be started");
     }
 
@@ -240,7 +236,7 @@ mod tests {
         };
         let cancelled = AtomicBool::new(false);
         let began = Instant::now();
-        let mut application = Application::start(&spark, None).unwrap();
+        let mut application = spark.start(None).unwrap();
         for (what, count) in [("first", 1), ("next", 199), ("warm", 400), ("warm", 400)] {
             let mut replies = 0;
             let round = Instant::now();

@@ -1,7 +1,7 @@
 //! The process `spark-submit` with the driver in it.
 
-use super::super::cluster::{self, ClusterError, Line};
 use super::Spark;
+use crate::{ClusterError, Line, shipping};
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -52,6 +52,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Longest wait for a driver whose work is done.
 const GOODBYE: Duration = Duration::from_secs(20);
 
+#[derive(Debug)]
 pub(super) struct Driver {
     child: Child,
     folder: tempfile::TempDir,
@@ -77,10 +78,10 @@ impl Driver {
             .tempdir()
             .map_err(file("a folder for Spark cannot be made"))?;
         let program = folder.path().join("driver.py");
-        cluster::write_private(&program, PROGRAM.as_bytes())
+        shipping::write_private(&program, PROGRAM.as_bytes())
             .map_err(file("the driver cannot be written"))?;
         let executable =
-            cluster::executable(spark.executable.as_ref()).map_err(file("no worker to ship"))?;
+            shipping::executable(spark.executable.as_ref()).map_err(file("no worker to ship"))?;
         // By one name everywhere, and in the current folder of the driver too, where a local master runs it.
         let worker = folder.path().join("widefield");
         link(&executable, &worker)
@@ -112,7 +113,7 @@ impl Driver {
         command
             .arg(window.unwrap_or(0).to_string())
             .arg(std::process::id().to_string());
-        let forwarded = cluster::forwarded();
+        let forwarded = shipping::forwarded();
         let names: Vec<&str> = forwarded.iter().map(|(name, _)| name.as_str()).collect();
         command.env("WIDEFIELD_FORWARD", names.join(" "));
         command.current_dir(folder.path());
@@ -163,7 +164,7 @@ impl Driver {
     pub(super) fn submit(&mut self, number: usize, requests: &[Line]) -> Result<(), ClusterError> {
         self.idle = false;
         let path = self.folder.path().join(format!("round-{number}.jsonl"));
-        cluster::write_lines(&path, requests).map_err(|source| ClusterError::File {
+        shipping::write_lines(&path, requests).map_err(|source| ClusterError::File {
             what: "the requests for Spark cannot be written".into(),
             source,
         })

@@ -1,4 +1,4 @@
-//! Trials as tasks of a Slurm job array.
+//! Requests as tasks of a Slurm job array.
 //!
 //! The plan, a batch script and the environment go into a folder that all nodes see; `sbatch` takes the array, and
 //! every task runs this executable on its share of the plan and puts each reply into a file of that folder. The
@@ -7,10 +7,10 @@
 mod array;
 mod command;
 
-use super::cluster::{self, ClusterError, Ended, Heard, Line, Rounds, Unanswered};
+use crate::{Cluster, ClusterError, Ended, Heard, Line, Unanswered, shipping};
 use array::Array;
 use command::Command;
-pub(crate) use command::gone;
+pub use command::gone;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 /// How Slurm is asked.
 ///
 /// ```
-/// use widefield_pipeline::Slurm;
+/// use widefield_cluster::Slurm;
 ///
 /// let slurm = Slurm::default().option("--partition=short").option("--cpus-per-task=4").trials_per_task(8);
 /// ```
@@ -33,7 +33,7 @@ pub struct Slurm {
 }
 
 impl Default for Slurm {
-    /// One trial a task, files in the current folder.
+    /// One request a task, files in the current folder.
     fn default() -> Self {
         Self {
             options: Vec::new(),
@@ -60,7 +60,7 @@ impl Slurm {
         self
     }
 
-    /// How many trials a task does, one after the other; at least 1. More is right for short trials, since each
+    /// How many requests, trials, a task does, one after the other; at least 1. More is right for short ones, since each
     /// task is scheduled on its own.
     #[must_use]
     pub fn trials_per_task(mut self, trials: usize) -> Self {
@@ -68,18 +68,27 @@ impl Slurm {
         self
     }
 
-    /// Submits and does not wait. The same run with `existing = "resume"` later finds what was done.
+    /// Submits and does not wait: a round ends as [`Ended::Detached`] then, and its results are what the workers wrote
+    /// elsewhere. The same run of the pipeline with `existing = "resume"` later finds what was done.
     #[must_use]
     pub fn detach(mut self) -> Self {
         self.detach = true;
         self
     }
 
-    /// The program that the tasks run. Default: the running one, which then must be `widefield`.
+    /// The program that the tasks run. Default: the running one, which then must be a worker, as `widefield` is.
     #[must_use]
     pub fn executable(mut self, path: impl Into<PathBuf>) -> Self {
         self.executable = Some(path.into());
         self
+    }
+
+    /// Makes the folder for the plan and the replies; at most `width` tasks run at a time, what Slurm gives if `None`.
+    ///
+    /// # Errors
+    /// [`ClusterError::File`] if the folder cannot be made.
+    pub fn start(&self, width: Option<usize>) -> Result<Jobs, ClusterError> {
+        Jobs::new(self, width)
     }
 }
 
@@ -97,8 +106,9 @@ enum Waited {
     Cancelled,
 }
 
-/// Jobs of one run.
-pub(crate) struct Jobs {
+/// Jobs of one run, made by [`Slurm::start`]. Its folder goes with it, unless jobs or messages are left that need it.
+#[derive(Debug)]
+pub struct Jobs {
     slurm: Slurm,
     width: Option<usize>,
     folder: tempfile::TempDir,
@@ -106,8 +116,7 @@ pub(crate) struct Jobs {
 }
 
 impl Jobs {
-    /// Makes the folder; at most `width` tasks run at a time.
-    pub(crate) fn new(slurm: &Slurm, width: Option<usize>) -> Result<Self, ClusterError> {
+    fn new(slurm: &Slurm, width: Option<usize>) -> Result<Self, ClusterError> {
         let wrong = |source| ClusterError::File {
             what: format!(
                 "a folder for Slurm cannot be made in {}",
@@ -157,7 +166,7 @@ impl Jobs {
     }
 }
 
-impl Rounds for Jobs {
+impl Cluster for Jobs {
     /// What has no reply when its job is gone is submitted once more. When the run is cancelled, so are the jobs.
     fn round(
         &mut self,
@@ -176,14 +185,11 @@ impl Rounds for Jobs {
         self.rounds += 1;
         let script = Script {
             folder: &folder,
-            executable: &cluster::executable(self.slurm.executable.as_ref()).map_err(wrong)?,
+            executable: &shipping::executable(self.slurm.executable.as_ref()).map_err(wrong)?,
             per_task: self.slurm.per_task,
             requests: lines.len(),
         };
         script.write(lines).map_err(wrong)?;
-        if self.rounds == 1 {
-            cluster::executable_note().into_iter().for_each(&mut *tell);
-        }
 
         let largest = command::largest_array();
         let mut open = Unanswered::of(lines);
@@ -284,16 +290,16 @@ impl Script<'_> {
         for part in ["results", "log"] {
             std::fs::create_dir_all(self.folder.join(part))?;
         }
-        cluster::write_lines(&self.folder.join("plan.jsonl"), lines)?;
+        shipping::write_lines(&self.folder.join("plan.jsonl"), lines)?;
         let mut environment = String::new();
-        for (name, value) in cluster::forwarded() {
+        for (name, value) in shipping::forwarded() {
             // A name from elsewhere must not become a command.
             if name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
                 environment.push_str(&format!("export {name}={}\n", quoted(&value)));
             }
         }
-        cluster::write_private(&self.folder.join("environment"), environment.as_bytes())?;
-        cluster::write_private(&self.folder.join("job.sh"), self.text().as_bytes())
+        shipping::write_private(&self.folder.join("environment"), environment.as_bytes())?;
+        shipping::write_private(&self.folder.join("job.sh"), self.text().as_bytes())
     }
 
     /// A reply appears under its name only whole; one with a status other than 0 is kept aside, since it may go

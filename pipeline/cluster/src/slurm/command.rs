@@ -1,6 +1,6 @@
 //! The commands of Slurm.
 
-use super::ClusterError;
+use crate::ClusterError;
 use std::process::Stdio;
 
 /// A command whose output is wanted.
@@ -78,8 +78,9 @@ pub(super) fn queued(jobs: &[String]) -> bool {
     gone(jobs) != Some(true)
 }
 
-/// Whether these jobs neither wait nor run; nothing when the queue does not answer.
-pub(crate) fn gone(jobs: &[String]) -> Option<bool> {
+/// Whether these jobs, numbers as `sbatch` gives them, neither wait nor run; `None` when the queue does not answer.
+#[must_use]
+pub fn gone(jobs: &[String]) -> Option<bool> {
     let mut squeue = Command::new("squeue");
     squeue
         .args(["--noheader", "--format=%i"])
