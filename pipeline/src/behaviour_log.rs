@@ -283,13 +283,3 @@ impl SessionLog {
 fn finite(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
 }
-
-impl From<widefield_storage::Written> for Output {
-    fn from(written: widefield_storage::Written) -> Self {
-        Self {
-            path: written.name,
-            bytes: written.bytes,
-            crc32c: written.crc32c,
-        }
-    }
-}

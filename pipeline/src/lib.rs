@@ -41,7 +41,6 @@
 //! ```
 
 mod behaviour_log;
-mod checks;
 mod claim;
 mod concurrent;
 pub mod consumer;
@@ -53,7 +52,6 @@ mod movie;
 mod observer;
 pub mod order_of_steps;
 mod plan;
-pub mod record;
 mod results;
 mod run;
 #[cfg(feature = "simulate")]
@@ -82,6 +80,8 @@ pub use widefield_cluster::Spark;
 pub use widefield_cluster as cluster;
 /// What `experiment.toml` says.
 pub use widefield_experiment as config;
+/// What a run leaves behind for machines: the content of `run.json`, and how it is judged.
+pub use widefield_record as record;
 /// DCIMG movies on a disk or in a store.
 pub use widefield_recording as recording;
 // What public signatures are made of, in the versions they are made of.

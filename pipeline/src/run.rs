@@ -3,7 +3,6 @@
 mod decide;
 mod finish;
 
-use crate::checks;
 use crate::claim::{Ticket, left_to};
 use crate::concurrent;
 use crate::config::Config;
@@ -13,7 +12,7 @@ use crate::error::{Error, with_causes};
 use crate::manifest;
 use crate::movie::Spare;
 use crate::plan::{Plan, TrialPlan, Why, Work};
-use crate::record::{Check, RunRecord, Status, TrialRecord};
+use crate::record::{Check, RunRecord, Status, TrialRecord, checks};
 use crate::trial::{Worker, needs};
 use std::collections::BTreeSet;
 use std::time::Instant;

@@ -13,7 +13,6 @@ pub(crate) use error::TrialError;
 pub(crate) use reading::{Resized, needed};
 pub(crate) use reference_image::ReferenceImage;
 
-use crate::checks;
 use crate::claim::Ticket;
 use crate::config::Config;
 use crate::contract::Decided;
@@ -21,7 +20,7 @@ use crate::error::with_causes;
 use crate::movie::Spare;
 use crate::order_of_steps::{self, Given, Measured, Steps};
 use crate::plan::TrialPlan;
-use crate::record::{Status, TrialRecord};
+use crate::record::{Status, TrialRecord, checks};
 use crate::step::{Own, StepError};
 use ndarray::Array2;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,14 +1,13 @@
 //! What closes a session: texts, indices, reference image, removal of old files, `run.json` and the report.
 
 use super::Event;
-use crate::checks;
 use crate::concurrent;
 use crate::config::Existing;
 use crate::consumer::{Consumer, part_name};
 use crate::error::{Error, with_causes};
 use crate::manifest::{Manifest, Measurement};
 use crate::plan::{Plan, RUN_JSON, TrialPlan};
-use crate::record::{Check, Level, Output, RunRecord, Status, Totals, TrialRecord};
+use crate::record::{Check, Level, Output, RunRecord, Status, Totals, TrialRecord, checks};
 use crate::results;
 use crate::trial::Worker;
 use std::collections::BTreeSet;

@@ -1,23 +1,46 @@
 //! Checks that need all trials: what changes from one to the next, and how they fit the log.
 
 use super::{MASK_STABILITY, Measure, above, below, counts, percent, plain, settle};
-use crate::config::Config;
-use crate::record::{BehaviourRecord, Check, Level, TrialRecord};
+use crate::{BehaviourRecord, Check, Level, TrialRecord};
 use ndarray::ArrayView2;
 use widefield::quality::{self, Offset, Relabelling};
+use widefield_experiment::Config;
 
-/// What the session's checks are made from, beside the records of the trials.
-#[derive(Debug, Default)]
-pub(crate) struct Session<'a> {
-    /// Kept pixels of each trial, in the order of the records.
-    pub(crate) masks: Vec<Option<ArrayView2<'a, bool>>>,
+/// What the session's checks are made from, beside the records of the trials. Without it they are fewer.
+#[derive(Clone, Debug, Default)]
+pub struct Session<'a> {
+    /// Kept pixels of each trial as `(y, x)`, in the order of the records; `None` where they are not known.
+    pub masks: Vec<Option<ArrayView2<'a, bool>>>,
     /// Running number and start of each trial of the log, seconds.
-    pub(crate) log_starts: Vec<(u32, f64)>,
-    pub(crate) behaviour: Option<&'a BehaviourRecord>,
+    pub log_starts: Vec<(u32, f64)>,
+    /// Counts of the task, for the share of early licks.
+    pub behaviour: Option<&'a BehaviourRecord>,
 }
 
 /// Adds to each trial what it takes all of them to see, and returns the checks of the session.
-pub(crate) fn of_session(
+///
+/// Each trial has been judged by itself, with [`judge`](super::judge). Failed trials, and those without light or with
+/// light that alternates, count for nothing. Without enough trials, masks or times a check is missing.
+///
+/// ```
+/// use widefield_record::{Quality, Status, TrialRecord, checks};
+///
+/// let config = serde_json::from_str(r#"{"data": {"prefix": "a"}}"#)?;
+/// let mut trials: Vec<TrialRecord> = (0..20)
+///     .map(|i| {
+///         let mut trial = TrialRecord::of(&format!("a_{i}"));
+///         trial.status = Status::Ok;
+///         trial.quality = Some(Quality { f0: Some(1000.0 - 20.0 * f64::from(i)), ..Quality::default() });
+///         checks::judge(&config, &mut trial);
+///         trial
+///     })
+///     .collect();
+/// let found = checks::of_session(&config, &mut trials, &checks::Session::default());
+/// assert_eq!(found[0].name, "f0_drift");
+/// assert!(found[0].message.starts_with("F0 falls by"));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+pub fn of_session(
     config: &Config,
     trials: &mut [TrialRecord],
     session: &Session<'_>,

@@ -4,15 +4,15 @@
 //! today's limits like all others. A measure that could not be taken gives no check.
 //!
 //! Some faults make others unavoidable: a dark movie has no sensible mask. Such a consequence is reported as part of
-//! its cause, by the table [`CONSEQUENCES`], so that the page names what is wrong and not all that follows.
+//! its cause, by the table `CONSEQUENCES`, so that the page names what is wrong and not all that follows.
 
 mod session;
 
-pub(crate) use session::{Session, of_session};
+pub use session::{Session, of_session};
 
-use crate::config::{Checks, Config};
-use crate::record::{Check, Level, Quality, Status, TrialRecord};
+use crate::{Check, Level, Quality, Status, TrialRecord};
 use widefield::background::Bound;
+use widefield_experiment::{Checks, Config};
 
 /// What follows from what: cause, and the checks that are part of it once it is raised.
 const CONSEQUENCES: &[(&str, &[&str])] = &[
@@ -86,8 +86,24 @@ const JUDGED: &[&str] = &[
 /// The check that compares the masks of a session.
 const MASK_STABILITY: &str = "mask_stability";
 
-/// Judges a trial by its own measures, and replaces earlier verdicts.
-pub(crate) fn judge(config: &Config, record: &mut TrialRecord) {
+/// Judges a trial by its own measures, those of [`TrialRecord::quality`], and replaces earlier verdicts.
+///
+/// Limits are those of `[checks]` in the description. What was noticed while the trial was read stays, and so does the
+/// verdict on a mask against those of the session until [`of_session`] compares them again.
+///
+/// ```
+/// use widefield_record::{Level, Quality, TrialRecord, checks};
+///
+/// let config = serde_json::from_str(r#"{"data": {"prefix": "a"}, "checks": {"saturation": [0.1, 0.2]}}"#)?;
+/// let mut trial = TrialRecord::of("a_1");
+/// trial.quality = Some(Quality { saturated_share: Some(0.15), ..Quality::default() });
+/// checks::judge(&config, &mut trial);
+/// assert_eq!(trial.checks.len(), 1);
+/// assert_eq!(trial.checks[0].level, Level::Warn);
+/// assert!(trial.checks[0].message.starts_with("15 % of the raw pixels"));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+pub fn judge(config: &Config, record: &mut TrialRecord) {
     // Of a trial whose mask is not known any more the verdict on it stands, until all trials are looked at.
     let judged = |c: &Check| JUDGED.contains(&c.name.as_str()) && c.name != MASK_STABILITY;
     record.checks.retain(|c| !judged(c));
@@ -169,7 +185,7 @@ fn from(value: f64, limit: f64) -> bool {
 }
 
 /// A share in per cent with what digits it needs.
-pub(crate) fn percent(share: f64) -> String {
+fn percent(share: f64) -> String {
     let percent = 100.0 * share;
     let digits = match percent.abs() {
         p if p == 0.0 || p >= 10.0 => 0,

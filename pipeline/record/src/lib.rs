@@ -1,9 +1,32 @@
-//! What a run leaves behind for machines: the content of `run.json`.
+//! What a run leaves behind for machines: the content of `run.json`, and how it is judged.
+//!
+//! # Read the record of a run
+//!
+//! ```no_run
+//! let text = std::fs::read_to_string("run.json")?;
+//! let run: widefield_record::RunRecord = serde_json::from_str(&text)?;
+//! for (check, files) in run.failed_of_trials() {
+//!     println!("{check}: {}", files.join(", "));
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Measures become verdicts in [`checks`].
 
-use crate::config::Config;
+pub mod checks;
+
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use widefield::background::Bound;
+use widefield_experiment::Config;
+
+// What public signatures are made of, in the versions they are made of.
+pub use {ndarray, widefield, widefield_experiment, widefield_storage};
+
+/// The example of the README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 /// A whole run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -214,6 +237,16 @@ pub struct Output {
     pub bytes: u64,
     /// CRC-32C of the content.
     pub crc32c: u32,
+}
+
+impl From<widefield_storage::Written> for Output {
+    fn from(written: widefield_storage::Written) -> Self {
+        Self {
+            path: written.name,
+            bytes: written.bytes,
+            crc32c: written.crc32c,
+        }
+    }
 }
 
 /// What identifies an input.

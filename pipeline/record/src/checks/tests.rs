@@ -1,5 +1,5 @@
 use super::*;
-use crate::record::Fit;
+use crate::Fit;
 
 fn config() -> Config {
     toml::from_str("[data]\nprefix = \"a\"\n[experiment.events]\ncue_s = -1.9\n").expect("config")
