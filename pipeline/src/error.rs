@@ -189,6 +189,16 @@ impl From<crate::recording::RecordingError> for Error {
     }
 }
 
+#[cfg(feature = "simulate")]
+impl From<widefield_simulate::Error> for Error {
+    fn from(error: widefield_simulate::Error) -> Self {
+        match error {
+            widefield_simulate::Error::Write { path, cause } => Self::Write { path, cause },
+            error => Self::Simulate(error.to_string()),
+        }
+    }
+}
+
 impl Error {
     /// What can be done about it, where that is known. That of [`Error::Config`] stands in the error inside.
     #[must_use]

@@ -54,8 +54,6 @@ pub mod order_of_steps;
 mod plan;
 mod results;
 mod run;
-#[cfg(feature = "simulate")]
-pub mod simulate;
 pub mod step;
 mod trial;
 pub mod worker;
@@ -84,6 +82,9 @@ pub use widefield_experiment as config;
 pub use widefield_record as record;
 /// DCIMG movies on a disk or in a store.
 pub use widefield_recording as recording;
+/// A whole simulated session on disk: movies, behaviour log, `experiment.toml`, and the truth.
+#[cfg(feature = "simulate")]
+pub use widefield_simulate as simulate;
 // What public signatures are made of, in the versions they are made of.
 pub use {dcimg, ndarray, widefield, widefield_behaviour, widefield_storage};
 

@@ -4,6 +4,7 @@ use super::failure::Failure;
 use super::{Outcome, output};
 use clap::ValueEnum;
 use std::path::{Path, PathBuf};
+use widefield_pipeline::Error;
 use widefield_pipeline::simulate::{Layout, Light, Session};
 
 #[derive(Debug, clap::Args)]
@@ -104,5 +105,5 @@ pub(super) fn write(session: &Session, dir: &Path) -> miette::Result<PathBuf> {
         dir.display()
     ));
     let experiment = session.write(dir, |file| output::message(format_args!("  {file}")));
-    Ok(experiment.map_err(Failure::from)?)
+    Ok(experiment.map_err(|error| Failure::from(Error::from(error)))?)
 }

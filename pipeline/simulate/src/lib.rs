@@ -1,7 +1,18 @@
 //! A whole simulated session on disk: movies, behaviour log, `experiment.toml`, and the truth.
+//!
+//! ```
+//! use widefield_simulate::{Layout, Session};
+//!
+//! let dir = tempfile::tempdir()?;
+//! let session = Session { trials: 1, size: 32, frames: 12, layout: Layout::Framed, ..Session::default() };
+//! let mut files = Vec::new();
+//! session.write(dir.path(), |file| files.push(file.to_owned()))?;
+//! assert_eq!(files[1..], ["behaviour.txt", "truth.json", "experiment.toml"]);
+//! let movie = dcimg::File::open(dir.path().join(&files[0]))?;
+//! assert_eq!(movie.movie().len(), 12);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
-use crate::config::{Answer, Stimulus};
-use crate::error::Error;
 use dcimg::write::{Spec, Writer};
 use dcimg::{Stamp, Timestamp};
 use jiff::civil::DateTime;
@@ -15,8 +26,28 @@ use std::path::{Path, PathBuf};
 use widefield::simulate::{Config as Scene, Session as Simulated};
 use widefield_behaviour::Decision;
 use widefield_behaviour::write::LogWriter;
+use widefield_experiment::{Answer, Stimulus};
 
 pub use widefield::simulate::{Config as SceneConfig, Faults, Light};
+// What public signatures are made of, in the versions they are made of.
+pub use {widefield, widefield_experiment};
+
+/// Why there is no session.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file could not be written.
+    #[error("{}: {cause}", path.display())]
+    Write {
+        /// Which file.
+        path: PathBuf,
+        /// What went wrong.
+        cause: String,
+    },
+    /// Numbers that cannot be simulated.
+    #[error("simulation: {0}")]
+    Simulate(String),
+}
 
 /// Which DCIMG layout the movies have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -357,3 +388,8 @@ fn scramble(seed: u64) -> u64 {
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
 }
+
+/// The example of the README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
