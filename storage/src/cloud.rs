@@ -4,10 +4,16 @@
 //! are those of each provider.
 
 #[cfg(any(feature = "s3", feature = "gs", feature = "az"))]
+mod connector;
+
+#[cfg(any(feature = "s3", feature = "gs", feature = "az"))]
 use std::fmt;
 use std::sync::Arc;
 
 use object_store::ObjectStore;
+
+#[cfg(any(feature = "s3", feature = "gs", feature = "az"))]
+use self::connector::Connector;
 
 /// Longest time of one request, where the environment sets no other: enough for the largest put
 /// over a slow line, which `object_store`'s own 30 s are not.
@@ -55,7 +61,9 @@ impl Cloud {
             Cloud::S3 => {
                 use object_store::ClientConfigKey::Timeout;
                 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
-                let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
+                let mut builder = AmazonS3Builder::from_env()
+                    .with_bucket_name(bucket)
+                    .with_http_connector(Connector);
                 if unset("AWS_TIMEOUT") {
                     builder = builder.with_config(AmazonS3ConfigKey::Client(Timeout), TIMEOUT);
                 }
@@ -65,7 +73,9 @@ impl Cloud {
             Cloud::Gs => {
                 use object_store::ClientConfigKey::Timeout;
                 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
-                let mut builder = GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket);
+                let mut builder = GoogleCloudStorageBuilder::from_env()
+                    .with_bucket_name(bucket)
+                    .with_http_connector(Connector);
                 if unset("GOOGLE_TIMEOUT") {
                     builder = builder.with_config(GoogleConfigKey::Client(Timeout), TIMEOUT);
                 }
@@ -75,7 +85,9 @@ impl Cloud {
             Cloud::Az => {
                 use object_store::ClientConfigKey::Timeout;
                 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
-                let mut builder = MicrosoftAzureBuilder::from_env().with_container_name(bucket);
+                let mut builder = MicrosoftAzureBuilder::from_env()
+                    .with_container_name(bucket)
+                    .with_http_connector(Connector);
                 if unset("AZURE_TIMEOUT") {
                     builder = builder.with_config(AzureConfigKey::Client(Timeout), TIMEOUT);
                 }
@@ -89,7 +101,7 @@ impl Cloud {
     }
 }
 
-/// What lies below `url` on a web server.
+/// What lies below `url` on a web server. Redirects are followed: nothing secret is sent there.
 #[cfg(feature = "http")]
 pub(crate) fn web(url: &str) -> object_store::Result<Arc<dyn ObjectStore>> {
     use object_store::ClientConfigKey::{AllowHttp, Timeout};

@@ -2,8 +2,10 @@
 #![cfg(feature = "cloud")]
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use widefield_storage::{Ahead, ErrorKind, Place, conformance};
 
@@ -212,4 +214,160 @@ fn places_without_settings_say_what_is_missing() {
         let error = Place::open("az://container/x").unwrap_err();
         assert!(error.to_string().contains("ccount"), "{error}");
     }
+}
+
+/// The address of a server of one request per connection; `answer` has the head of the request.
+fn server(mut answer: impl FnMut(&str, &TcpStream) + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("port");
+    let url = format!("http://{}", listener.local_addr().expect("address"));
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let lines = BufReader::new(&stream).lines().map_while(Result::ok);
+            let head: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
+            answer(&head.join("\n"), &stream);
+        }
+    });
+    url
+}
+
+/// Answers `head` without a body.
+fn answer_empty(mut stream: &TcpStream, head: &str) {
+    let _ = write!(
+        stream,
+        "HTTP/1.1 {head}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    );
+}
+
+const MIB: u64 = 1 << 20;
+
+/// The length of what has an end only lest a test never ends.
+const ENDLESS: u64 = 200 * MIB;
+
+/// Answers `head` and a body of that length, and adds to `taken` what is taken of it.
+fn answer_endless(mut stream: &TcpStream, head: &str, taken: &AtomicU64) {
+    let _ = write!(stream, "HTTP/1.1 {head}\r\nConnection: close\r\n\r\n");
+    let piece = vec![b' '; 1 << 20];
+    for _ in 0..ENDLESS / MIB {
+        if stream.write_all(&piece).is_err() {
+            return;
+        }
+        taken.fetch_add(MIB, Ordering::SeqCst);
+    }
+}
+
+/// Asks the S3 at `endpoint` for something, which fails with an error that says `says`.
+fn assert_fails(call: &str, endpoint: &str, says: &str, more: &[(&str, &str)]) {
+    let mut variables = vec![
+        ("WIDEFIELD_TEST_CALL", call),
+        ("WIDEFIELD_TEST_SAYS", says),
+        ("AWS_ENDPOINT_URL", endpoint),
+        ("AWS_ALLOW_HTTP", "true"),
+        ("AWS_REGION", "here"),
+        ("AWS_ACCESS_KEY_ID", "key"),
+        ("AWS_SECRET_ACCESS_KEY", "marker-of-a-secret"),
+        ("AWS_SESSION_TOKEN", "marker-of-a-secret"),
+    ];
+    variables.extend(more);
+    child("child_fails_at_s3", &variables);
+}
+
+#[test]
+#[ignore = "run by the tests of servers that mean no good"]
+fn child_fails_at_s3() {
+    let (Some(call), Some(says)) = (
+        variable("WIDEFIELD_TEST_CALL"),
+        variable("WIDEFIELD_TEST_SAYS"),
+    ) else {
+        return;
+    };
+    let place = Place::open("s3://bucket/x").unwrap();
+    let result = match call.as_str() {
+        "list" => place.list("y").map(drop),
+        "head" => place.head("y").map(drop),
+        "read" => place.read("y").map(drop),
+        "range" => place.read_range("y", 0..10).map(drop),
+        _ => place.put("y", b"1".to_vec()).map(drop),
+    };
+    let error = result.unwrap_err();
+    println!("{error} {error:?} {}", error.with_causes());
+    assert!(error.with_causes().contains(&says), "{says}");
+}
+
+#[test]
+fn a_redirect_is_not_followed() {
+    let asked = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&asked);
+    let other = server(move |_, stream| {
+        count.fetch_add(1, Ordering::SeqCst);
+        answer_empty(stream, "404 Not Found");
+    });
+    for status in ["301 Moved Permanently", "307 Temporary Redirect"] {
+        let head = format!("{status}\r\nLocation: {other}/bucket/x/y");
+        let endpoint = server(move |_, stream| answer_empty(stream, &head));
+        for call in ["list", "head", "read", "put"] {
+            let says = "a redirect to another address is not followed";
+            assert_fails(call, &endpoint, says, &[]);
+            assert_eq!(asked.load(Ordering::SeqCst), 0, "{call} {status}");
+        }
+    }
+}
+
+#[test]
+fn an_endless_answer_is_given_up() {
+    let head = "200 OK\r\nETag: \"1\"\r\nLast-Modified: Wed, 21 Oct 2015 07:28:00 GMT";
+    let part = format!("206 Partial Content{}", &head["200 OK".len()..]);
+    let cases = [
+        ("list", "200 OK".to_owned()),
+        (
+            "list",
+            format!("200 OK\r\nContent-Length: {}", ENDLESS << 20),
+        ),
+        ("list", "400 Bad Request".to_owned()),
+        ("read", "400 Bad Request".to_owned()),
+        ("put", "400 Bad Request".to_owned()),
+        (
+            "range",
+            format!("{part}\r\nContent-Range: bytes 0-9/100\r\nContent-Length: {ENDLESS}"),
+        ),
+    ];
+    for (call, answer) in cases {
+        let taken = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&taken);
+        let (told, found) = (answer.clone(), format!("{head}\r\nContent-Length: 100"));
+        let endpoint = server(move |request, mut stream| {
+            if request.starts_with("HEAD") {
+                let _ = write!(stream, "HTTP/1.1 {found}\r\nConnection: close\r\n\r\n");
+            } else {
+                answer_endless(stream, &told, &count);
+            }
+        });
+        assert_fails(call, &endpoint, "the answer is unreasonably long", &[]);
+        // What is on its way is counted too.
+        let taken = taken.load(Ordering::SeqCst);
+        assert!(taken < ENDLESS / 2, "{taken} of {call} {answer}");
+    }
+}
+
+#[test]
+fn the_environment_sets_proxy_and_agent() {
+    let asked = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&asked);
+    let proxy = server(move |request, stream| {
+        let agent = request.to_ascii_lowercase().contains("user-agent: someone");
+        if agent && request.starts_with("HEAD http://s3.invalid/bucket/x/y ") {
+            count.fetch_add(1, Ordering::SeqCst);
+        }
+        answer_empty(stream, "403 Forbidden");
+    });
+    let more = [
+        ("AWS_PROXY_URL", proxy.as_str()),
+        ("AWS_USER_AGENT", "someone"),
+    ];
+    assert_fails("head", "http://s3.invalid", "403", &more);
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+
+    // Without a word, nothing is sent in the clear.
+    let refused = [more[0], ("AWS_ALLOW_HTTP", "false")];
+    assert_fails("head", "http://s3.invalid", "URL", &refused);
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
 }
