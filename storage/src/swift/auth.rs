@@ -179,7 +179,7 @@ pub(super) fn answer(
         let url = url.ok_or("the answer names no store")?;
         let life = header("X-Auth-Token-Expires").and_then(|text| text.parse().ok());
         let life = life.map(Duration::from_secs);
-        return Ok(Session::new(Secret::new(token), url.to_owned(), life));
+        return Ok(Session::new(Secret::new(token), usable(url)?, life));
     }
     let body: Value =
         serde_json::from_slice(body).map_err(|_| "the answer is no JSON: is this Keystone?")?;
@@ -214,7 +214,19 @@ pub(super) fn answer(
         };
     let url = given.map_or_else(catalogue, |url| Ok(url.to_owned()))?;
     let token = token.ok_or("the answer has no token: is this Keystone?")?;
-    Ok(Session::new(Secret::new(token), url, life(times)))
+    Ok(Session::new(Secret::new(token), usable(&url)?, life(times)))
+}
+
+/// The address of a store, unless no request could be made to it.
+fn usable(url: &str) -> Result<String, String> {
+    let parsed = reqwest::Url::parse(url).ok();
+    let usable = |url: &reqwest::Url| matches!(url.scheme(), "http" | "https") && url.has_host();
+    match parsed.filter(usable) {
+        Some(_) => Ok(url.to_owned()),
+        None => Err(format!(
+            "`{url}`, which it says to be the store, is no address of one"
+        )),
+    }
 }
 
 /// How long a token lives, by the server's own clock where it tells that.
@@ -227,6 +239,25 @@ fn life((issued, expires): (&Value, &Value)) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_store_has_an_address() {
+        for url in [
+            "",
+            "garbage",
+            "/v1/AUTH_a",
+            "file:///etc/passwd",
+            "ftp://x/v1",
+            "http:",
+        ] {
+            let error = usable(url).expect_err(url);
+            assert!(error.contains("is no address"), "{error}");
+        }
+        assert_eq!(
+            usable("http://s:8080/v1/AUTH_a").unwrap(),
+            "http://s:8080/v1/AUTH_a"
+        );
+    }
 
     #[test]
     fn the_version_in_the_address_does_not_matter() {

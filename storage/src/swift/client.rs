@@ -24,6 +24,12 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const REFUSED_FOR: Duration = Duration::from_secs(10);
 /// Largest answer that is read whole: logins, listings, reports.
 const LARGEST_ANSWER: usize = 32 << 20;
+/// Of what a cluster or Keystone tells of itself, which is held as a tree.
+const LARGEST_TREE: usize = 1 << 20;
+/// Longest time in which a cluster tells its limits. Uploads wait for it.
+const TELLING: Duration = Duration::from_secs(10);
+/// How long one that did not is not asked again.
+const SILENT_FOR: Duration = Duration::from_secs(600);
 
 /// One request below the address of the account.
 #[derive(Clone)]
@@ -149,7 +155,8 @@ pub(super) struct Client {
     credentials: Credentials,
     retries: Retries,
     login: Mutex<Login>,
-    limits: Mutex<Option<Limits>>,
+    /// What the cluster told; after silence what is usual, until then.
+    limits: Mutex<Option<(Limits, Option<Instant>)>>,
     /// The last request to end was given up.
     away: AtomicBool,
 }
@@ -263,7 +270,7 @@ impl Client {
             let mut failed = 0;
             loop {
                 let answer = self.send(call).await?;
-                match whole(answer.response).await {
+                match whole(answer.response, LARGEST_ANSWER).await {
                     Ok(body) => return Ok(body),
                     Err(failure) => {
                         failed += 1;
@@ -407,7 +414,7 @@ impl Client {
                     let status = response.status();
                     if status.is_success() {
                         let headers = response.headers().clone();
-                        match whole(response).await {
+                        match whole(response, LARGEST_TREE).await {
                             Ok(body) => {
                                 return auth::answer(&self.credentials, &headers, &body)
                                     .map_err(|reason| login_failure(&reason));
@@ -446,27 +453,32 @@ impl Client {
     }
 
     async fn find_limits(&self) -> Limits {
-        let mut limits = self.limits.lock().await;
-        if let Some(limits) = *limits {
+        let mut known = self.limits.lock().await;
+        if let Some((limits, until)) = *known
+            && until.is_none_or(|until| Instant::now() < until)
+        {
             return limits;
         }
         let Ok(session) = self.session(None).await else {
             return Limits::default();
         };
-        let found = self.ask_limits(&session.storage_url).await;
-        // Silence is not remembered: the next one may be luckier.
-        *limits = found;
-        found.unwrap_or_default()
+        let limit = TELLING.min(self.time(0) / 4);
+        *known = match timeout(limit, self.ask_limits(&session.storage_url)).await {
+            // A failed connection is not remembered: the next one may be luckier.
+            Ok(found) => found.map(|limits| (limits, None)),
+            Err(_) => Some((Limits::default(), Some(Instant::now() + SILENT_FOR))),
+        };
+        known.map_or_else(Limits::default, |(limits, _)| limits)
     }
 
     async fn ask_limits(&self, storage_url: &str) -> Option<Limits> {
         let (base, _) = storage_url.rsplit_once("/v1")?;
         let request = self.http.client().ok()?.get(format!("{base}/info")).send();
-        let response = timeout(PATIENCE, request).await.ok()?.ok()?;
+        let response = request.await.ok()?;
         if !response.status().is_success() {
             return Some(Limits::default());
         }
-        let info = serde_json::from_slice(&whole(response).await.ok()?).ok()?;
+        let info = serde_json::from_slice(&whole(response, LARGEST_TREE).await.ok()?).ok()?;
         Some(read_limits(&info))
     }
 }
@@ -523,10 +535,10 @@ fn stream(payload: PutPayload) -> reqwest::Body {
 }
 
 /// The body of an answer that must be small.
-async fn whole(mut response: Response) -> Result<Bytes, Failure> {
+async fn whole(mut response: Response, most: usize) -> Result<Bytes, Failure> {
     let mut body = Vec::new();
     while let Some(chunk) = chunk(&mut response, PATIENCE).await? {
-        if body.len() + chunk.len() > LARGEST_ANSWER {
+        if body.len() + chunk.len() > most {
             return Err(Failure::answer("the answer is unreasonably long"));
         }
         body.extend_from_slice(&chunk);

@@ -7,7 +7,7 @@ use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{ListResult, ObjectMeta};
 use reqwest::Method;
-use serde_json::Value;
+use serde::Deserialize;
 
 use super::Inner;
 use super::client::Call;
@@ -114,38 +114,60 @@ fn pages(
 
 /// Rows of a page, and the name with which the next one starts.
 fn parse(body: &[u8]) -> Result<(Vec<Row>, Option<String>), Failure> {
-    let wrong = || Failure::answer("the listing is not what Swift writes");
     if body.is_empty() {
         return Ok((Vec::new(), None));
     }
-    let page: Value = serde_json::from_slice(body).map_err(|_| wrong())?;
-    let page = page.as_array().ok_or_else(wrong)?;
-    let (mut rows, mut last) = (Vec::with_capacity(page.len()), None);
-    for row in page {
-        let name = row["name"].as_str().or_else(|| row["subdir"].as_str());
-        last = Some(name.ok_or_else(wrong)?.to_owned());
-        rows.push(parse_row(row).ok_or_else(wrong)?);
-    }
-    Ok((rows, last))
+    let page: Vec<Named> = serde_json::from_slice(body)
+        .map_err(|_| Failure::answer("the listing is not what Swift writes"))?;
+    let last = page.last().map(|row| row.name.clone());
+    Ok((page.into_iter().map(|row| row.row).collect(), last))
 }
 
-fn parse_row(row: &Value) -> Option<Row> {
-    if let Some(folder) = row["subdir"].as_str() {
-        let path = folder.strip_suffix('/').and_then(names::path);
-        return Some(path.map_or(Row::Unspeakable, Row::Folder));
+/// A row, and the name that it has in the order of the listing.
+#[derive(Deserialize)]
+#[serde(try_from = "Written")]
+struct Named {
+    row: Row,
+    name: String,
+}
+
+/// A row as Swift writes it. Nothing else of it is held, and the first that is none ends the page: a tree of whatever a
+/// server sends takes a hundred times its bytes.
+#[derive(Deserialize)]
+struct Written {
+    subdir: Option<String>,
+    name: Option<String>,
+    bytes: Option<u64>,
+    hash: Option<String>,
+    slo_etag: Option<String>,
+    last_modified: Option<String>,
+}
+
+impl TryFrom<Written> for Named {
+    type Error = &'static str;
+
+    fn try_from(written: Written) -> Result<Self, Self::Error> {
+        if let Some(name) = written.subdir {
+            let path = name.strip_suffix('/').and_then(names::path);
+            let row = path.map_or(Row::Unspeakable, Row::Folder);
+            return Ok(Self { row, name });
+        }
+        let name = written.name.ok_or("a row without a name")?;
+        let Some(location) = names::path(&name) else {
+            let row = Row::Unspeakable;
+            return Ok(Self { row, name });
+        };
+        let modified = written.last_modified.as_deref().and_then(time);
+        let row = Row::Object(ObjectMeta {
+            location,
+            last_modified: modified.ok_or("an object without a time")?,
+            size: written.bytes.ok_or("an object without a size")?,
+            // Of a large object `hash` is that of its manifest, and no request answers with it.
+            e_tag: written.slo_etag.or(written.hash),
+            version: None,
+        });
+        Ok(Self { row, name })
     }
-    let Some(location) = names::path(row["name"].as_str()?) else {
-        return Some(Row::Unspeakable);
-    };
-    // Of a large object `hash` is that of its manifest, and no request answers with it.
-    let e_tag = row["slo_etag"].as_str().or_else(|| row["hash"].as_str());
-    Some(Row::Object(ObjectMeta {
-        location,
-        last_modified: time(row["last_modified"].as_str()?)?,
-        size: row["bytes"].as_u64()?,
-        e_tag: e_tag.map(str::to_owned),
-        version: None,
-    }))
 }
 
 /// Time of a listing: UTC without saying so.
@@ -201,6 +223,8 @@ mod tests {
             &b"<html>"[..],
             b"{}",
             b"[1]",
+            b"[[[[]]]]",
+            br#"[{"": 0}]"#,
             b"[{}]",
             br#"[{"name": "x"}]"#,
             br#"[{"name": "x", "bytes": -1, "last_modified": "2026-11-22T20:00:00"}]"#,
