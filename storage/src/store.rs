@@ -11,8 +11,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::StreamExt;
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload, UpdateVersion};
+use object_store::{
+    GetResult, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload, UpdateVersion,
+};
 
 use self::parts::Part;
 use crate::entry::rfc3339;
@@ -21,7 +24,9 @@ use crate::name::OURS;
 use crate::objects::{Lent, Objects};
 use crate::scratch::Scratch;
 use crate::watch::Watch;
-use crate::{Ahead, Entry, Error, Fetch, Listing, Written, patience, runtime, temporary};
+use crate::{
+    Ahead, Entry, Error, Fetch, Listing, ReadLimits, Written, patience, runtime, temporary,
+};
 
 /// A folder of an object store.
 #[derive(Clone)]
@@ -243,7 +248,7 @@ impl Store {
         let entry = self.head(name)?.ok_or_else(|| Error::NotFound {
             object: self.object(name),
         })?;
-        let total = entry.bytes;
+        let total = self.readable(name, entry.bytes)?;
         let starts = (0..total.div_ceil(READ_PART)).map(|part| part * READ_PART);
         let ranges = starts.map(|start| start..(start + READ_PART).min(total));
         let fetch = self.fetch(name, Some(&entry), ranges.collect(), Ahead::default())?;
@@ -254,6 +259,20 @@ impl Store {
             self.watch.tell(name, all.len() as u64, total);
         }
         Ok(all.into())
+    }
+
+    /// The size of an object, unless it is more than can be meant to be read at once.
+    fn readable(&self, name: &str, bytes: u64) -> Result<u64, Error> {
+        let limit = ReadLimits::default().bytes;
+        if bytes <= limit {
+            return Ok(bytes);
+        }
+        Err(Error::TooLarge {
+            object: self.object(name),
+            what: "reading it whole",
+            bytes,
+            limit,
+        })
     }
 
     /// Runs `operation` on the storage thread and names the object in its error.
@@ -288,6 +307,27 @@ impl Store {
         let future = patience::within(limit, future);
         runtime::wait(&object, future)?.map_err(|error| translate(object, doing, error))
     }
+}
+
+/// Whether a store cannot put on a condition, which it or its client says.
+fn knows_no_conditions(error: &object_store::Error) -> bool {
+    use object_store::Error::{NotImplemented, NotSupported};
+    if matches!(error, NotSupported { .. } | NotImplemented { .. }) {
+        return true;
+    }
+    // The status is private to the client of S3.
+    let mut causes = std::iter::successors(std::error::Error::source(error), |e| e.source());
+    causes.any(|cause| cause.to_string().contains("501 Not Implemented"))
+}
+
+/// The bytes of an answer as they come: memory is not asked for because a server says so.
+async fn collect(found: GetResult) -> object_store::Result<Bytes> {
+    let mut parts = found.into_stream();
+    let mut all = Vec::new();
+    while let Some(part) = parts.next().await {
+        all.extend_from_slice(&part?);
+    }
+    Ok(all.into())
 }
 
 /// Without the store, whose own form might show credentials.
@@ -342,7 +382,8 @@ impl Objects for Store {
                 });
                 found.and_then(|found| {
                     let bytes = found.range.end.saturating_sub(found.range.start);
-                    self.run_with(bytes, name, "reading", |_, _| found.bytes())
+                    self.readable(name, bytes)?;
+                    self.run_with(bytes, name, "reading", |_, _| collect(found))
                 })
             };
             match read {
@@ -427,10 +468,9 @@ impl Objects for Store {
                     | object_store::Error::Precondition { .. }
                     | object_store::Error::NotFound { .. },
                 ) => Ok(false),
-                Err(
-                    object_store::Error::NotSupported { .. }
-                    | object_store::Error::NotImplemented { .. },
-                ) => store.put(&path, payload).await.map(|_| true),
+                Err(error) if knows_no_conditions(&error) => {
+                    store.put(&path, payload).await.map(|_| true)
+                }
                 put => put.map(|_| true),
             }
         })
@@ -535,7 +575,7 @@ fn translate(object: String, doing: &'static str, error: object_store::Error) ->
         object_store::Error::Generic { source, .. } => Error::Other {
             object,
             doing,
-            source,
+            source: bounded(source),
         },
         other => Error::Other {
             object,
@@ -544,6 +584,18 @@ fn translate(object: String, doing: &'static str, error: object_store::Error) ->
         },
     }
 }
+
+/// An error that says at most some lines: the answer of a server may stand in it, more than once.
+fn bounded(source: Source) -> Source {
+    const MOST: usize = 2048;
+    let text = source.to_string();
+    match text.char_indices().nth(MOST) {
+        None => source,
+        Some((end, _)) => format!("{} ... ({} bytes)", &text[..end], text.len()).into(),
+    }
+}
+
+type Source = Box<dyn std::error::Error + Send + Sync + 'static>;
 
 #[cfg(feature = "swift")]
 fn is_full(source: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {

@@ -217,6 +217,8 @@ impl std::fmt::Display for Owner {
     }
 }
 
+const HOSTNAME: &str = "/proc/sys/kernel/hostname";
+
 impl Owner {
     pub(crate) fn this() -> &'static Owner {
         static THIS: OnceLock<Owner> = OnceLock::new();
@@ -229,7 +231,10 @@ impl Owner {
             };
             let pid = std::process::id();
             Owner {
-                machine: sum(&["/proc/sys/kernel/hostname", "/etc/machine-id"]).unwrap_or(0),
+                // Containers often have no machine-id.
+                machine: sum(&[HOSTNAME, "/etc/machine-id"])
+                    .or_else(|| sum(&[HOSTNAME]))
+                    .unwrap_or(0),
                 boot: sum(&["/proc/sys/kernel/random/boot_id"]).unwrap_or(0),
                 namespace: namespace().unwrap_or(0),
                 pid,

@@ -122,6 +122,55 @@ fn an_endless_listing_ends() {
     fails("list", place(url, SHORT).list("").map(drop));
 }
 
+#[test]
+fn memory_is_not_asked_for_because_a_server_says_so() {
+    for announced in ["9000000000", "1099511627776", "9223372036854775807"] {
+        let url = server(move |_, _, stream| {
+            let head = "HTTP/1.1 200 OK\r\nX-Timestamp: 1700000000.00000\r\nEtag: a";
+            write!(
+                stream,
+                "{head}\r\nContent-Length: {announced}\r\nConnection: close\r\n\r\n"
+            )?;
+            // The second piece is where memory for all would be asked for.
+            for _ in 0..2 {
+                stream.write_all(&[0; 10_000])?;
+                stream.flush()?;
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            silence(stream)
+        }) + "/auth";
+        let place = place(url, LONG);
+        let error = place.read("x").expect_err(announced);
+        assert_eq!(error.kind(), ErrorKind::TooLarge, "{error:?}");
+        assert!(error.to_string().contains(announced), "{error}");
+        let watched = place.watched(|_| ());
+        let error = watched.read("x").expect_err(announced);
+        assert_eq!(error.kind(), ErrorKind::TooLarge, "{error:?}");
+    }
+}
+
+#[test]
+fn limits_that_a_cluster_does_not_tell_are_not_waited_for_at_each_put() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    let url = server(move |line, _, stream| {
+        if line.starts_with("GET /info") {
+            counted.fetch_add(1, Ordering::Relaxed);
+            return silence(stream);
+        }
+        reply(
+            stream,
+            "201 Created\r\nLast-Modified: Sun, 29 Nov 2026 00:00:00 GMT\r\nEtag: 0cc175b9c0f1b6a831c399e269772661",
+            b"",
+        )
+    }) + "/auth";
+    let place = place(url, Duration::from_secs(4));
+    for name in ["x", "y", "z"] {
+        place.put(name, "a").expect("put");
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+}
+
 /// A server of an object of 20 000 bytes that come one by one.
 fn dripping() -> String {
     server(|line, range, stream| {

@@ -60,6 +60,12 @@ impl Part {
                 });
             }
         };
+        // Memory is asked for by what the answer says.
+        let announced = got.range.end.saturating_sub(got.range.start);
+        if announced != length {
+            let reason = format!("{announced} bytes come for a range of {length}");
+            return Err(Error::format(&self.object, reason));
+        }
         let limit = patience::with_bytes(self.whole, length);
         let bytes = patience::within(limit, got.bytes()).await.map_err(failed)?;
         if bytes.len() as u64 != length {
