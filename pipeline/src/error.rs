@@ -54,6 +54,14 @@ pub enum Error {
         /// Whose it is.
         theirs: String,
     },
+    /// Another run has come to the output place since this one looked what is finished.
+    #[error("{place}/{name} was changed by another run since this one looked there")]
+    Overtaken {
+        /// The output place.
+        place: String,
+        /// What tells of a trial that is finished.
+        name: String,
+    },
     /// The record of an earlier run cannot be read, so whose the place is cannot be told.
     #[error("{place}/{name} {cause}")]
     Record {
@@ -216,6 +224,9 @@ impl Error {
             }
             Self::ForeignPlace { .. } => {
                 "choose another output.url, or set output.existing = \"clean\" to give the place to this session"
+            }
+            Self::Overtaken { .. } => {
+                "nothing was done; run it again, which begins with a new look"
             }
             Self::Record { .. } => {
                 "move it away: results and manifests tell what is finished. Or choose another output.url"

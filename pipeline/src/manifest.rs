@@ -113,17 +113,23 @@ impl Manifest {
         config.output.beside(&format!("{FOLDER}/{stem}.json"))
     }
 
-    /// Reads what [`Manifest::put`] wrote of this movie; nothing if it is damaged.
-    pub(crate) fn read(output: &Place, config: &Config, stem: &str) -> Result<Option<Self>, Error> {
-        match output.read(&Self::name(config, stem)) {
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok().map(|found| Self {
-                stem: stem.to_owned(),
-                ..found
-            })),
+    /// Reads what [`Manifest::put`] wrote of this movie, nothing if it is damaged; and the check sum of what was read.
+    pub(crate) fn read(
+        output: &Place,
+        config: &Config,
+        stem: &str,
+    ) -> Result<(Option<Self>, Option<u32>), Error> {
+        let bytes = match output.read(&Self::name(config, stem)) {
+            Ok(bytes) => bytes,
             // It went between listing and reading.
-            Err(Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
+            Err(Error::NotFound { .. }) => return Ok((None, None)),
+            Err(error) => return Err(error),
+        };
+        let found = serde_json::from_slice(&bytes).ok().map(|found| Self {
+            stem: stem.to_owned(),
+            ..found
+        });
+        Ok((found, Some(crc32c::crc32c(&bytes))))
     }
 
     /// Of the same trial when all its outputs are safe.

@@ -5,6 +5,7 @@ mod earlier;
 mod given;
 mod ground;
 mod movies;
+pub(crate) mod neighbours;
 mod work;
 
 use crate::behaviour_log::{Label, SessionLog};
@@ -176,8 +177,8 @@ pub struct Plan {
     /// Names of objects that the first round of an earlier run left.
     pub(crate) measured: BTreeSet<String>,
     pub(crate) ground: Ground,
-    /// Names of movies of which an earlier run left manifests.
-    known: BTreeSet<String>,
+    /// What earlier runs left, on which this rests.
+    known: earlier::Known,
     pub(crate) take_over: bool,
 }
 
@@ -318,7 +319,7 @@ impl Plan {
             reference_image: ReferenceImage::default(),
             spare: Spare::default(),
             mask: given.mask,
-            known: earlier.known(),
+            known: earlier.known,
             measured: earlier.measured,
             ground,
             take_over,
@@ -334,9 +335,10 @@ impl Plan {
         Ground::refuse_shared(&plans.iter().map(|p| &p.ground).collect::<Vec<_>>())
     }
 
-    /// Refuses the output place if another session has come there since this was planned.
-    pub(crate) fn refuse_foreign(&self) -> Result<(), Error> {
-        earlier::refuse_foreign(&self.config, &self.output, &self.known)
+    /// Refuses the output place if another run has come there since this was planned, and gives it to this session.
+    pub(crate) fn settle(&self) -> Result<(), Error> {
+        earlier::refuse_changed(&self.config, &self.output, &self.known)?;
+        neighbours::sign(&self.config, &self.output)
     }
 
     /// What is done again for a reason that holds for the session: how many trials, and how many files of an earlier

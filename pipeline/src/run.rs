@@ -90,8 +90,8 @@ impl Plan {
     /// Makes sure that results can be written, and by nobody else, before any work.
     fn prepare(&self) -> Result<Claim, Error> {
         let claim = self.claim()?;
-        // Another session may have come and gone since this one was planned.
-        self.refuse_foreign()?;
+        // Another run may have come and gone since this one was planned.
+        self.settle()?;
         let out = &self.config.output;
         let consumers = self.own.consumers.iter().map(|consumer| consumer.name());
         let own = ["", manifest::FOLDER].into_iter().chain(consumers);

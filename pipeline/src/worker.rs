@@ -158,6 +158,11 @@ fn process(
             }
         };
     }
+    let finished = manifest.finished(worker.output, &done.record, done.mask.as_ref());
+    // Looked for after the results: what another run replaces from now on is told from what they were.
+    if let Err(error) = worker.owned() {
+        return Outcome::failed(trial, &error);
+    }
     for name in &trial.stale {
         if let Err(error) =
             results::remove(worker.config, worker.own, worker.data, worker.output, name)
@@ -165,7 +170,6 @@ fn process(
             return Outcome::failed(trial, &error);
         }
     }
-    let finished = manifest.finished(worker.output, &done.record, done.mask.as_ref());
     match finished.put(worker.output) {
         Ok(()) => Outcome::Done {
             record: Box::new(done.record),

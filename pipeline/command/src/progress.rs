@@ -162,9 +162,16 @@ impl Progress {
                 progress.bytes.insert(name, trial.input.bytes);
             }
         }
-        let sum = progress.bytes.values().sum();
+        let sum = progress.all_bytes();
         progress.bars = (mode == Mode::Bar).then(|| Bars::new(sum));
         progress
+    }
+
+    /// Of all movies to be read, as their places tell.
+    fn all_bytes(&self) -> u64 {
+        self.bytes
+            .values()
+            .fold(0, |sum, bytes| sum.saturating_add(*bytes))
     }
 
     /// What a movie is called: several sessions may have movies of one name.
@@ -293,7 +300,7 @@ impl Progress {
                 checks,
             } => json!({
                 "event": "begins", "t": t, "to_do": to_do, "kept": kept,
-                "bytes": self.bytes.values().sum::<u64>(), "checks": raised(checks),
+                "bytes": self.all_bytes(), "checks": raised(checks),
             }),
             Event::Again { why, trials, files } => {
                 let parameters = match why {
@@ -346,8 +353,8 @@ impl Progress {
             })),
             Mode::Bar | Mode::Lines => {
                 let done = record.trials.iter().filter(|r| r.status != Status::Skipped);
-                let read: u64 = done.filter_map(|r| Some(r.input.as_ref()?.bytes)).sum();
-                let rate = read as f64 / 1e6 / t.seconds.max(1e-3);
+                let read = done.filter_map(|r| Some(r.input.as_ref()?.bytes as f64));
+                let rate = read.sum::<f64>() / 1e6 / t.seconds.max(1e-3);
                 output::message(format_args!(
                     "{} done, {} failed, {} kept of {} trials in {:.1} s ({rate:.0} MB/s); results and report.html in {place}",
                     t.ok, t.failed, t.skipped, t.trials, t.seconds

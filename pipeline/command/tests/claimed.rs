@@ -1,13 +1,12 @@
 //! Folders of results belong to one run at a time.
 
-use crate::common::{files, golden_experiment, record, run_experiment, widefield};
-use std::collections::BTreeMap;
+use crate::common::{contents, files, golden_experiment, record, run_experiment, widefield};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::AtomicBool;
 use widefield_pipeline::contract::{Outcome, Request};
 use widefield_pipeline::step::Known;
-use widefield_pipeline::{Engine, Event, Experiment, run_all};
+use widefield_pipeline::{Engine, Error, Event, Experiment, run_all};
 use widefield_storage::{Claim, Place};
 
 fn place(dir: &Path) -> Place {
@@ -17,14 +16,6 @@ fn place(dir: &Path) -> Place {
 /// What a run of this process would hold.
 fn claim(dir: &Path, folders: &[&str]) -> Claim {
     place(dir).claim(folders).expect("claim")
-}
-
-fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
-    let read = |name: String| {
-        let content = std::fs::read(dir.join(&name)).expect("read");
-        (name, content)
-    };
-    files(dir).into_iter().map(read).collect()
 }
 
 #[test]
@@ -146,6 +137,37 @@ fn a_place_that_another_session_took_meanwhile_is_refused() {
     let refused = second.run(Engine::local(), |_| {}).expect_err("refused");
     assert!(refused.to_string().contains("another session"), "{refused}");
     assert!(contents(out.path()) == before);
+}
+
+#[test]
+fn a_plan_that_another_run_has_overtaken_is_not_carried_out() {
+    let dir = tempfile::tempdir().expect("folder");
+    let experiment = golden_experiment(dir.path(), "");
+    let plan = || Experiment::load(&experiment).and_then(Experiment::plan);
+    let (before_all, other) = (plan().expect("plan"), ["--set", "output.precision=f64"]);
+    assert_eq!(run_experiment(&experiment, &[]).0, 0);
+    let movie = dir.path().join("20170214_102233_1");
+    let movie = std::fs::File::options().append(true).open(movie);
+    movie
+        .and_then(|m| m.set_modified(std::time::UNIX_EPOCH))
+        .expect("touched");
+    // One trial to be done, two kept, of which the other run makes something else.
+    let planned = plan().expect("plan");
+    let (status, _, stderr) = run_experiment(&experiment, &other);
+    assert_eq!(status, 0, "{stderr}");
+    let theirs = contents(dir.path());
+    let refused = planned.run(Engine::local(), |_| {}).expect_err("overtaken");
+    assert!(matches!(refused, Error::Overtaken { .. }), "{refused}");
+    assert!(contents(dir.path()) == theirs);
+    // Nothing was kept then: all is done, and what another has made since is replaced as a whole.
+    let record = before_all.run(Engine::local(), |_| {}).expect("a run");
+    assert!(record.all_done());
+    let again = plan()
+        .expect("plan")
+        .run(Engine::local(), |_| {})
+        .expect("a run");
+    // All but the movie that was touched after that plan was made.
+    assert_eq!((again.totals.skipped, again.totals.ok), (2, 1));
 }
 
 #[test]

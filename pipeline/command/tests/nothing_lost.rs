@@ -1,7 +1,7 @@
 //! No recording, log, mask or experiment file is ever removed or replaced, no result is removed that a run does not
 //! make again, and none of another session is touched.
 
-use crate::common::{files, golden_experiment, record, run, run_experiment, widefield};
+use crate::common::{contents, files, golden_experiment, record, run, run_experiment, widefield};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,15 +11,6 @@ const MOVIES: [&str; 3] = [
     "20170214_102250_2",
     "20170214_102307_3",
 ];
-
-/// Every file below a folder with its content.
-fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
-    let read = |name: String| {
-        let content = std::fs::read(dir.join(&name)).expect("read");
-        (name, content)
-    };
-    files(dir).into_iter().map(read).collect()
-}
 
 /// `R/raw` with the raw files, `R/experiment.toml` with `output.url = R`.
 fn apart(dir: &Path, more: &str) -> PathBuf {
@@ -275,6 +266,24 @@ fn a_trial_under_another_label_takes_its_former_file_with_it() {
 }
 
 #[test]
+fn former_labels_go_with_their_trials_where_a_run_that_cleans_does_not_come_to_its_end() {
+    let dir = tempfile::tempdir().expect("folder");
+    let experiment = golden_experiment(dir.path(), "");
+    assert_eq!(run_experiment(&experiment, &[]).0, 0);
+    let before = record(dir.path());
+    let outputs = before["trials"][2]["outputs"].as_array().expect("outputs");
+    let mut paths = outputs.iter().filter_map(|o| o["path"].as_str());
+    let former = paths.find(|p| p.ends_with(".mat")).expect("a MAT file");
+    show(dir.path(), 3, "Texture 7 P1200");
+    let movie = dir.path().join(MOVIES[0]);
+    let bytes = std::fs::read(&movie).expect("movie");
+    std::fs::write(&movie, &bytes[..100_000]).expect("cut");
+    let (status, _, stderr) = run_experiment(&experiment, &["--existing", "clean"]);
+    assert_eq!(status, 1, "{stderr}");
+    assert!(!dir.path().join(former).exists(), "{former}");
+}
+
+#[test]
 fn no_file_keeps_the_name_of_a_trial_that_failed() {
     let dir = tempfile::tempdir().expect("folder");
     let experiment = golden_experiment(dir.path(), "");
@@ -398,6 +407,60 @@ fn sessions_of_one_run_do_not_share_a_folder() {
             }
             assert!(files(out.path()).is_empty());
             assert!(!a.path().join("mov_out").exists());
+        }
+    }
+}
+
+#[test]
+fn sessions_one_after_the_other_do_not_share_a_folder() {
+    let [a, b, out] = [(); 3].map(|()| tempfile::tempdir().expect("folder"));
+    let place = format!("output.url={}", out.path().display());
+    // Whose records are at the top, below, or both below.
+    for records in [["", "b"], ["a", ""], ["a", "b"]] {
+        let [one, other] = [(a.path(), records[0]), (b.path(), records[1])]
+            .map(|(dir, r)| golden_experiment(dir, &format!("\n[output]\nrecords = {r:?}\n")));
+        let go = |experiment: &Path, more: &[&str]| {
+            let mut command = widefield();
+            command.arg("run").arg(experiment).args(["--set", &place]);
+            let (status, _, stderr) = run(command.args(more));
+            (status, stderr.replace("\n  │ ", " "))
+        };
+        let (status, stderr) = go(&one, &["--existing", "clean"]);
+        assert_eq!(status, 0, "{stderr}");
+        let before = contents(out.path());
+        // Also where the first never came to its end.
+        let run_json = out.path().join(records[0]).join("run.json");
+        let text = std::fs::read(&run_json).expect("run.json");
+        std::fs::remove_file(&run_json).expect("remove");
+        for more in [&[][..], &["--dry-run"], &["--existing", "replace"]] {
+            let (status, stderr) = go(&other, more);
+            assert_eq!(status, 2, "{stderr}");
+            assert!(stderr.contains("belongs to another session"), "{stderr}");
+        }
+        std::fs::write(&run_json, text).expect("run.json");
+        let (status, stderr) = go(&other, &[]);
+        assert_eq!(status, 2, "{stderr}");
+        assert!(contents(out.path()) == before);
+        // With folders of results of its own it goes, and leaves those of the first alone.
+        let own = ["movie", "dff", "mat"].map(|kind| format!("output.{kind}=\"own_{kind}\""));
+        let own: Vec<&str> = own.iter().flat_map(|set| ["--set", set]).collect();
+        let (status, stderr) = go(&other, &own);
+        assert_eq!(status, 0, "{stderr}");
+        let after = contents(out.path());
+        assert!(
+            before
+                .iter()
+                .all(|(name, bytes)| after.get(name) == Some(bytes))
+        );
+        // Whoever cleans has the place.
+        let (status, stderr) = go(&other, &["--existing", "clean"]);
+        assert_eq!(status, 0, "{stderr}");
+        let (status, stderr) = go(&one, &[]);
+        assert_eq!(status, 2, "{stderr}");
+        for folder in [a.path(), b.path(), out.path()] {
+            std::fs::remove_dir_all(folder)
+                .and_then(|()| std::fs::create_dir(folder))
+                .expect("empty");
         }
     }
 }

@@ -142,14 +142,7 @@ impl Output {
             let key = format!("output.{kind}");
             let message = format_args!("`{folder}` is no folder below output.url");
             ensure(is_below(folder), &key, message)?;
-            let within = |own: &str| {
-                let own = self.beside(own);
-                let rest = folder.get(own.len()..).unwrap_or("-");
-                folder
-                    .get(..own.len())
-                    .is_some_and(|start| start.eq_ignore_ascii_case(&own))
-                    && (rest.is_empty() || rest.starts_with('/'))
-            };
+            let within = |own: &str| is_within(folder, &self.beside(own));
             let taken = OWN.iter().find(|own| within(own));
             let message = format_args!("`{folder}` is a name of the program's own");
             ensure(taken.is_none(), &key, message)?;
@@ -164,6 +157,11 @@ impl Output {
             "output.records",
             format_args!("`{records}` is no folder below output.url"),
         )?;
+        ensure(
+            !OWN.iter().any(|own| is_within(records, own)),
+            "output.records",
+            format_args!("`{records}` is a name of the program's own"),
+        )?;
         let level = self.compression;
         ensure(
             level <= 9,
@@ -171,4 +169,12 @@ impl Output {
             format_args!("{level} is above 9"),
         )
     }
+}
+
+/// Whether a folder is `own` or lies in it, as far as systems that ignore case are concerned.
+fn is_within(folder: &str, own: &str) -> bool {
+    let rest = folder.get(own.len()..).unwrap_or("-");
+    let start = folder.get(..own.len());
+    start.is_some_and(|start| start.eq_ignore_ascii_case(own))
+        && (rest.is_empty() || rest.starts_with('/'))
 }

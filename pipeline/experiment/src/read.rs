@@ -353,6 +353,7 @@ mod tests {
 [output]; dff = "Report"                                  -> output.dff: `Report` is a name of the program's own
 [output]; mat = "manifest/x"                              -> output.mat: `manifest/x` is a name
 [output]; records = "r"; movie = "r/run.json"             -> output.movie: `r/run.json` is a name
+[output]; records = "Manifest"                            -> output.records: `Manifest` is a name
 [output]; dff_scale = "percent"                           -> output.dff_scale
 [experiment]; sample_rate_hz = 0                          -> experiment.sample_rate_hz
 [[experiment.stimulus]]; name = "T P1-2"; decision = "Go" -> no valid name

@@ -1,6 +1,6 @@
 //! What earlier runs left in the output place, and what is left to do.
 
-use super::{Outputs, RUN_JSON, TrialPlan, Why, Work, input, movies};
+use super::{Outputs, RUN_JSON, TrialPlan, Why, Work, input, movies, neighbours};
 use crate::config::{Affects, Change, Config, Existing};
 use crate::error::Error;
 use crate::manifest::{self, Identity, Manifest, Measurement, comparable, set_of};
@@ -10,11 +10,16 @@ use crate::step::Placed;
 use std::collections::{BTreeMap, BTreeSet};
 use widefield_storage::{Ahead, Entry, Place};
 
+/// Check sums of manifests by the name of the movie without ending; nothing for one that went.
+pub(super) type Known = BTreeMap<String, Option<u32>>;
+
 /// What earlier runs left.
 #[derive(Debug, Default)]
 pub(super) struct Earlier {
     /// By the name of the movie without ending; nothing for what cannot be read.
     manifests: BTreeMap<String, Option<Manifest>>,
+    /// Check sums of what was read, which tell whether another run has written since.
+    pub(super) known: Known,
     /// Names of what the first round measured.
     pub(super) measured: BTreeSet<String>,
     /// Movies that the last run that came to its end could not do.
@@ -27,6 +32,7 @@ impl Earlier {
         let resume = config.output.existing == Existing::Resume;
         let clean = config.output.existing == Existing::Clean;
         let mut earlier = Self::default();
+        neighbours::refuse(config, output)?;
         if let Some(run) = last_run(config, output)? {
             let failed = run.trials.into_iter().filter(|t| !t.good());
             earlier.failed = failed.map(|t| t.file).collect();
@@ -56,7 +62,8 @@ impl Earlier {
             Ok::<_, Error>(((*stem).to_owned(), manifest))
         });
         for found in read {
-            let (stem, manifest) = found?;
+            let (stem, (manifest, sum)) = found?;
+            earlier.known.insert(stem.clone(), sum);
             if let Some(manifest) = &manifest
                 && !clean
                 && !manifest.config.same_session(config)
@@ -79,11 +86,6 @@ impl Earlier {
             earlier.manifests.insert(stem, manifest);
         }
         Ok(earlier)
-    }
-
-    /// Names of movies of which there are manifests.
-    pub(super) fn known(&self) -> BTreeSet<String> {
-        self.manifests.keys().cloned().collect()
     }
 
     /// The manifest of a movie that was finished as it is now.
@@ -144,7 +146,8 @@ impl Earlier {
                 }
             }
         }
-        // What no trial will write any more goes when the new outputs are safe; `clean` does so at the end.
+        // What no trial will write any more goes when the new outputs are safe; `clean`, which may not come to its end,
+        // looks for more of it there.
         let planned: BTreeSet<String> = trials
             .iter()
             .flat_map(|t| t.outputs.names())
@@ -160,10 +163,8 @@ impl Earlier {
                 let outputs = manifest.record.outputs.iter().filter(believed);
                 let replaced = outputs.filter(|o| !trial.kept.contains(o));
                 trial.earlier = replaced.cloned().collect();
-                if config.output.existing != Existing::Clean {
-                    let names = trial.earlier.iter().map(|o| o.path.clone());
-                    trial.stale = names.filter(|name| !planned.contains(name)).collect();
-                }
+                let names = trial.earlier.iter().map(|o| o.path.clone());
+                trial.stale = names.filter(|name| !planned.contains(name)).collect();
             }
         }
         Ok(())
@@ -379,31 +380,43 @@ fn holds(output: &Place, written: &Output) -> Result<bool, Error> {
     }
 }
 
-/// Refuses the place where another session has left something that was not there when a session planned `known`.
-pub(super) fn refuse_foreign(
-    config: &Config,
-    output: &Place,
-    known: &BTreeSet<String>,
-) -> Result<(), Error> {
+/// Refuses the place where another run has left something since a session was planned on what is `known`: under the
+/// claim, what it decided would be carried out on results that are not there any more.
+pub(super) fn refuse_changed(config: &Config, output: &Place, known: &Known) -> Result<(), Error> {
     if config.output.existing == Existing::Clean {
         return Ok(());
     }
+    neighbours::refuse(config, output)?;
     last_run(config, output)?;
     let folder = config.output.beside(manifest::FOLDER);
     let entries = match output.list(&folder) {
-        Err(widefield_storage::Error::NotFound { .. }) => return Ok(()),
+        Err(widefield_storage::Error::NotFound { .. }) => Vec::new(),
         entries => entries?,
     };
     let stem = |entry: &Entry| {
         let name = entry.name.strip_prefix(&folder)?.strip_prefix('/')?;
         Some(name.strip_suffix(".json")?.to_owned())
     };
-    let new = entries.iter().filter_map(stem);
-    for stem in new.filter(|stem| !known.contains(stem)) {
-        if let Some(found) = Manifest::read(output, config, &stem)?
-            && !found.config.same_session(config)
-        {
-            return Err(foreign(output, &found.config));
+    // A listing may lag behind: what was known is asked for whether it is listed or not.
+    let mut stems: BTreeSet<String> = entries.iter().filter_map(stem).collect();
+    stems.extend(known.keys().cloned());
+    let stems: Vec<String> = stems.into_iter().collect();
+    let read = crate::concurrent::map(&stems, |stem| Manifest::read(output, config, stem));
+    for (stem, read) in stems.iter().zip(read) {
+        let (manifest, sum) = read?;
+        match (known.get(stem), manifest) {
+            (Some(before), _) if *before == sum => {}
+            (_, Some(found)) if !found.config.same_session(config) => {
+                return Err(foreign(output, &found.config));
+            }
+            (Some(_), _) => {
+                return Err(Error::Overtaken {
+                    place: output.url().to_owned(),
+                    name: Manifest::name(config, stem),
+                });
+            }
+            // Of a trial that is done anyway.
+            (None, _) => {}
         }
     }
     Ok(())
@@ -443,7 +456,7 @@ fn unreadable(bytes: &[u8], error: &serde_json::Error) -> String {
     }
 }
 
-fn foreign(output: &Place, theirs: &Config) -> Error {
+pub(super) fn foreign(output: &Place, theirs: &Config) -> Error {
     let data = &theirs.data;
     let log = data.behaviour_log.as_deref().unwrap_or("no log");
     Error::ForeignPlace {

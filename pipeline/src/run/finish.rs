@@ -6,7 +6,7 @@ use crate::config::Existing;
 use crate::consumer::{Consumer, part_name};
 use crate::error::{Error, with_causes};
 use crate::manifest::{Manifest, Measurement};
-use crate::plan::{Plan, RUN_JSON, TrialPlan};
+use crate::plan::{Plan, RUN_JSON, TrialPlan, neighbours};
 use crate::record::{Check, Level, Output, RunRecord, Status, Totals, TrialRecord, checks};
 use crate::results;
 use crate::trial::Worker;
@@ -194,6 +194,7 @@ impl Plan {
                 let (results, strange): (Vec<_>, Vec<_>) = self
                     .others(record)
                     .into_iter()
+                    .filter(|name| !neighbours::is_mark(name))
                     .partition(|name| results::is_result(&self.config, &self.own, name));
                 old.extend(results);
                 if let Some(first) = strange.first() {
@@ -294,7 +295,9 @@ fn totals(
         ok: count(Status::Ok),
         failed: count(Status::Failed),
         skipped: count(Status::Skipped),
-        bytes: of_trials.chain(&outputs).map(|o| o.bytes).sum(),
+        bytes: of_trials
+            .chain(&outputs)
+            .fold(0, |sum, output| sum.saturating_add(output.bytes)),
         seconds: 0.0,
         report_seconds: 0.0,
         ended: jiff::Timestamp::now()

@@ -192,13 +192,15 @@ impl Files {
         Ok(movie.and(normalised).and(mat)?)
     }
 
-    /// Lets them appear.
-    pub(super) fn finish(self) -> Result<Vec<Output>, TrialError> {
+    /// Lets them appear, each if the place still is the session's: what was written may take long to get there.
+    pub(super) fn finish(self, worker: &Worker<'_>) -> Result<Vec<Output>, TrialError> {
         let mut written = Vec::new();
         for file in [self.movie, self.dff].into_iter().flatten() {
+            worker.owned()?;
             written.push(file.finish()?.into());
         }
         if let Some(file) = self.mat {
+            worker.owned()?;
             written.push(file.finish()?.into());
         }
         Ok(written)

@@ -116,9 +116,8 @@ impl<'a> Watcher<'a> {
     /// All blocks have been told: lets the files appear; the mean over frames of the movie.
     pub(super) fn finish_files(&mut self) -> Result<Array2<f64>, TrialError> {
         self.worker.alive()?;
-        self.worker.owned()?;
         if let Some(files) = self.files.take() {
-            let mut outputs = files.finish()?;
+            let mut outputs = files.finish(self.worker)?;
             outputs.extend(self.trial.kept.iter().cloned());
             let place = |name: &str| self.trial.outputs.names().position(|n| n == name);
             outputs.sort_by_key(|output| place(&output.path));
@@ -155,11 +154,11 @@ impl<'a> Watcher<'a> {
         // A trial whose files appeared is finished, also when the run is cancelled now: it is kept with its parts.
         let finished = self.summary.is_some();
         let worker = self.worker;
-        let ours = || worker.alive().is_ok() && worker.owned().is_ok();
+        let ours = || (finished || worker.alive().is_ok()) && worker.owned().is_ok();
         for (i, watch) in std::mem::take(&mut self.watches).into_iter().enumerate() {
             let consumer = &self.worker.own.consumers[i];
             if let Some(watch) = watch
-                && (finished || ours())
+                && ours()
             {
                 keeping = true;
                 if let Err(error) = self.keep(watch, &part_name(&**consumer, &self.trial.stem)) {

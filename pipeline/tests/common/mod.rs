@@ -1,6 +1,7 @@
 //! What the tests of the job and of the command share.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -146,4 +147,13 @@ pub(crate) fn counts(light: f64) -> u16 {
     )]
     let counts = light.round() as u16;
     counts
+}
+
+/// Every file below a folder with its content.
+pub(crate) fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
+    let read = |name: String| {
+        let content = std::fs::read(dir.join(&name)).expect("read");
+        (name, content)
+    };
+    files(dir).into_iter().map(read).collect()
 }
