@@ -6,6 +6,7 @@ use crate::outcome::{Outcome, Verdict};
 use crate::sdt::{self, Correction};
 use crate::stimuli::Stimuli;
 use crate::trial::Trial;
+use std::collections::HashMap;
 
 /// How often each outcome occurred.
 ///
@@ -55,13 +56,13 @@ impl Score {
         stimuli: &Stimuli,
     ) -> Result<Vec<(&'t str, Score)>, Error> {
         let mut scores: Vec<(&str, Score)> = Vec::new();
+        let mut places: HashMap<&str, usize> = HashMap::new();
         for trial in trials {
             let verdict = stimuli.judge(trial)?;
             let Some(stimulus) = trial.stimulus.as_deref() else {
                 continue;
             };
-            let at = scores.iter().position(|(known, _)| *known == stimulus);
-            let at = at.unwrap_or_else(|| {
+            let at = *places.entry(stimulus).or_insert_with(|| {
                 scores.push((stimulus, Score::default()));
                 scores.len() - 1
             });

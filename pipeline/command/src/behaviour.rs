@@ -83,12 +83,15 @@ pub(super) fn run(args: &Args) -> miette::Result<Ended> {
     } else if args.csv {
         output::result(table::trials(log.trials(), Some(&scored.stimuli)).trim_end())?;
     } else {
-        output::result(scored.trials())?;
-        output::result(scored.summary()?.trim_end())?;
+        output::text(&scored.trials())?;
+        output::text(scored.summary()?.trim_end())?;
     }
     let sound = !log.problems().iter().any(|p| p.is_unusable());
     Ok(if sound { Ended::Done } else { Ended::Partly })
 }
+
+/// Stimuli that a message names one by one.
+const NAMED: usize = 8;
 
 /// A log and what the stimuli make of it.
 struct Scored<'a> {
@@ -111,13 +114,16 @@ impl<'a> Scored<'a> {
         let shown = log.trials().iter().filter_map(|t| t.stimulus.as_deref());
         let unlisted = stimuli.unlisted(shown);
         if !unlisted.is_empty() {
-            let names: Vec<&str> = unlisted.iter().map(|u| u.stimulus).collect();
-            let hint: Vec<String> = names
-                .iter()
-                .map(|s| format!("--stimulus '{s}=Go'"))
-                .collect();
+            let names = unlisted.iter().map(|u| output::name(u.stimulus));
+            let names: Vec<String> = names.take(NAMED).collect();
+            let hint = names.iter().map(|s| format!("--stimulus '{s}=Go'"));
+            let hint: Vec<String> = hint.collect();
+            let more = match unlisted.len() - names.len() {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
             output::message(format_args!(
-                "not scored, since no correct decision is given: {}; add for instance {}",
+                "not scored, since no correct decision is given: {}{more}; add for instance {}",
                 names.join(", "),
                 hint.join(" ")
             ));

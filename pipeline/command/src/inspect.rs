@@ -49,7 +49,7 @@ fn one(args: &Args, name: &str) -> miette::Result<bool> {
     if args.json {
         output::result(json(&found))?;
     } else {
-        output::result(text(&found))?;
+        output::text(&text(&found))?;
     }
     Ok(!found.cut)
 }
@@ -140,7 +140,7 @@ const GAPS: usize = 10;
 
 /// Some lines for people.
 fn text(found: &Inspection) -> String {
-    let mut out = format!("{}\n", found.name);
+    let mut out = format!("{}\n", output::name(&found.name));
     let mut line = |name: &str, value: String| {
         let _ = writeln!(out, "  {name:<18} {value}");
     };
@@ -241,7 +241,7 @@ fn text(found: &Inspection) -> String {
         );
     }
     for problem in &found.problems {
-        line("problem", problem.clone());
+        line("problem", output::name(problem));
     }
     out.trim_end().to_owned()
 }

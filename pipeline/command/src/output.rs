@@ -31,6 +31,15 @@ pub(super) fn result(text: impl std::fmt::Display) -> miette::Result<()> {
     }
 }
 
+/// The same of a text for people in which names and texts of files stand.
+pub(super) fn text(text: &str) -> miette::Result<()> {
+    let lines = text.split('\n').map(|line| {
+        let cells = line.split('\t').map(name).collect::<Vec<_>>();
+        cells.join("\t")
+    });
+    result(lines.collect::<Vec<_>>().join("\n"))
+}
+
 /// Writes one message to stderr; a closed stderr has nobody to tell.
 pub(super) fn message(text: impl std::fmt::Display) {
     let text = harmless(&text.to_string());
@@ -43,7 +52,7 @@ pub(super) fn complain(report: &miette::Report) {
 }
 
 /// Without what steers a terminal: names and texts of files may hold anything. Lines, tabs and colours, which
-/// [`complain`] uses, stay.
+/// [`complain`] uses, stay; text that blinks, is swapped or hidden does not.
 pub(super) fn harmless(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -67,7 +76,14 @@ fn colour(text: &str) -> usize {
         return 0;
     };
     let digits = inner.find(|c: char| !c.is_ascii_digit() && c != ';');
-    match digits.filter(|&end| inner[end..].starts_with('m')) {
+    let shown = |inner: &str| {
+        !inner
+            .split(';')
+            .any(|code| matches!(code, "5" | "6" | "7" | "8"))
+    };
+    // Behind 38 stand the numbers of a colour.
+    let shown = |inner: &str| inner.starts_with("38;") || shown(inner);
+    match digits.filter(|&end| inner[end..].starts_with('m') && shown(&inner[..end])) {
         Some(end) => end + 3,
         None => 0,
     }
@@ -102,6 +118,9 @@ mod tests {
         for (text, want) in [
             ("é\tx\ny", "é\tx\ny"),
             ("\u{1b}[31;1mred\u{1b}[0m", "\u{1b}[31;1mred\u{1b}[0m"),
+            ("\u{1b}[38;5;8mgrey", "\u{1b}[38;5;8mgrey"),
+            ("\u{1b}[8mhidden", "\\u{1b}[8mhidden"),
+            ("\u{1b}[1;7m", "\\u{1b}[1;7m"),
             ("\u{1b}[2J\u{7}", "\\u{1b}[2J\\u{7}"),
             ("\u{1b}]0;title\u{7}", "\\u{1b}]0;title\\u{7}"),
             ("a\rb\u{9b}31m", "a\\rb\\u{9b}31m"),

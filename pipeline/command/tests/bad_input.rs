@@ -540,3 +540,19 @@ fn hostile_bytes_never_cause_a_panic() {
         assert_nothing_temporary(dir.path());
     }
 }
+
+#[test]
+fn a_log_does_not_steer_the_terminal() {
+    let dir = tempfile::tempdir().expect("folder");
+    golden_experiment(dir.path(), "");
+    let path = dir.path().join("behaviour.txt");
+    let log = std::fs::read_to_string(&path).expect("log");
+    let steering = "Texture 1\u{1b}[2J\u{1b}]0;title\u{7}\u{1b}[8m";
+    std::fs::write(&path, log.replace("Texture 1", steering)).expect("log");
+    let (_, stdout, stderr) = run(widefield().arg("behaviour").arg(&path));
+    for text in [&stdout, &stderr] {
+        assert!(text.contains("Texture 1\\u{1b}[2J"), "{text}");
+        let control = |c: char| c.is_control() && c != '\n';
+        assert!(!text.contains(control), "{text:?}");
+    }
+}
