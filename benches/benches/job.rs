@@ -6,12 +6,11 @@ use std::path::Path;
 
 use criterion::{Criterion, Throughput};
 use dcimg::Dcimg;
-use ndarray::Array3;
 use rayon::prelude::*;
 use widefield::Size;
 use widefield::simulate::Light;
 use widefield_benches::variants::{Tables, dff, largest_difference};
-use widefield_benches::{Dff, Input, Trial, in_turn, ratios, raw_to_dff};
+use widefield_benches::{Input, Trial, in_turn, ratios, raw_to_dff};
 use widefield_pipeline::config::Override;
 use widefield_pipeline::{Engine, Experiment, Own, Plan, simulate};
 
@@ -39,8 +38,7 @@ fn in_memory(criterion: &mut Criterion) {
     let trial = Trial::new(env!("CARGO_TARGET_TMPDIR").as_ref(), &file, 256).expect("room");
     let plan = |own| trial.plan(own).expect("a session of one trial");
     let ours = plan(Own::default());
-    let mut dff = Dff(Array3::zeros((200, 256, 256)));
-    let mut run = |plan: &Plan| Trial::run(plan, &mut dff).expect("the default session");
+    let run = |plan: &Plan| Trial::run(plan).expect("the default session");
 
     let mut group = criterion.benchmark_group("job");
     group.sample_size(20);

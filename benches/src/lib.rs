@@ -30,7 +30,7 @@ pub use input::{Input, name_of};
 pub use job::{Analysis, raw_to_dff};
 pub use small::Small;
 pub use sparse::{Layout, sparse_dcimg};
-pub use trial::{Dff, Trial};
+pub use trial::Trial;
 pub use turns::{Turn, in_turn, ratios};
 pub use variants::{Failure, Variant};
 
