@@ -193,8 +193,9 @@ fn an_interrupt_cancels_the_jobs_and_credentials_travel_in_a_file() {
         site.path("attempts").is_dir() && files(&site.path("attempts")).len() == 2
     });
     // The tasks have it by the file, and nothing else of our environment.
-    let tasks = processes_with("environ", &format!("OS_PASSWORD={marker}"));
-    assert!(tasks.len() >= 3, "{tasks:?}");
+    until("the tasks have it", || {
+        processes_with("environ", &format!("OS_PASSWORD={marker}")).len() >= 3
+    });
     // What asks Slurm for the state of its jobs has it, too, and is gone at once; the tasks stay.
     until("the rest stays with the command", || {
         processes_with("environ", &format!("OTHER={marker}")) == [child.id()]

@@ -44,7 +44,7 @@ impl Run {
         }
     }
 
-    /// The process, which the test `run_that_is_killed` of the calling file becomes.
+    /// The process, which the test `killed::run_that_is_killed` becomes.
     pub(crate) fn command(&self, moment: Option<Moment>) -> Command {
         let (event, bytes) = match moment {
             None => (None, None),
@@ -55,7 +55,12 @@ impl Run {
             json!({"experiment": self.experiment, "set": self.set, "event": event, "bytes": bytes});
         let mut command = Command::new(std::env::current_exe().expect("this test"));
         command
-            .args(["--exact", "run_that_is_killed", "--ignored", "--nocapture"])
+            .args([
+                "--exact",
+                "killed::run_that_is_killed",
+                "--ignored",
+                "--nocapture",
+            ])
             .env(REQUEST, request.to_string())
             .stdin(Stdio::null());
         command
