@@ -1,7 +1,7 @@
 //! Whole runs: the trials of one or several plans, in two rounds where a session decides something for all of them.
 
-mod decide;
 mod finish;
+mod session_scope;
 
 use crate::claim::{Ticket, left_to};
 use crate::concurrent;

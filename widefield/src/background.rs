@@ -1,8 +1,8 @@
 //! Counts of a pixel without fluorescence, estimated from one frame.
 
 mod coarse;
-mod dark;
 pub mod gaussian_fit;
+mod model_free;
 mod moments;
 
 use crate::number::count;
@@ -379,11 +379,11 @@ impl Background {
             }
             Self::Mode => {
                 gaussian_fit::check_pixels(image)?;
-                dark::mode(image.iter().copied().collect()).unwrap_or(f64::NAN)
+                model_free::mode(image.iter().copied().collect()).unwrap_or(f64::NAN)
             }
             Self::Rectangle { rectangle } => {
                 gaussian_fit::check_pixels(image)?;
-                dark::rectangle(image, rectangle)?
+                model_free::rectangle(image, rectangle)?
             }
         };
         let plausible_max = percentile(image.iter().copied(), 50.0).unwrap_or(f64::NAN);

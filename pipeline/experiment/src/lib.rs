@@ -14,6 +14,7 @@ mod overrides;
 mod read;
 mod template;
 mod timing;
+mod unknown_key;
 
 pub use analysis::{
     Analysis, BackgroundStep, BaselineStep, MaskFile, Masking, Scope, SegmentationStep,

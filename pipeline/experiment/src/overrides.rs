@@ -1,8 +1,7 @@
 //! Single values that replace what a file says.
 
-use super::ConfigError;
 use super::analysis::STEPS;
-use super::template;
+use super::{ConfigError, template, unknown_key};
 
 /// One `KEY=VALUE` that replaces what the file says.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,7 +29,7 @@ impl std::str::FromStr for Override {
             .ok_or_else(|| wrong("is no KEY=VALUE"))?;
         let (key, value) = (key.trim(), value.trim());
         if !template::known(key) {
-            let (message, help) = template::unknown(key);
+            let (message, help) = unknown_key::message(key);
             return Err(wrong(&format!("{message}; {help}")));
         }
         let parsed = toml::from_str::<toml::Table>(&format!("value = {value}"));

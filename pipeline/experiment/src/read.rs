@@ -2,7 +2,7 @@
 
 use super::analysis::STEPS;
 use super::error::{Problem, Rule, one_line};
-use super::{Config, ConfigError, Masking, Override, Place, template};
+use super::{Config, ConfigError, Masking, Override, Place, template, unknown_key};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -128,7 +128,7 @@ fn parse(path: &Path, text: &str, overrides: &[Override]) -> Result<Config, Conf
     let source = Source { path, text };
     let table = DeTable::parse(text).map_err(|e| source.toml(&e))?;
     if let Some((key, bytes)) = unknown_key(table.get_ref(), "") {
-        let (message, help) = template::unknown(&key);
+        let (message, help) = unknown_key::message(&key);
         return Err(source.wrong(message, Some(help), Some(bytes)));
     }
     let merged = merged(&source, overrides)?;
