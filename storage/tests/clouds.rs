@@ -86,6 +86,12 @@ fn child_checks_s3() {
     };
     let url = format!("s3://{bucket}");
     assert_conforms(&Place::open(&url).unwrap(), "top");
+    // Whoever knows that a claim is dead gets it, also where the store refuses conditions, as Swift does here.
+    let claimed = Place::open(&format!("{url}/claimed")).unwrap();
+    std::mem::forget(claimed.claim(&["a"]).unwrap());
+    let taken = claimed.claim_from(&["a"], |_| true).unwrap();
+    taken.check().unwrap();
+    drop(taken);
     let below = Place::open(&format!("{url}/a b%20/é/")).unwrap();
     assert_eq!(below.url(), format!("{url}/a b%20/é"));
     assert_conforms(&below, "sub/folder");
