@@ -42,12 +42,10 @@ impl Earlier {
             let name = entry.name.strip_prefix(&folder)?.strip_prefix('/')?;
             Some(name.to_owned())
         };
-        let names: Vec<String> = match output.list(&folder) {
-            Ok(entries) => entries.into_iter().filter_map(stem).collect(),
-            // A place that does not exist yet has nothing in it.
-            Err(widefield_storage::Error::NotFound { .. }) => Vec::new(),
-            Err(error) => return Err(error.into()),
-        };
+        let names: Vec<String> = listed(output, &folder)?
+            .into_iter()
+            .filter_map(stem)
+            .collect();
         let (found, others): (Vec<_>, Vec<_>) =
             names.into_iter().partition(|n| n.ends_with(".json"));
         // Of a movie called `x.json` it is `x.json.json`.
@@ -333,14 +331,8 @@ impl Standing {
         let mut found = Self::default();
         let kinds = [&out.movie, &out.dff, &out.mat];
         for path in kinds.into_iter().filter(|path| !path.is_empty()) {
-            match output.list(path) {
-                Ok(entries) => {
-                    let named = entries.into_iter().map(|e| (e.name.clone(), e));
-                    found.entries.extend(named);
-                }
-                Err(widefield_storage::Error::NotFound { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
+            let entries = listed(output, path)?.into_iter();
+            found.entries.extend(entries.map(|e| (e.name.clone(), e)));
         }
         Ok(found)
     }
@@ -389,10 +381,7 @@ pub(super) fn refuse_changed(config: &Config, output: &Place, known: &Known) -> 
     neighbours::refuse(config, output)?;
     last_run(config, output)?;
     let folder = config.output.beside(manifest::FOLDER);
-    let entries = match output.list(&folder) {
-        Err(widefield_storage::Error::NotFound { .. }) => Vec::new(),
-        entries => entries?,
-    };
+    let entries = listed(output, &folder)?;
     let stem = |entry: &Entry| {
         let name = entry.name.strip_prefix(&folder)?.strip_prefix('/')?;
         Some(name.strip_suffix(".json")?.to_owned())
@@ -420,6 +409,14 @@ pub(super) fn refuse_changed(config: &Config, output: &Place, known: &Known) -> 
         }
     }
     Ok(())
+}
+
+/// What is in a folder; a place that does not exist yet has nothing in it.
+pub(super) fn listed(output: &Place, folder: &str) -> Result<Vec<Entry>, Error> {
+    match output.list(folder) {
+        Err(widefield_storage::Error::NotFound { .. }) => Ok(Vec::new()),
+        entries => Ok(entries?),
+    }
 }
 
 /// The last run that came to its end, if this session's.

@@ -4,7 +4,7 @@
 //! else in the place leads there.
 
 use super::RUN_JSON;
-use super::earlier::foreign;
+use super::earlier::{foreign, listed};
 use crate::config::{Config, Existing, Output};
 use crate::error::Error;
 use crate::manifest::{self, Manifest};
@@ -103,12 +103,7 @@ fn session(output: &Place, records: &str) -> Result<Option<Config>, Error> {
     }
     // A run that never came to its end has left manifests alone.
     let folder = there.output.beside(manifest::FOLDER);
-    let entries = match output.list(&folder) {
-        Ok(entries) => entries,
-        Err(Unread::NotFound { .. }) => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
-    for entry in entries {
+    for entry in listed(output, &folder)? {
         let name = entry.name.rsplit('/').next().unwrap_or_default();
         if let Some(stem) = name.strip_suffix(".json")
             && let (Some(manifest), _) = Manifest::read(output, &there, stem)?
