@@ -353,8 +353,9 @@ impl Progress {
             })),
             Mode::Bar | Mode::Lines => {
                 let done = record.trials.iter().filter(|r| r.status != Status::Skipped);
-                let read = done.filter_map(|r| Some(r.input.as_ref()?.bytes as f64));
-                let rate = read.sum::<f64>() / 1e6 / t.seconds.max(1e-3);
+                let read = done.filter_map(|r| Some(r.input.as_ref()?.bytes));
+                let read = read.fold(0, u64::saturating_add) as f64;
+                let rate = read / 1e6 / t.seconds.max(1e-3);
                 output::message(format_args!(
                     "{} done, {} failed, {} kept of {} trials in {:.1} s ({rate:.0} MB/s); results and report.html in {place}",
                     t.ok, t.failed, t.skipped, t.trials, t.seconds

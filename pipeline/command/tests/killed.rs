@@ -139,6 +139,8 @@ fn the_place_of_a_killed_first_run_belongs_to_its_session() {
         stderr.contains("8 trials are finished and unchanged, 0"),
         "{stderr}"
     );
+    // Nothing was read.
+    assert!(stderr.contains(" s (0 MB/s); "), "{stderr}");
 }
 
 #[test]
