@@ -125,6 +125,8 @@ impl Worker<'_> {
         if let Some(keys) = parameters.as_object_mut() {
             keys.retain(|key, _| Affects::of(&format!("analysis.{key}")).movie);
         }
+        // Whether it has an order of its own is for the features of other packages to say.
+        parameters.sort_all_objects();
         self.dataset("mov", trial, shape, &parameters.to_string())
             .attribute("units", "counts")
             .attribute(
