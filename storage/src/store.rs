@@ -559,7 +559,7 @@ fn translate(object: String, doing: &'static str, error: object_store::Error) ->
         | object_store::Error::Unauthenticated { source, .. } => Error::Permission {
             object,
             doing,
-            source,
+            source: bounded(source),
         },
         #[cfg(feature = "swift")]
         object_store::Error::Generic { source, .. } if is_full(&*source) => Error::Full {
@@ -580,15 +580,19 @@ fn translate(object: String, doing: &'static str, error: object_store::Error) ->
         other => Error::Other {
             object,
             doing,
-            source: other.into(),
+            source: bounded(other.into()),
         },
     }
 }
 
-/// An error that says at most some lines: the answer of a server may stand in it, more than once.
+/// An error that says at most some lines with all its causes, in each of which the answer of a server may stand.
 fn bounded(source: Source) -> Source {
     const MOST: usize = 2048;
-    let text = source.to_string();
+    let causes = std::iter::successors(Some(&*source as &dyn std::error::Error), |e| e.source());
+    let text = causes
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ");
     match text.char_indices().nth(MOST) {
         None => source,
         Some((end, _)) => format!("{} ... ({} bytes)", &text[..end], text.len()).into(),
@@ -649,6 +653,46 @@ mod tests {
         let store = Arc::new(InMemory::new());
         let store = Store::new(store, "mine://".to_owned(), String::new());
         (Store { watch, ..store }, told)
+    }
+
+    #[test]
+    fn errors_quote_little_of_an_answer() {
+        use object_store::Error::{Generic, PermissionDenied, Unauthenticated};
+        let (path, store) = ("x".to_owned(), "S3");
+        let long = || Source::from("é".repeat(100_000));
+        let below = || Source::from(std::io::Error::other(long()));
+        for error in [
+            Generic {
+                store,
+                source: long(),
+            },
+            Generic {
+                store,
+                source: below(),
+            },
+            PermissionDenied {
+                path: path.clone(),
+                source: long(),
+            },
+            Unauthenticated {
+                path,
+                source: below(),
+            },
+            object_store::Error::NotSupported { source: long() },
+        ] {
+            let text = translate("o".to_owned(), "reading", error).with_causes();
+            assert!(
+                text.len() < 3 * 2048 && text.contains("éé ... ("),
+                "{}",
+                text.len()
+            );
+        }
+        let short = Generic {
+            store,
+            source: "no".into(),
+        };
+        let text = translate("o".to_owned(), "reading", short).with_causes();
+        assert!(text.ends_with(": no"), "{text}");
     }
 
     #[test]
