@@ -76,17 +76,30 @@ fn colour(text: &str) -> usize {
         return 0;
     };
     let digits = inner.find(|c: char| !c.is_ascii_digit() && c != ';');
-    let shown = |inner: &str| {
-        !inner
-            .split(';')
-            .any(|code| matches!(code, "5" | "6" | "7" | "8"))
-    };
-    // Behind 38 stand the numbers of a colour.
-    let shown = |inner: &str| inner.starts_with("38;") || shown(inner);
-    match digits.filter(|&end| inner[end..].starts_with('m') && shown(&inner[..end])) {
+    match digits.filter(|&end| inner[end..].starts_with('m') && !hides(&inner[..end])) {
         Some(end) => end + 3,
         None => 0,
     }
+}
+
+/// Whether codes of colours and the like have text blink, be swapped with its ground, or be hidden.
+fn hides(codes: &str) -> bool {
+    let mut codes = codes
+        .split(';')
+        .map(|code| code.parse::<u32>().unwrap_or(0));
+    while let Some(code) = codes.next() {
+        match code {
+            5..=8 => return true,
+            // A colour follows: one number of a table, or three.
+            38 | 48 => match codes.next() {
+                Some(5) => drop(codes.next()),
+                Some(2) => drop(codes.nth(2)),
+                _ => return true,
+            },
+            _ => {}
+        }
+    }
+    false
 }
 
 /// A name as part of a line: no control character at all.
@@ -120,7 +133,9 @@ mod tests {
             ("\u{1b}[31;1mred\u{1b}[0m", "\u{1b}[31;1mred\u{1b}[0m"),
             ("\u{1b}[38;5;8mgrey", "\u{1b}[38;5;8mgrey"),
             ("\u{1b}[8mhidden", "\\u{1b}[8mhidden"),
-            ("\u{1b}[1;7m", "\\u{1b}[1;7m"),
+            ("\u{1b}[1;07m", "\\u{1b}[1;07m"),
+            ("\u{1b}[38;5;1;8m", "\\u{1b}[38;5;1;8m"),
+            ("\u{1b}[38;2;7;8;5;1m", "\u{1b}[38;2;7;8;5;1m"),
             ("\u{1b}[2J\u{7}", "\\u{1b}[2J\\u{7}"),
             ("\u{1b}]0;title\u{7}", "\\u{1b}]0;title\\u{7}"),
             ("a\rb\u{9b}31m", "a\\rb\\u{9b}31m"),
