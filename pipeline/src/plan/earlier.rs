@@ -162,7 +162,8 @@ impl Earlier {
                 let replaced = outputs.filter(|o| !trial.kept.contains(o));
                 trial.earlier = replaced.cloned().collect();
                 let names = trial.earlier.iter().map(|o| o.path.clone());
-                trial.stale = names.filter(|name| !planned.contains(name)).collect();
+                let ours = manifest.config.same_session(config);
+                trial.stale = names.filter(|n| ours && !planned.contains(n)).collect();
             }
         }
         Ok(())

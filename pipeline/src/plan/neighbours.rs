@@ -9,6 +9,7 @@ use crate::config::{Config, Existing, Output};
 use crate::error::Error;
 use crate::manifest::{self, Manifest};
 use crate::record::RunRecord;
+use std::collections::BTreeMap;
 use widefield_storage::{Error as Unread, Place};
 
 /// What names the folder of records.
@@ -21,20 +22,20 @@ pub(super) fn refuse(config: &Config, output: &Place) -> Result<(), Error> {
     if config.output.existing == Existing::Clean {
         return Ok(());
     }
+    let mut neighbours: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for folder in folders(&config.output) {
-        let signed = mark(output, folder)?;
-        let mut theirs = match &signed {
-            Some(records) => vec![records.as_str()],
-            None => unsigned(folder).to_vec(),
-        };
-        theirs.retain(|records| *records != config.output.records);
-        for records in theirs {
-            if let Some(theirs) = session(output, records)?
-                && !theirs.same_session(config)
-                && folders(&theirs.output).any(|f| f == folder)
-            {
-                return Err(foreign(output, &theirs));
-            }
+        let signed = mark(output, folder)?.map(|records| vec![records]);
+        for records in signed.unwrap_or_else(|| unsigned(folder).map(str::to_owned).to_vec()) {
+            neighbours.entry(records).or_default().push(folder);
+        }
+    }
+    neighbours.remove(&config.output.records);
+    for (records, shared) in neighbours {
+        if let Some(theirs) = session(output, &records)?
+            && !theirs.same_session(config)
+            && folders(&theirs.output).any(|folder| shared.contains(&folder))
+        {
+            return Err(foreign(output, &theirs));
         }
     }
     Ok(())
