@@ -39,6 +39,10 @@ pub(crate) struct Manifest {
     pub(crate) decided: Option<Identity>,
     /// The trial; of an unfinished one the outputs that may be there.
     pub(crate) record: TrialRecord,
+    /// Results of before, under names that another trial was to write when this one was finished. They go once no trial
+    /// is to write them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) former: Vec<Output>,
     /// Its mask; `None` also where a version that did not keep it has written this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) mask: Option<Mask>,
@@ -103,6 +107,7 @@ impl Manifest {
                 outputs: trial.earlier.clone(),
                 ..described(trial)
             },
+            former: Vec::new(),
             mask: None,
             stamps: BTreeMap::new(),
             stem: trial.stem.clone(),
@@ -136,10 +141,15 @@ impl Manifest {
     pub(crate) fn finished(
         mut self,
         output: &Place,
+        trial: &TrialPlan,
         record: &TrialRecord,
         mask: Option<&Mask>,
     ) -> Self {
         self.finished = true;
+        self.former.clone_from(&trial.earlier);
+        self.former.retain(|o| {
+            !trial.stale.contains(&o.path) && record.outputs.iter().all(|new| new.path != o.path)
+        });
         self.record = record.clone();
         self.mask = mask.cloned();
         for Output { path, .. } in &record.outputs {

@@ -158,7 +158,7 @@ fn process(
             }
         };
     }
-    let finished = manifest.finished(worker.output, &done.record, done.mask.as_ref());
+    let finished = manifest.finished(worker.output, trial, &done.record, done.mask.as_ref());
     // Looked for after the results: what another run replaces from now on is told from what they were.
     if let Err(error) = worker.owned() {
         return Outcome::failed(trial, &error);

@@ -7,6 +7,7 @@ use crate::common::killing::{
 use crate::common::{
     assert_nothing_temporary, files, golden_experiment, record, run_experiment, widefield,
 };
+use crate::nothing_lost::show;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -116,6 +117,33 @@ fn killed_while_replacing_nothing_old_passes_for_new() {
         whole(&experiment, &before);
         whole(&experiment, &other);
         assert_as_unbroken(dir.path(), unbroken.path(), temporary.path());
+    }
+}
+
+#[test]
+fn labels_that_change_around_a_killed_run_leave_no_file_behind() {
+    const NO_GO: &str = "Texture 7 P1200";
+    let whole = |experiment: &Path| events_of(Run::new(experiment, &[]).command(None));
+    let labelled = || {
+        let dir = tempfile::tempdir().expect("folder");
+        let experiment = golden_experiment(dir.path(), "");
+        whole(&experiment);
+        // Trial 3 shall now be called as trial 1 was.
+        show(dir.path(), 1, NO_GO);
+        (dir, experiment)
+    };
+    let events = whole(&labelled().1);
+    for event in 0..events {
+        let (dir, experiment) = labelled();
+        let killed = Run::new(&experiment, &[]).command(Some(Moment::Event(event)));
+        let killed = { killed }.output().expect("a run");
+        assert!(was_killed(killed.status), "{event}: {killed:?}");
+        show(dir.path(), 3, NO_GO);
+        whole(&experiment);
+        let want = [1, 2, 3].map(|k| format!("cond_1200_trial{k}.mat"));
+        let found = files(&dir.path().join("mat_out"));
+        assert_eq!(found[..3], want, "{event}");
+        assert_eq!(found[3..], ["refImg.mat", "trials_ind.mat"], "{event}");
     }
 }
 

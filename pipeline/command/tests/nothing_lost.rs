@@ -228,7 +228,7 @@ fn what_is_done_again_is_an_event() {
 }
 
 /// Replaces what the log says was shown in a trial.
-fn show(dir: &Path, trial: u32, stimulus: &str) {
+pub(crate) fn show(dir: &Path, trial: u32, stimulus: &str) {
     let path = dir.join("behaviour.txt");
     let text = std::fs::read_to_string(&path).expect("log");
     let line = |line: &str| {

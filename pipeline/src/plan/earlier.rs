@@ -151,6 +151,11 @@ impl Earlier {
             .flat_map(|t| t.outputs.names())
             .map(str::to_owned)
             .collect();
+        let manifests = self.manifests.values().flatten();
+        let owned: BTreeSet<&str> = manifests
+            .flat_map(|manifest| &manifest.record.outputs)
+            .map(|o| o.path.as_str())
+            .collect();
         for trial in trials.iter_mut() {
             if let Some(Some(manifest)) = self.manifests.get(&trial.stem) {
                 trial.decided.clone_from(&manifest.decided);
@@ -158,8 +163,10 @@ impl Earlier {
                 // A manifest is believed in what this session would have written, and in nothing else: what this
                 // run does not make, such as MAT files with `output.mat = ""`, is not its to replace or remove.
                 let believed = |o: &&Output| results::is_of_trial(config, &trial.stem, &o.path);
-                let outputs = manifest.record.outputs.iter().filter(believed);
-                let replaced = outputs.filter(|o| !trial.kept.contains(o));
+                let former = manifest.former.iter();
+                let former = former.filter(|o| !owned.contains(o.path.as_str()));
+                let outputs = manifest.record.outputs.iter().chain(former);
+                let replaced = outputs.filter(believed).filter(|o| !trial.kept.contains(o));
                 trial.earlier = replaced.cloned().collect();
                 let names = trial.earlier.iter().map(|o| o.path.clone());
                 let ours = manifest.config.same_session(config);

@@ -178,6 +178,9 @@ impl Plan {
     /// Removes what is of no use any more. Only after everything new is safe.
     fn remove_old(&self, record: &mut RunRecord, tell: &mut dyn FnMut(Event<'_>)) {
         let mut old = self.misnamed(record);
+        let kept = |(_, r): &(_, &TrialRecord)| r.status == Status::Skipped;
+        let kept = self.trials.iter().zip(&record.trials).filter(kept);
+        old.extend(kept.flat_map(|(trial, _)| trial.stale.iter().cloned()));
         // What was measured is of use until every trial is done with it.
         if record.trials.iter().all(TrialRecord::good) {
             old.extend(self.measured.iter().cloned());
@@ -230,23 +233,20 @@ impl Plan {
 
     /// Files that bear the name of a trial that failed, and hold another one, which has a new name now.
     fn misnamed(&self, record: &RunRecord) -> Vec<String> {
-        let done = |trial: &&TrialPlan| {
-            let of = |r: &&TrialRecord| r.file == trial.file;
-            record.trials.iter().find(of).map(|r| r.status) == Some(Status::Ok)
-        };
-        let trials = || self.trials.iter();
-        let former: BTreeSet<&str> = trials()
-            .filter(done)
-            .flat_map(|t| t.earlier.iter().map(|o| o.path.as_str()))
+        let trials = self.trials.iter().zip(&record.trials);
+        let (done, others): (Vec<_>, Vec<_>) = trials.partition(|(_, r)| r.status == Status::Ok);
+        let former: BTreeSet<&str> = done
+            .iter()
+            .flat_map(|(trial, _)| trial.earlier.iter().map(|o| o.path.as_str()))
             .collect();
         let made: BTreeSet<&str> = record
             .trials
             .iter()
             .flat_map(|r| r.outputs.iter().map(|o| o.path.as_str()))
             .collect();
-        let wrong = trials()
-            .filter(|t| !done(t))
-            .flat_map(|t| t.outputs.names())
+        let wrong = others
+            .iter()
+            .flat_map(|(trial, _)| trial.outputs.names())
             .filter(|name| former.contains(name) && !made.contains(name));
         wrong.map(str::to_owned).collect()
     }
