@@ -24,6 +24,11 @@ pub trait Consumer: Send + Sync {
     /// Whatever makes it impossible. The trial goes on without.
     fn watch(&self, trial: &Watched<'_>) -> Result<Box<dyn Watch>, Cause>;
 
+    /// Whether this is such a part, whole. One that is not counts as lost.
+    fn is_part(&self, _part: &[u8]) -> bool {
+        true
+    }
+
     /// Joins the parts of a session, in the order of the record's trials; `None` where there is none. What it gives
     /// is written: names beside `run.json`, and their content.
     ///

@@ -32,12 +32,15 @@ impl Consumer for Report {
         Ok(Box::new(Gather::new(trial)?))
     }
 
+    fn is_part(&self, part: &[u8]) -> bool {
+        serde_json::from_slice::<Pictures>(part).is_ok()
+    }
+
     fn session(
         &self,
         record: &RunRecord,
         parts: &[Option<Vec<u8>>],
     ) -> Result<Vec<(String, Vec<u8>)>, Cause> {
-        // A part that cannot be read is one that is not there.
         let read = |part: &Option<Vec<u8>>| serde_json::from_slice(part.as_ref()?).ok();
         let pictures: Vec<Option<Pictures>> = parts.iter().map(read).collect();
         let page = html(record, &pictures);

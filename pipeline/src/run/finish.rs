@@ -105,7 +105,7 @@ impl Plan {
             record.quality.as_ref()?;
             let name = part_name(consumer, crate::plan::stem(&record.file));
             let part = self.output.read(&self.config.output.beside(&name)).ok()?;
-            Some(Vec::from(part))
+            consumer.is_part(&part).then(|| Vec::from(part))
         })
     }
 
@@ -124,7 +124,8 @@ impl Plan {
                 continue;
             }
             let name = part_name(consumer, crate::plan::stem(&record.file));
-            let message = format!("{name} is missing; --existing replace makes it again");
+            let message =
+                format!("{name} is missing or damaged; --existing replace makes it again");
             let check = Check::new("pictures", Level::Warn, f64::NAN, f64::NAN, message);
             record.checks.push(check);
             lost.push(name);
