@@ -175,17 +175,10 @@ pub enum Error {
         /// Numbers of the cluster's jobs.
         jobs: String,
     },
-    /// Files of a simulated session could not be written.
-    #[error("{}: {cause}", path.display())]
-    Write {
-        /// Which file.
-        path: std::path::PathBuf,
-        /// What went wrong.
-        cause: String,
-    },
-    /// Numbers that cannot be simulated.
-    #[error("simulation: {0}")]
-    Simulate(String),
+    /// A session could not be simulated.
+    #[cfg(feature = "simulate")]
+    #[error(transparent)]
+    Simulate(#[from] crate::simulate::Error),
 }
 
 impl From<crate::recording::RecordingError> for Error {
@@ -193,16 +186,6 @@ impl From<crate::recording::RecordingError> for Error {
         match error {
             crate::recording::RecordingError::Storage(error) => Self::Storage(error),
             error => Self::Recording(error),
-        }
-    }
-}
-
-#[cfg(feature = "simulate")]
-impl From<widefield_simulate::Error> for Error {
-    fn from(error: widefield_simulate::Error) -> Self {
-        match error {
-            widefield_simulate::Error::Write { path, cause } => Self::Write { path, cause },
-            error => Self::Simulate(error.to_string()),
         }
     }
 }

@@ -5,7 +5,7 @@ use super::{Outcome, output};
 use clap::ValueEnum;
 use std::path::{Path, PathBuf};
 use widefield_pipeline::Error;
-use widefield_pipeline::simulate::{Layout, Light, Session};
+use widefield_pipeline::simulate::{Layout, Light, Session, UNFINISHED};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -88,8 +88,11 @@ pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
 
 /// Simulating must not bury recordings.
 pub(super) fn refuse_used(dir: &Path) -> miette::Result<()> {
-    let used = std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
-    if used {
+    // One that was killed left nothing but its own folder.
+    let strange = |entry: std::io::Result<std::fs::DirEntry>| {
+        entry.map_or(true, |entry| entry.file_name() != UNFINISHED)
+    };
+    if std::fs::read_dir(dir).is_ok_and(|mut entries| entries.any(strange)) {
         miette::bail!("{} is not empty; name a new folder", dir.display());
     }
     Ok(())

@@ -114,11 +114,17 @@ struct Trial {
 const FIRST: DateTime = jiff::civil::datetime(2017, 2, 14, 10, 22, 33, 250_000_000);
 const PREFIX: &str = "20170214_";
 const LOG: &str = "behaviour.txt";
+const EXPERIMENT: &str = "experiment.toml";
+
+/// Folder, in that of the session, in which its files lie until all are written. One that is left of a process that
+/// was killed is made anew.
+pub const UNFINISHED: &str = ".widefield-simulate";
 
 impl Session {
-    /// Writes the session into `dir`, which is made if missing, and returns the path of its `experiment.toml`.
+    /// Writes the session into `dir`, which is made if missing, and returns the path of its `experiment.toml`. The files
+    /// appear together, when the last one is written.
     ///
-    /// `tell` hears the name of each file when it is complete.
+    /// `tell` hears the name of each file when it is written.
     ///
     /// # Errors
     /// [`Error::Simulate`] for numbers that make no session, [`Error::Write`] naming the file.
@@ -150,23 +156,35 @@ impl Session {
                 cause: e.to_string(),
             })
         };
-        written(dir, std::fs::create_dir_all(dir))?;
-        for (index, trial) in trials.iter().enumerate() {
-            let path = dir.join(&trial.file);
-            self.movie(&path, &simulated, index, trial)?;
-            tell(&trial.file);
+        let unfinished = dir.join(UNFINISHED);
+        match std::fs::remove_dir_all(&unfinished) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                written(&unfinished, Err(error))?;
+            }
+            _ => written(&unfinished, std::fs::create_dir_all(&unfinished))?,
         }
-        let experiment = dir.join("experiment.toml");
+        let mut names: Vec<&str> = Vec::new();
+        for (index, trial) in trials.iter().enumerate() {
+            self.movie(&unfinished.join(&trial.file), &simulated, index, trial)?;
+            tell(&trial.file);
+            names.push(&trial.file);
+        }
         for (name, text) in [
             (LOG, self.log(&trials)?),
             ("truth.json", self.truth(&simulated, &trials)),
-            ("experiment.toml", self.experiment(&scene)),
+            (EXPERIMENT, self.experiment(&scene)),
         ] {
-            let path = dir.join(name);
+            let path = unfinished.join(name);
             written(&path, std::fs::write(&path, text))?;
             tell(name);
+            names.push(name);
         }
-        Ok(experiment)
+        for name in names {
+            let path = dir.join(name);
+            written(&path, std::fs::rename(unfinished.join(name), &path))?;
+        }
+        written(&unfinished, std::fs::remove_dir(&unfinished))?;
+        Ok(dir.join(EXPERIMENT))
     }
 
     fn trial(&self, scene: &Scene, index: u32) -> Trial {
