@@ -223,18 +223,9 @@ impl Owner {
     pub(crate) fn this() -> &'static Owner {
         static THIS: OnceLock<Owner> = OnceLock::new();
         THIS.get_or_init(|| {
-            let sum = |paths: &[&str]| {
-                paths.iter().try_fold(0, |sum, path| {
-                    let text = fs::read(path).ok().filter(|text| !text.is_empty())?;
-                    Some(crc32c::crc32c_append(sum, &text))
-                })
-            };
             let pid = std::process::id();
             Owner {
-                // Containers often have no machine-id.
-                machine: sum(&[HOSTNAME, "/etc/machine-id"])
-                    .or_else(|| sum(&[HOSTNAME]))
-                    .unwrap_or(0),
+                machine: machine("/etc/machine-id"),
                 boot: sum(&["/proc/sys/kernel/random/boot_id"]).unwrap_or(0),
                 namespace: namespace().unwrap_or(0),
                 pid,
@@ -312,6 +303,20 @@ impl Owner {
     }
 }
 
+/// One number for what is in files, unless one is missing or empty.
+fn sum(paths: &[&str]) -> Option<u32> {
+    paths.iter().try_fold(0, |sum, path| {
+        let text = fs::read(path).ok().filter(|text| !text.is_empty())?;
+        Some(crc32c::crc32c_append(sum, &text))
+    })
+}
+
+/// Tells this machine from others. Containers often have no file `id`.
+fn machine(id: &str) -> u32 {
+    let sum = sum(&[HOSTNAME, id]).or_else(|| sum(&[HOSTNAME]));
+    sum.unwrap_or(0)
+}
+
 /// Inode of the namespace in which this process's pid counts.
 fn namespace() -> Option<u64> {
     let link = fs::read_link("/proc/self/ns/pid").ok()?;
@@ -373,6 +378,20 @@ mod tests {
         ] {
             assert_eq!(Owner::of(other), None, "{other}");
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_machine_without_an_id_is_told_by_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let id = folder.path().join("machine-id");
+        let machine = || machine(id.to_str().unwrap());
+        let unknown = machine();
+        assert_ne!(unknown, 0);
+        fs::write(&id, b"").unwrap();
+        assert_eq!(machine(), unknown);
+        fs::write(&id, b"0123456789abcdef\n").unwrap();
+        assert_ne!(machine(), unknown);
     }
 
     #[test]
