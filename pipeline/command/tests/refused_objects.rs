@@ -43,7 +43,7 @@ fn answer(stream: TcpStream, folder: &Path, refused: &[(&str, u16)]) -> std::io:
         let (method, target) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
         let path = target.split('?').next().unwrap_or("");
         let Some(name) = path.strip_prefix("/b/raw/") else {
-            let list = listing(folder);
+            let list = listing(folder, refused);
             write!(
                 stream,
                 "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{list}",
@@ -77,9 +77,13 @@ fn answer(stream: TcpStream, folder: &Path, refused: &[(&str, u16)]) -> std::io:
     }
 }
 
-fn listing(folder: &Path) -> String {
+/// Of what is refused it says that it is as large as a number can tell.
+fn listing(folder: &Path, refused: &[(&str, u16)]) -> String {
     let of = |name: &str| {
-        let size = std::fs::metadata(folder.join(name)).expect("file").len();
+        let size = match refused.iter().any(|(refused, _)| *refused == name) {
+            true => u64::MAX,
+            false => std::fs::metadata(folder.join(name)).expect("file").len(),
+        };
         format!(
             "<Contents><Key>raw/{name}</Key><LastModified>2017-02-14T10:22:33.000Z</LastModified>\
              <ETag>&quot;{name}&quot;</ETag><Size>{size}</Size></Contents>"

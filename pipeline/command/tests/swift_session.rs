@@ -13,6 +13,7 @@ use crate::common::killing::{
 };
 use crate::common::{files, golden_experiment, widefield};
 use direct::{Fault, flush_tokens, variable};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -458,6 +459,43 @@ fn a_store_that_stays_away_is_told_and_resume_completes() {
     let (status, text) = session.run(&["--existing", "resume"], || ());
     assert_eq!(status, 0, "{text}");
     expected.assert_same(&session.outcome(), "after resume");
+}
+
+#[test]
+fn a_run_that_sleeps_while_another_takes_over_ends_with_the_file_it_was_at() {
+    let Some(_turn) = server() else { return };
+    let session = Session::new(Kind::V1, "asleep");
+    let pause = Fault::set(PAUSE);
+    let mut sleeper = session.command(&["--jobs", "1"]).spawn().expect("a run");
+    wait_for(&pause);
+    let signal = |signal| kill_process(Pid::from_child(&sleeper), signal).expect("signal");
+    signal(Signal::STOP);
+    drop(pause);
+    let other = ["--set", "analysis.resize=\"nearest\""];
+    let (status, text) = session.run(&[other[0], other[1], "--take-over"], || ());
+    assert_eq!(status, 0, "{text}");
+    let taken = session.objects("out");
+    signal(Signal::CONT);
+    let mut said = String::new();
+    let stderr = sleeper.stderr.as_mut().expect("stderr");
+    stderr.read_to_string(&mut said).expect("UTF-8");
+    assert!(!sleeper.wait().expect("its end").success(), "{said}");
+    assert!(said.contains("no longer claimed for this run"), "{said}");
+    let left = session.objects("out");
+    assert!(left.keys().eq(taken.keys()));
+    let differ: Vec<&String> = left.keys().filter(|n| left[*n] != taken[*n]).collect();
+    assert!(
+        matches!(differ[..], [one] if one.starts_with("mov_out/")),
+        "{differ:?}"
+    );
+    // Nobody takes that one file for the other run's.
+    let (status, text) = session.run(&other, || ());
+    assert_eq!(status, 0, "{text}");
+    assert!(
+        text.contains("2 trials are finished and unchanged, 1"),
+        "{text}"
+    );
+    Outcome::new(taken).assert_same(&session.outcome(), "after resume");
 }
 
 #[test]
