@@ -304,9 +304,20 @@ impl Run<'_> {
                     Round::Measure => (&nothing, None),
                     Round::Process => (&known.decided, known.levels[i].as_ref()),
                 };
+                let file = &plans[session].trials[i].file;
+                // Several sessions may have movies of one name.
+                let id = match plans.len() {
+                    1 => file.clone(),
+                    _ => format!("{}:{file}", session + 1),
+                };
                 tasks.push(Task {
+                    id,
+                    round,
+                    plan: &plans[session],
+                    number: i,
+                    session: decided,
+                    level,
                     claim: known.claim.clone(),
-                    ..task(plans, session, i, round, decided, level)
                 });
                 whose.push((session, i));
             }
@@ -457,32 +468,6 @@ impl Run<'_> {
 
     fn note(&mut self, message: &str) {
         (self.tell)(0, Event::Note { message });
-    }
-}
-
-/// The task of one trial; several sessions may have movies of one name.
-fn task<'t>(
-    plans: &'t [Plan],
-    session: usize,
-    trial: usize,
-    round: Round,
-    decided: &'t Decided,
-    level: Option<&'t BackgroundLevel>,
-) -> Task<'t> {
-    let plan = &plans[session];
-    let file = &plan.trials[trial].file;
-    let id = match plans.len() {
-        1 => file.clone(),
-        _ => format!("{}:{file}", session + 1),
-    };
-    Task {
-        id,
-        round,
-        plan,
-        number: trial,
-        session: decided,
-        level,
-        claim: None,
     }
 }
 

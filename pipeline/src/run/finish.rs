@@ -124,8 +124,7 @@ impl Plan {
                 continue;
             }
             let name = part_name(consumer, crate::plan::stem(&record.file));
-            let message =
-                format!("{name} is missing or damaged; --existing replace makes it again");
+            let message = format!("{name} is lost; --existing replace makes it again");
             let check = Check::new("pictures", Level::Warn, f64::NAN, f64::NAN, message);
             record.checks.push(check);
             lost.push(name);
