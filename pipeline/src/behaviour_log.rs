@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::error::Error;
-use crate::record::{BehaviourRecord, Check, Level, OutcomeRecord, Output};
+use crate::record::{BehaviourRecord, Check, CheckName, Level, OutcomeRecord, Output};
 use crate::results::INDICES;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -155,7 +155,7 @@ impl SessionLog {
             format!("{}: {}", self.name, listed.join("; "))
         };
         let value = problems.len() as f64;
-        checks.push(Check::new("log_lines", level, value, 0.0, message));
+        checks.push(Check::new(CheckName::LogLines, level, value, 0.0, message));
 
         checks.extend(self.unlisted());
         checks
@@ -200,7 +200,13 @@ impl SessionLog {
             true => Level::Warn,
             false => Level::Fail,
         };
-        Some(Check::new("unknown_stimulus", level, value, 0.0, message))
+        Some(Check::new(
+            CheckName::UnknownStimulus,
+            level,
+            value,
+            0.0,
+            message,
+        ))
     }
 
     pub(crate) fn record(&self) -> BehaviourRecord {

@@ -23,9 +23,15 @@ impl Ticket {
         }
     }
 
-    /// Refuses to go on for a run whose folders another has taken over.
-    pub(crate) fn check(&self, output: &Place) -> Result<(), widefield_storage::Error> {
-        output.check_claim(&self.folders, &self.token)
+    /// Refuses to go on for a run whose folder another has taken over; without a name, whichever of its folders.
+    pub(crate) fn check(
+        &self,
+        output: &Place,
+        folder: Option<&str>,
+    ) -> Result<(), widefield_storage::Error> {
+        let one = self.folders.iter().find(|own| Some(own.as_str()) == folder);
+        let folders = one.map_or(&self.folders[..], std::slice::from_ref);
+        output.check_claim(folders, &self.token)
     }
 }
 
@@ -34,13 +40,10 @@ impl Plan {
     pub(crate) fn claim(&self) -> Result<Claim, Error> {
         let out = &self.config.output;
         // Manifests and what the report is made from lie below the records.
-        let mut folders: BTreeSet<&str> = [&out.movie, &out.dff, &out.mat]
-            .into_iter()
-            .map(String::as_str)
-            .filter(|folder| !folder.is_empty())
-            .collect();
+        let mut folders = BTreeSet::from([out.movie.as_str(), &out.dff, &out.mat]);
+        folders.remove("");
         folders.insert(&out.records);
-        let folders: Vec<&str> = folders.into_iter().collect();
+        let folders = Vec::from_iter(folders);
         let is_dead = |holder: &Holder| self.take_over || self.has_ended(holder);
         Ok(self.output.claim_from(&folders, is_dead)?)
     }
@@ -49,12 +52,10 @@ impl Plan {
     /// done all that there was to do.
     fn has_ended(&self, holder: &Holder) -> bool {
         let done = || self.trials.iter().all(|t| matches!(t.work, Work::Keep(_)));
-        let Some(job) = holder.job.as_deref() else {
-            return false;
-        };
-        numbers(job)
-            .and_then(|jobs| gone(&jobs))
-            .unwrap_or_else(done)
+        holder.job.as_deref().is_some_and(|job| {
+            let asked = numbers(job).and_then(|jobs| gone(&jobs));
+            asked.unwrap_or_else(done)
+        })
     }
 }
 

@@ -6,7 +6,9 @@
 
 use crate::movie::{Movie, MovieStore, each_block};
 use crate::observer::Observer;
-use crate::step::{Background, Clip, Masking, Normal, Normalise, StepError, Transform, failed};
+use crate::step::{
+    Background, Clip, Masking, Normal, Normalise, Stage, StepError, Transform, failed,
+};
 use ndarray::{Array2, Array3, ArrayView3, Axis, s};
 use std::ops::Range;
 use std::sync::Arc;
@@ -97,9 +99,9 @@ pub fn transform(
     for transform in transforms {
         let apply = transform
             .prepare(movie, clip)
-            .map_err(failed("transform"))?;
+            .map_err(failed(Stage::Transform))?;
         crate::movie::rewrite(movie, clip, transform.context(clip), &*apply)
-            .map_err(failed("transform"))?;
+            .map_err(failed(Stage::Transform))?;
     }
     Ok(())
 }
@@ -129,28 +131,15 @@ pub fn measure<O: Observer + ?Sized>(
     given: &Given<'_>,
     observer: &mut O,
 ) -> Result<Measured, O::Error> {
-    let Range {
-        start: from,
-        end: to,
-    } = steps.background_frames;
-    if to > clip.frames {
-        let frames = clip.frames;
-        let key = "analysis.background.frames";
-        return Err(StepError::BeyondEnd {
-            key,
-            from,
-            to,
-            frames,
-        }
-        .into());
-    }
-    let image = mean(movie, from..to, clip, &Subtract::NOTHING).map_err(failed("background"))?;
+    let first = steps.background_frames.clone();
+    clip.has("analysis.background.frames", &first)?;
+    let image = mean(movie, first, clip, &Subtract::NOTHING).map_err(failed(Stage::Background))?;
     let level = match given.level {
         Some(level) => level,
         None => steps
             .background
             .estimate(image.view())
-            .map_err(failed("background"))?,
+            .map_err(failed(Stage::Background))?,
     };
     let subtract = Subtract {
         background: given.background.unwrap_or(level.value),
@@ -159,7 +148,9 @@ pub fn measure<O: Observer + ?Sized>(
     observer.background(image.view(), &level, &subtract)?;
     let mean = match given.mask {
         Some(_) => None,
-        None => Some(mean(movie, 0..clip.frames, clip, &subtract).map_err(failed("mean image"))?),
+        None => {
+            Some(mean(movie, 0..clip.frames, clip, &subtract).map_err(failed(Stage::MeanImage))?)
+        }
     };
     Ok(Measured {
         level,
@@ -190,14 +181,14 @@ pub fn finish<O: Observer + ?Sized>(
             }
             mask.clone()
         }
-        (None, Some(mean)) => steps.mask.mask(mean.view()).map_err(failed("mask"))?,
+        (None, Some(mean)) => steps.mask.mask(mean.view()).map_err(failed(Stage::Mask))?,
         (None, None) => return Err(StepError::NoMean.into()),
     };
     observer.mask(&mask, given.mask.is_none())?;
     let normal = steps
         .normalise
         .prepare(movie, &subtract, &mask, clip)
-        .map_err(failed("baseline"))?;
+        .map_err(failed(Stage::Baseline))?;
     observer.f0(&*normal)?;
     Ok(Finished {
         subtract,
@@ -218,7 +209,7 @@ pub fn normalise<O: Observer + ?Sized>(
 ) -> Result<(), O::Error> {
     let (height, width) = (clip.size.height, clip.size.width);
     let mut out = Array3::<f32>::zeros((clip.block.min(clip.frames), height, width));
-    let unread = |error| failed("movie")(error).into();
+    let unread = |error| failed(Stage::Movie)(error).into();
     each_block(
         movie,
         0..clip.frames,
@@ -229,7 +220,7 @@ pub fn normalise<O: Observer + ?Sized>(
             let made = finished
                 .normal
                 .block_into(movie, first, counts, dff.view_mut());
-            made.map_err(failed("dF/F"))?;
+            made.map_err(failed(Stage::DeltaF))?;
             observer.block(first, counts, dff.view())
         },
     )
@@ -316,7 +307,7 @@ impl Steps {
         let made = finished
             .normal
             .block_into(&counts, 0, counts, dff.view_mut());
-        made.map_err(failed("dF/F"))?;
+        made.map_err(failed(Stage::DeltaF))?;
         Ok(Analysis {
             background: measured.subtract.background,
             mask: finished.mask,

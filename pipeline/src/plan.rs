@@ -14,7 +14,7 @@ use crate::contract::{CONTRACT, Decided, Request, Round};
 use crate::error::Error;
 use crate::manifest::{Identity, Manifest};
 use crate::movie::Spare;
-use crate::record::{Check, Input, Level, Output};
+use crate::record::{Check, CheckName, Input, Level, Output};
 use crate::step::Own;
 use crate::trial::ReferenceImage;
 use earlier::Earlier;
@@ -482,13 +482,8 @@ fn trial_plan(config: &Config, log: Option<&SessionLog>, entry: Entry) -> TrialP
                     stimulus: Some(s), ..
                 }) => format!("the stimulus `{s}` of this movie is not configured"),
             };
-            checks.push(Check::new(
-                "label",
-                Level::Warn,
-                f64::NAN,
-                f64::NAN,
-                format!("{why}; HDF5 is written, MAT is not"),
-            ));
+            let message = format!("{why}; HDF5 is written, MAT is not");
+            checks.push(Check::found(CheckName::Label, Level::Warn, message));
             None
         }
     };
@@ -563,5 +558,5 @@ fn match_check(log: &SessionLog, trials: &[TrialPlan]) -> Option<Check> {
         (Level::Warn, parts.join("; "))
     };
     let value = unmatched as f64;
-    Some(Check::new("log_match", level, value, 0.0, message))
+    Some(Check::new(CheckName::LogMatch, level, value, 0.0, message))
 }

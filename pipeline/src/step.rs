@@ -130,6 +130,20 @@ impl Clip {
         self
     }
 
+    /// Refuses frames that the movie does not have, which `key` asks for.
+    pub(crate) fn has(&self, key: &'static str, asked: &Range<usize>) -> Result<(), StepError> {
+        if asked.end <= self.frames {
+            return Ok(());
+        }
+        let (from, to, frames) = (asked.start, asked.end, self.frames);
+        Err(StepError::BeyondEnd {
+            key,
+            from,
+            to,
+            frames,
+        })
+    }
+
     /// Bytes of a resized frame.
     #[must_use]
     pub fn frame_bytes(&self) -> u64 {
@@ -262,10 +276,10 @@ pub trait Normal: Send + Sync {
 #[non_exhaustive]
 pub enum StepError {
     /// A step does not go.
-    #[error("{step}")]
+    #[error("{stage}")]
     Failed {
         /// Which.
-        step: &'static str,
+        stage: Stage,
         /// Why.
         source: Cause,
     },
@@ -310,10 +324,46 @@ pub enum StepError {
     NoMean,
 }
 
-/// Names the step in what went wrong.
-pub(crate) fn failed<E: Into<Cause>>(step: &'static str) -> impl Fn(E) -> StepError {
+/// Where a trial is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Stage {
+    /// Resizing.
+    Resize,
+    /// Before the background.
+    Transform,
+    /// Reading the resized movie again.
+    Movie,
+    /// Estimating the background.
+    Background,
+    /// The mean fluorescence over all frames.
+    #[serde(rename = "mean image")]
+    MeanImage,
+    /// Telling brain from surround.
+    Mask,
+    /// Taking F0.
+    Baseline,
+    /// Making dF/F of a block.
+    #[serde(rename = "dF/F")]
+    DeltaF,
+    /// Summing up what was seen.
+    Report,
+    /// The mean of the first trial.
+    #[serde(rename = "reference image")]
+    ReferenceImage,
+}
+
+impl std::fmt::Display for Stage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.serialize(f)
+    }
+}
+
+/// Names the stage in what went wrong.
+pub(crate) fn failed<E: Into<Cause>>(stage: Stage) -> impl Fn(E) -> StepError {
     move |cause| StepError::Failed {
-        step,
+        stage,
         source: cause.into(),
     }
 }

@@ -21,7 +21,7 @@ use crate::movie::Spare;
 use crate::order_of_steps::{self, Given, Measured, Steps};
 use crate::plan::TrialPlan;
 use crate::record::{Status, TrialRecord, checks};
-use crate::step::{Own, StepError};
+use crate::step::{Own, Stage, StepError};
 use ndarray::Array2;
 use std::sync::atomic::{AtomicBool, Ordering};
 use watcher::Watcher;
@@ -138,9 +138,10 @@ impl Worker<'_> {
         Ok(mean)
     }
 
-    /// Whether the output place still is the session's.
-    pub(crate) fn owned(&self) -> Result<(), widefield_storage::Error> {
-        self.claim.map_or(Ok(()), |claim| claim.check(self.output))
+    /// Whether a folder of results, or all of them, still are the session's.
+    pub(crate) fn owned(&self, folder: Option<&str>) -> Result<(), widefield_storage::Error> {
+        let check = |claim: &Ticket| claim.check(self.output, folder);
+        self.claim.map_or(Ok(()), check)
     }
 
     fn alive(&self) -> Result<(), TrialError> {
@@ -171,7 +172,7 @@ fn fail(record: &mut TrialRecord, error: &TrialError) -> bool {
     record.error = Some(with_causes(error));
     record.outputs.clear();
     if let TrialError::Step(StepError::Failed {
-        step: "background",
+        stage: Stage::Background,
         source,
     }) = error
     {

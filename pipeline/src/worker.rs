@@ -88,7 +88,8 @@ pub(crate) fn perform(
 ) -> Outcome {
     guarded(trial, || match round {
         Round::Measure => measure(worker, trial),
-        Round::Process => process(worker, trial, session, level),
+        Round::Process => process(worker, trial, session, level)
+            .unwrap_or_else(|error| Outcome::failed(trial, &error)),
     })
 }
 
@@ -129,54 +130,43 @@ fn process(
     trial: &TrialPlan,
     session: &Decided,
     level: Option<&BackgroundLevel>,
-) -> Outcome {
+) -> Result<Outcome, widefield_storage::Error> {
     if worker.config.analysis.segmentation.file().is_some() && session.mask.is_none() {
         let message = "the request lacks the mask of analysis.segmentation.file".to_owned();
-        return Outcome::Failed {
+        return Ok(Outcome::Failed {
             record: Box::new(failed(trial, message)),
             retry: false,
-        };
+        });
     }
-    if let Err(error) = worker.owned() {
-        return Outcome::failed(trial, &error);
-    }
+    let records = Some(worker.config.output.records.as_str());
+    worker.owned(records)?;
     let manifest = Manifest::new(worker.config, &worker.own.placed(), trial, session);
     // From now on old outputs may be replaced one by one: should this be killed, nobody may trust them together.
-    if !trial.earlier.is_empty()
-        && let Err(error) = manifest.put(worker.output)
-    {
-        return Outcome::failed(trial, &error);
+    if !trial.earlier.is_empty() {
+        manifest.put(worker.output)?;
     }
     let done = worker.run(trial, session, level);
     if !done.record.good() {
-        return if interrupted(worker) {
+        return Ok(if interrupted(worker) {
             Outcome::Interrupted
         } else {
             Outcome::Failed {
                 retry: done.retry,
                 record: Box::new(done.record),
             }
-        };
+        });
     }
     let finished = manifest.finished(worker.output, trial, &done.record, done.mask.as_ref());
     // Looked for after the results: what another run replaces from now on is told from what they were.
-    if let Err(error) = worker.owned() {
-        return Outcome::failed(trial, &error);
-    }
+    worker.owned(records)?;
     for name in &trial.stale {
-        if let Err(error) =
-            results::remove(worker.config, worker.own, worker.data, worker.output, name)
-        {
-            return Outcome::failed(trial, &error);
-        }
+        results::remove(worker.config, worker.own, worker.data, worker.output, name)?;
     }
-    match finished.put(worker.output) {
-        Ok(()) => Outcome::Done {
-            record: Box::new(done.record),
-            mask: done.mask,
-        },
-        Err(error) => Outcome::failed(trial, &error),
-    }
+    finished.put(worker.output)?;
+    Ok(Outcome::Done {
+        record: Box::new(done.record),
+        mask: done.mask,
+    })
 }
 
 fn interrupted(worker: &Worker<'_>) -> bool {

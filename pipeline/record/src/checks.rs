@@ -10,81 +10,76 @@ mod session;
 
 pub use session::{Session, of_session};
 
+use crate::CheckName::{self, *};
 use crate::{Check, Level, Quality, Status, TrialRecord};
 use widefield::background::Bound;
 use widefield_experiment::{Checks, Config};
 
 /// What follows from what: cause, and the checks that are part of it once it is raised.
-const CONSEQUENCES: &[(&str, &[&str])] = &[
+const CONSEQUENCES: &[(CheckName, &[CheckName])] = &[
     // Without light nothing that is computed from pixels means anything.
-    ("no_light", OF_PIXELS),
+    (NoLight, OF_PIXELS),
     // Frames of two kinds have no common mask and F0, and the background is that of the kind of the first frame.
-    ("alternating_light", OF_PIXELS),
+    (AlternatingLight, OF_PIXELS),
     // A fit that misses the background misses the image, and what is left after subtraction is masked wrongly.
-    ("background_implausible", BAD_BACKGROUND),
-    ("background_bound", BAD_BACKGROUND),
+    (BackgroundImplausible, BAD_BACKGROUND),
+    (BackgroundBound, BAD_BACKGROUND),
     // Pixels that the background leaves nothing of have no F0.
-    ("clamped", &["low_f0", "dff_range"]),
+    (Clamped, &[LowF0, DffRange]),
     // The threshold 0 masks nothing.
-    (
-        "threshold_zero",
-        &["masked_share", "mask_stability", "clamped"],
-    ),
+    (ThresholdZero, &[MaskedShare, MaskStability, Clamped]),
     // An interval over lost frames that the camera did not count is both.
-    ("clock_jitter", &["frame_rate"]),
+    (ClockJitter, &[FrameRate]),
 ];
 
-const OF_PIXELS: &[&str] = &[
-    "background_implausible",
-    "background_bound",
-    "fit_residual",
-    "background_step",
-    "clamped",
-    "first_frame",
-    "low_f0",
-    "masked_share",
-    "mask_stability",
-    "threshold_zero",
-    "bleaching",
-    "baseline_event",
-    "dff_range",
+const OF_PIXELS: &[CheckName] = &[
+    BackgroundImplausible,
+    BackgroundBound,
+    FitResidual,
+    BackgroundStep,
+    Clamped,
+    FirstFrame,
+    LowF0,
+    MaskedShare,
+    MaskStability,
+    ThresholdZero,
+    Bleaching,
+    BaselineEvent,
+    DffRange,
 ];
 
-const BAD_BACKGROUND: &[&str] = &[
-    "fit_residual",
-    "background_step",
-    "clamped",
-    "low_f0",
-    "masked_share",
-    "mask_stability",
-    "threshold_zero",
+const BAD_BACKGROUND: &[CheckName] = &[
+    FitResidual,
+    BackgroundStep,
+    Clamped,
+    LowF0,
+    MaskedShare,
+    MaskStability,
+    ThresholdZero,
 ];
 
 /// Checks that [`of_trial`] and [`of_session`] make, as opposed to what was noticed on the way.
-const JUDGED: &[&str] = &[
-    "no_light",
-    "background_implausible",
-    "background_bound",
-    "fit_residual",
-    "background_step",
-    "clamped",
-    "alternating_light",
-    "first_frame",
-    "saturation",
-    "low_f0",
-    "masked_share",
-    "mask_stability",
-    "threshold_zero",
-    "dropped_frames",
-    "frame_rate",
-    "clock_jitter",
-    "bleaching",
-    "baseline_event",
-    "dff_range",
+const JUDGED: &[CheckName] = &[
+    NoLight,
+    BackgroundImplausible,
+    BackgroundBound,
+    FitResidual,
+    BackgroundStep,
+    Clamped,
+    AlternatingLight,
+    FirstFrame,
+    Saturation,
+    LowF0,
+    MaskedShare,
+    MaskStability,
+    ThresholdZero,
+    DroppedFrames,
+    FrameRate,
+    ClockJitter,
+    Bleaching,
+    BaselineEvent,
+    DffRange,
 ];
-
-/// The check that compares the masks of a session.
-const MASK_STABILITY: &str = "mask_stability";
 
 /// Judges a trial by its own measures, those of [`TrialRecord::quality`], and replaces earlier verdicts.
 ///
@@ -105,7 +100,7 @@ const MASK_STABILITY: &str = "mask_stability";
 /// ```
 pub fn judge(config: &Config, record: &mut TrialRecord) {
     // Of a trial whose mask is not known any more the verdict on it stands, until all trials are looked at.
-    let judged = |c: &Check| JUDGED.contains(&c.name.as_str()) && c.name != MASK_STABILITY;
+    let judged = |c: &Check| JUDGED.contains(&c.name) && c.name != MaskStability;
     record.checks.retain(|c| !judged(c));
     let checks = of_trial(config, record);
     record.checks.extend(checks);
@@ -122,9 +117,9 @@ fn settle(checks: &mut [Check]) {
         let mut worst = Level::Pass;
         let mut moved = Vec::new();
         for check in checks.iter_mut() {
-            if parts.contains(&check.name.as_str()) && raised(check) {
+            if parts.contains(&check.name) && raised(check) {
                 worst = worst.max(check.level);
-                moved.push(check.name.clone());
+                moved.push(check.name.to_string());
                 check.level = Level::Pass;
                 check.message = format!("{} (part of {cause})", check.message);
             }
@@ -140,7 +135,7 @@ fn settle(checks: &mut [Check]) {
 
 /// A measure against its two limits.
 struct Measure<'a> {
-    name: &'a str,
+    name: CheckName,
     value: f64,
     limits: [f64; 2],
     /// Whether a value is beyond a limit.
@@ -217,7 +212,7 @@ fn of_light(limits: &Checks, quality: &Quality, record: &TrialRecord) -> Vec<Che
     let mut add = |measure: Measure<'_>| checks.push(measure.check());
     if let Some(value) = quality.light_over_noise {
         add(Measure {
-            name: "no_light",
+            name: NoLight,
             value,
             limits: limits.no_light,
             beyond: below,
@@ -230,7 +225,7 @@ fn of_light(limits: &Checks, quality: &Quality, record: &TrialRecord) -> Vec<Che
     }
     if let Some(value) = quality.saturated_share {
         add(Measure {
-            name: "saturation",
+            name: Saturation,
             value,
             limits: limits.saturation,
             beyond: above,
@@ -244,7 +239,7 @@ fn of_light(limits: &Checks, quality: &Quality, record: &TrialRecord) -> Vec<Che
     }
     if let Some(value) = quality.fit_residual {
         add(Measure {
-            name: "fit_residual",
+            name: FitResidual,
             value,
             limits: limits.fit_residual,
             beyond: above,
@@ -258,7 +253,7 @@ fn of_light(limits: &Checks, quality: &Quality, record: &TrialRecord) -> Vec<Che
     }
     if let Some(value) = quality.first_frame {
         add(Measure {
-            name: "first_frame",
+            name: FirstFrame,
             value,
             limits: limits.first_frame,
             beyond: above,
@@ -272,7 +267,7 @@ fn of_light(limits: &Checks, quality: &Quality, record: &TrialRecord) -> Vec<Che
     }
     if let Some(value) = quality.alternation {
         add(Measure {
-            name: "alternating_light",
+            name: AlternatingLight,
             value,
             limits: limits.alternating_light,
             beyond: above,
@@ -287,7 +282,7 @@ fn of_light(limits: &Checks, quality: &Quality, record: &TrialRecord) -> Vec<Che
     }
     if let Some(value) = quality.bleaching {
         add(Measure {
-            name: "bleaching",
+            name: Bleaching,
             value,
             limits: limits.bleaching,
             beyond: above,
@@ -320,15 +315,15 @@ fn bound(quality: &Quality, record: &TrialRecord) -> Option<Check> {
         "the fit of the background, {value:.1} counts, ended at its bound, {end}: the light is not Gaussian, and dF/F may be \
          scaled wrongly; compare with a dark corner of the first frame, and try another analysis.background.method"
     );
-    let name = "background_bound";
+    let name = BackgroundBound;
     Some(Check::new(name, Level::Warn, value, value, message))
 }
 
 fn background(steps: [f64; 2], quality: &Quality, record: &TrialRecord) -> Option<Check> {
-    let name = "background_implausible";
+    let name = BackgroundImplausible;
     if let Some(error) = &quality.background_error {
         let message = format!("no background: {error}; look at the first frame");
-        return Some(Check::new(name, Level::Fail, f64::NAN, f64::NAN, message));
+        return Some(Check::found(name, Level::Fail, message));
     }
     let most = quality.background_limit.filter(|most| most.is_finite())?;
     let (value, slack, what, why) = match (record.fit, record.background) {
@@ -381,12 +376,12 @@ fn of_clock(config: &Config, quality: &Quality, record: &TrialRecord) -> Vec<Che
             let message = format!("{dropped} frames are missing by the framestamps");
             (Level::Pass, anywhere, warn, message)
         };
-        checks.push(Check::new("dropped_frames", level, value, limit, message));
+        checks.push(Check::new(DroppedFrames, level, value, limit, message));
     }
     if let Some(rate) = quality.camera_rate_hz {
         let nominal = config.experiment.sample_rate_hz;
         let measure = Measure {
-            name: "frame_rate",
+            name: FrameRate,
             value: (rate / nominal - 1.0).abs(),
             limits: limits.frame_rate,
             beyond: above,
@@ -400,7 +395,7 @@ fn of_clock(config: &Config, quality: &Quality, record: &TrialRecord) -> Vec<Che
     }
     if let Some(value) = quality.clock_jitter {
         let measure = Measure {
-            name: "clock_jitter",
+            name: ClockJitter,
             value,
             limits: limits.clock_jitter,
             beyond: above,
@@ -421,7 +416,7 @@ fn of_mask(config: &Config, quality: &Quality) -> Vec<Check> {
     let mut checks = Vec::new();
     if quality.threshold_zero == Some(true) {
         checks.push(Check::new(
-            "threshold_zero",
+            ThresholdZero,
             Level::Warn,
             0.0,
             0.0,
@@ -436,7 +431,7 @@ fn of_mask(config: &Config, quality: &Quality) -> Vec<Check> {
         let ([low, none], high) = (limits.masked_share_low, limits.masked_share_high);
         let measure = if value < low {
             Measure {
-                name: "masked_share",
+                name: MaskedShare,
                 value,
                 limits: [low, none],
                 beyond: |value, limit| value < limit || value == 0.0,
@@ -446,7 +441,7 @@ fn of_mask(config: &Config, quality: &Quality) -> Vec<Check> {
             }
         } else {
             Measure {
-                name: "masked_share",
+                name: MaskedShare,
                 value,
                 limits: high,
                 beyond: above,
@@ -463,7 +458,7 @@ fn of_mask(config: &Config, quality: &Quality) -> Vec<Check> {
             false => "",
         };
         let measure = Measure {
-            name: "clamped",
+            name: Clamped,
             value,
             limits: limits.clamped,
             beyond: above,
@@ -479,7 +474,7 @@ fn of_mask(config: &Config, quality: &Quality) -> Vec<Check> {
     }
     if let Some(value) = quality.low_f0_share {
         let measure = Measure {
-            name: "low_f0",
+            name: LowF0,
             value,
             limits: limits.low_f0,
             beyond: above,
@@ -506,7 +501,7 @@ fn of_dff(config: &Config, quality: &Quality, frames: Option<usize>) -> Vec<Chec
     }
     if let Some(value) = quality.dff_p999 {
         let measure = Measure {
-            name: "dff_range",
+            name: DffRange,
             value,
             limits: limits.dff_range,
             beyond: above,
@@ -523,12 +518,12 @@ fn of_dff(config: &Config, quality: &Quality, frames: Option<usize>) -> Vec<Chec
 fn whole_baseline(frames: usize) -> Check {
     let last = frames.saturating_sub(1);
     let message = format!("F0 is taken from the whole recording, frames 0 to {last}");
-    Check::new("baseline_event", Level::Pass, f64::NAN, f64::NAN, message)
+    Check::found(BaselineEvent, Level::Pass, message)
 }
 
 /// Whether F0 is taken at rest: before the stimulus, from no event on, and so that dF/F is 0 there.
 fn baseline(config: &Config, start: usize, end: usize, mean: Option<f64>) -> Check {
-    let name = "baseline_event";
+    let name = BaselineEvent;
     let axis = config.experiment.axis();
     let (first_s, last_s) = (axis.time_s(start), axis.time_s(end.saturating_sub(1)));
     let window = format!(
@@ -563,9 +558,7 @@ fn baseline(config: &Config, start: usize, end: usize, mean: Option<f64>) -> Che
 
 /// Whether the trial's numbers may enter what is computed over the session.
 fn counts(record: &TrialRecord) -> bool {
-    let unlike = |c: &Check| {
-        matches!(c.name.as_str(), "no_light" | "alternating_light") && c.level != Level::Pass
-    };
+    let unlike = |c: &Check| matches!(c.name, NoLight | AlternatingLight) && c.level != Level::Pass;
     record.status != Status::Failed && !record.checks.iter().any(unlike)
 }
 

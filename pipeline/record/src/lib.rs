@@ -13,7 +13,10 @@
 //!
 //! Measures become verdicts in [`checks`].
 
+mod check;
 pub mod checks;
+
+pub use check::{Check, CheckName, Level};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -180,54 +183,6 @@ impl From<&widefield::GaussianFit> for Fit {
     }
 }
 
-/// Verdict of a check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// As it should be.
-    Pass,
-    /// Worth a look.
-    Warn,
-    /// Do not trust without a look.
-    Fail,
-}
-
-/// Something measured against a limit.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Check {
-    /// Short fixed name.
-    pub name: String,
-    /// Verdict.
-    pub level: Level,
-    /// What was measured.
-    pub value: Option<f64>,
-    /// Where the verdict turns.
-    pub limit: Option<f64>,
-    /// For people: what was measured, and what to do.
-    pub message: String,
-}
-
-impl Check {
-    /// A check with that verdict; infinite and NaN numbers become `None`, as JSON has none.
-    #[must_use]
-    pub fn new(
-        name: &str,
-        level: Level,
-        value: f64,
-        limit: f64,
-        message: impl Into<String>,
-    ) -> Self {
-        let finite = |v: f64| v.is_finite().then_some(v);
-        Self {
-            name: name.into(),
-            level,
-            value: finite(value),
-            limit: finite(limit),
-            message: message.into(),
-        }
-    }
-}
-
 /// A file that was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Output {
@@ -348,7 +303,8 @@ impl RunRecord {
     #[must_use]
     pub fn all_done(&self) -> bool {
         let bad_check = |c: &Check| {
-            c.level == Level::Fail && matches!(c.name.as_str(), "log_lines" | "session_files")
+            c.level == Level::Fail
+                && matches!(c.name, CheckName::LogLines | CheckName::SessionFiles)
         };
         self.totals.failed == 0 && !self.totals.interrupted && !self.checks.iter().any(bad_check)
     }
@@ -362,14 +318,12 @@ impl RunRecord {
 
     /// The checks that failed of trials, each with the files of those trials, in order of names.
     #[must_use]
-    pub fn failed_of_trials(&self) -> BTreeMap<&str, Vec<&str>> {
-        let mut found: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    pub fn failed_of_trials(&self) -> BTreeMap<String, Vec<&str>> {
+        let mut found: BTreeMap<String, Vec<&str>> = BTreeMap::new();
         for trial in &self.trials {
             for check in trial.checks.iter().filter(|c| c.level == Level::Fail) {
-                found
-                    .entry(check.name.as_str())
-                    .or_default()
-                    .push(&trial.file);
+                let files = found.entry(check.name.to_string()).or_default();
+                files.push(&trial.file);
             }
         }
         found

@@ -42,12 +42,8 @@ impl Earlier {
             let name = entry.name.strip_prefix(&folder)?.strip_prefix('/')?;
             Some(name.to_owned())
         };
-        let names: Vec<String> = listed(output, &folder)?
-            .into_iter()
-            .filter_map(stem)
-            .collect();
-        let (found, others): (Vec<_>, Vec<_>) =
-            names.into_iter().partition(|n| n.ends_with(".json"));
+        let names = listed(output, &folder)?.into_iter().filter_map(stem);
+        let (found, others): (Vec<_>, Vec<_>) = names.partition(|n| n.ends_with(".json"));
         // Of a movie called `x.json` it is `x.json.json`.
         let stems: Vec<&str> = found
             .iter()
@@ -105,19 +101,16 @@ impl Earlier {
         all: bool,
         trials: &mut [TrialPlan],
     ) -> Result<(), Error> {
-        let there = |wanted: bool| -> Result<Standing, Error> {
-            match wanted {
-                true => Standing::look(output, config),
-                false => Ok(Standing::default()),
-            }
-        };
         match config.output.existing {
             Existing::Error => {
-                let standing = there(true)?;
+                let standing = Standing::look(output, config)?;
                 return self.refuse(config, output, &standing, trials);
             }
             Existing::Resume => {
-                let standing = there(!self.manifests.is_empty())?;
+                let standing = match self.manifests.is_empty() {
+                    true => Standing::default(),
+                    false => Standing::look(output, config)?,
+                };
                 let parameters = comparable(config);
                 for trial in trials.iter_mut() {
                     let work = |parameters: &Config, trial: &TrialPlan| {
@@ -474,11 +467,8 @@ pub(super) fn foreign(output: &Place, theirs: &Config) -> Error {
 fn changed_steps(before: &[Placed], now: &[Placed]) -> Vec<String> {
     let gone = before.iter().filter(|step| !now.contains(step));
     let new = now.iter().filter(|step| !before.contains(step));
-    let names: BTreeSet<&str> = gone
-        .chain(new)
-        .map(|placed| placed.step.name.as_str())
-        .collect();
-    names.into_iter().map(str::to_owned).collect()
+    let names = gone.chain(new).map(|placed| placed.step.name.clone());
+    BTreeSet::from_iter(names).into_iter().collect()
 }
 
 /// What differs from an earlier description, which is made comparable.

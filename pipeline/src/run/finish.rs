@@ -7,7 +7,9 @@ use crate::consumer::{Consumer, part_name};
 use crate::error::{Error, with_causes};
 use crate::manifest::{Manifest, Measurement};
 use crate::plan::{Plan, RUN_JSON, TrialPlan, neighbours};
-use crate::record::{Check, Level, Output, RunRecord, Status, Totals, TrialRecord, checks};
+use crate::record::{
+    Check, CheckName, Level, Output, RunRecord, Status, Totals, TrialRecord, checks,
+};
 use crate::results;
 use crate::trial::Worker;
 use std::collections::BTreeSet;
@@ -26,7 +28,7 @@ impl Plan {
         tell: &mut dyn FnMut(Event<'_>),
     ) -> Result<RunRecord, Error> {
         // What another took over meanwhile is not ours to write.
-        worker.owned().map_err(|source| match source.kind() {
+        worker.owned(None).map_err(|source| match source.kind() {
             // A place that does not answer keeps what the trials left there.
             ErrorKind::Other => Error::Finish { source },
             _ => source.into(),
@@ -125,7 +127,7 @@ impl Plan {
             }
             let name = part_name(consumer, crate::plan::stem(&record.file));
             let message = format!("{name} is lost; --existing replace makes it again");
-            let check = Check::new("pictures", Level::Warn, f64::NAN, f64::NAN, message);
+            let check = Check::found(CheckName::Pictures, Level::Warn, message);
             record.checks.push(check);
             lost.push(name);
         }
@@ -220,13 +222,8 @@ impl Plan {
             if let Err(error) = removed {
                 let message = format!("old file could not be removed: {}", with_causes(&error));
                 tell(Event::Note { message: &message });
-                record.checks.push(Check::new(
-                    "old_files",
-                    Level::Warn,
-                    f64::NAN,
-                    f64::NAN,
-                    message,
-                ));
+                let check = Check::found(CheckName::OldFiles, Level::Warn, message);
+                record.checks.push(check);
             }
         }
     }
@@ -279,7 +276,7 @@ impl Plan {
 
 /// That something of the session could not be made.
 fn session_files(message: String) -> Check {
-    Check::new("session_files", Level::Fail, f64::NAN, f64::NAN, message)
+    Check::found(CheckName::SessionFiles, Level::Fail, message)
 }
 
 fn totals(

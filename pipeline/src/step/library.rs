@@ -48,27 +48,21 @@ impl Step for DeltaF {
 impl Normalise for DeltaF {
     fn frames(&self, clip: &Clip) -> Result<Range<usize>, Cause> {
         let resolved = self.resolve(&clip.axis, clip.frames);
-        match (self.baseline(), resolved.baseline()) {
-            (
-                &Baseline::Frames(Frames::Before(before_s)),
-                Baseline::Frames(Frames::Range(range)),
-            ) if range.is_empty() => Err(StepError::NoneBefore {
-                before_s,
-                first_frame_s: clip.axis.first_frame_s,
+        if let Baseline::Frames(Frames::Range(range)) = resolved.baseline() {
+            clip.has("analysis.baseline.frames", range)?;
+            if let &Baseline::Frames(Frames::Before(before_s)) = self.baseline()
+                && range.is_empty()
+            {
+                let first_frame_s = clip.axis.first_frame_s;
+                let none = StepError::NoneBefore {
+                    before_s,
+                    first_frame_s,
+                };
+                return Err(none.into());
             }
-            .into()),
-            (_, Baseline::Frames(Frames::Range(range))) if range.end > clip.frames => {
-                Err(StepError::BeyondEnd {
-                    key: "analysis.baseline.frames",
-                    from: range.start,
-                    to: range.end,
-                    frames: clip.frames,
-                }
-                .into())
-            }
-            // What else is wrong is said where F0 is taken.
-            (_, resolved) => Ok(resolved.range(clip.frames).unwrap_or(0..0)),
         }
+        // What else is wrong is said where F0 is taken.
+        Ok(resolved.baseline().range(clip.frames).unwrap_or(0..0))
     }
 
     fn held(&self, clip: &Clip, threads: usize) -> Held {

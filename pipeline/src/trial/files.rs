@@ -3,7 +3,7 @@
 use super::{TrialError, Worker};
 use crate::config::{Affects, Axes, Scale};
 use crate::plan::TrialPlan;
-use crate::record::{Check, Level, Output};
+use crate::record::{Check, CheckName, Level, Output};
 use crate::step::Normal;
 use ndarray::{ArrayView3, Axis};
 use widefield::Size;
@@ -78,14 +78,7 @@ impl Worker<'_> {
             Ok(file) => Ok(Some(file)),
             Err(error) if error.kind() == ErrorKind::TooLarge => {
                 let message = format!("{path} is not written: {error}");
-                let nothing = f64::NAN;
-                checks.push(Check::new(
-                    "mat_size",
-                    Level::Warn,
-                    nothing,
-                    nothing,
-                    message,
-                ));
+                checks.push(Check::found(CheckName::MatSize, Level::Warn, message));
                 Ok(None)
             }
             Err(error) => Err(error.into()),
@@ -197,12 +190,14 @@ impl Files {
     /// Lets them appear, each if the place still is the session's: what was written may take long to get there.
     pub(super) fn finish(self, worker: &Worker<'_>) -> Result<Vec<Output>, TrialError> {
         let mut written = Vec::new();
-        for file in [self.movie, self.dff].into_iter().flatten() {
-            worker.owned()?;
+        let out = &worker.config.output;
+        for (file, folder) in [(self.movie, &out.movie), (self.dff, &out.dff)] {
+            let Some(file) = file else { continue };
+            worker.owned(Some(folder))?;
             written.push(file.finish()?.into());
         }
         if let Some(file) = self.mat {
-            worker.owned()?;
+            worker.owned(Some(&out.mat))?;
             written.push(file.finish()?.into());
         }
         Ok(written)

@@ -6,9 +6,9 @@ use crate::config::Config;
 use crate::movie::Movie;
 use crate::order_of_steps::{self, Steps};
 use crate::plan::TrialPlan;
-use crate::record::{Check, Level, Quality};
+use crate::record::{Check, CheckName, Level, Quality};
 use crate::recording::{Block, Recording};
-use crate::step::{Clip, failed};
+use crate::step::{Clip, Stage, failed};
 use dcimg::{Basis, Clock, Stamp, Warning};
 use ndarray::parallel::prelude::*;
 use ndarray::{Array2, Array3, ArrayViewMut3, Axis, s};
@@ -139,7 +139,7 @@ impl Worker<'_> {
             return Ok(mean);
         }
         let steps = self.steps();
-        let wrong = failed("reference image");
+        let wrong = failed(Stage::ReferenceImage);
         if !steps.transforms.is_empty() {
             let Resized { movie, clip, .. } = self.read(trial, &steps)?;
             let mean = order_of_steps::mean(&movie, 0..clip.frames, &clip, &Subtract::NOTHING);
@@ -202,7 +202,7 @@ impl Decoder {
                 .analysis
                 .resize
                 .resizer(sizes.camera, sizes.resized)
-                .map_err(failed("resize"))?,
+                .map_err(failed(Stage::Resize))?,
             above: config.analysis.invalid_above,
             tools: Mutex::default(),
         })
@@ -231,7 +231,7 @@ impl Decoder {
                         .rows_u16_into(self.above, row, out)
                         .map_err(|error| match error {
                             RowError::Decode(error) => named(error),
-                            RowError::Resize(error) => failed("resize")(error).into(),
+                            RowError::Resize(error) => failed(Stage::Resize)(error).into(),
                         })?;
                     let doubtful = rows
                         .relocated()
@@ -303,7 +303,7 @@ fn sizes(config: &Config, steps: &Steps, recording: &Recording) -> Result<Sizes,
 }
 
 fn file_check(warning: &Warning) -> Check {
-    Check::new("file", Level::Warn, f64::NAN, f64::NAN, warning.to_string())
+    Check::found(CheckName::File, Level::Warn, warning.to_string())
 }
 
 /// Pixels that were restored in every frame, though junk stood in none.
@@ -350,7 +350,7 @@ fn aspect_check(camera: Size, resized: Size) -> Option<Check> {
             resized.width,
             resized.height
         );
-        Check::new("aspect", Level::Warn, off, 0.01, message)
+        Check::new(CheckName::Aspect, Level::Warn, off, 0.01, message)
     })
 }
 

@@ -8,8 +8,8 @@ use crate::consumer::{Seen, Watch, Watched, part_name};
 use crate::error::with_causes;
 use crate::observer::Observer;
 use crate::plan::TrialPlan;
-use crate::record::{Check, Fit, Level, Quality, TrialRecord};
-use crate::step::{Cause, Clip, Normal, StepError};
+use crate::record::{Check, CheckName, Fit, Level, Quality, TrialRecord};
+use crate::step::{Cause, Clip, Normal, Stage, StepError, failed};
 use ndarray::{Array2, ArrayView2, ArrayView3};
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -109,7 +109,7 @@ impl<'a> Watcher<'a> {
             "its part of the {consumer} is missing: {}",
             with_causes(error)
         );
-        let check = Check::new(consumer, Level::Warn, f64::NAN, f64::NAN, message);
+        let check = Check::found(CheckName::Other(consumer.into()), Level::Warn, message);
         self.record.checks.push(check);
     }
 
@@ -128,7 +128,7 @@ impl<'a> Watcher<'a> {
         let Some(collected) = self.collecting.take() else {
             return Err(StepError::NoMean.into());
         };
-        let summary = collected.finish().map_err(crate::step::failed("report"))?;
+        let summary = collected.finish().map_err(failed(Stage::Report))?;
         let finite = |value: f64| value.is_finite().then_some(value);
         let kept = self.mask.as_ref().map(Mask::kept);
         let clamped = kept.and_then(|kept| summary.clamped_share(kept).ok());
@@ -153,8 +153,8 @@ impl<'a> Watcher<'a> {
         let mut keeping = false;
         // A trial whose files appeared is finished, also when the run is cancelled now: it is kept with its parts.
         let finished = self.summary.is_some();
-        let worker = self.worker;
-        let ours = || (finished || worker.alive().is_ok()) && worker.owned().is_ok();
+        let (worker, records) = (self.worker, &self.worker.config.output.records);
+        let ours = || (finished || worker.alive().is_ok()) && worker.owned(Some(records)).is_ok();
         for (i, watch) in std::mem::take(&mut self.watches).into_iter().enumerate() {
             let consumer = &self.worker.own.consumers[i];
             if let Some(watch) = watch
@@ -278,9 +278,7 @@ impl Observer for Watcher<'_> {
         self.worker.alive()?;
         let began = Instant::now();
         if let Some(summary) = &mut self.collecting {
-            summary
-                .add(counts, dff)
-                .map_err(crate::step::failed("report"))?;
+            summary.add(counts, dff).map_err(failed(Stage::Report))?;
         }
         self.show(|watch| watch.block(first, counts, dff));
         self.collected_in += began.elapsed();
@@ -298,7 +296,7 @@ fn light_over_noise(movie: &dyn MovieSource) -> Result<Option<f64>, TrialError> 
     let few = first..frames.min(first + 4);
     let mut read = ndarray::Array3::zeros((few.len(), height, width));
     let done = movie.frames_into(few, read.view_mut());
-    done.map_err(crate::step::failed("movie"))?;
+    done.map_err(failed(Stage::Movie))?;
     let found = quality::light_over_noise(read.view());
     Ok(Some(found).filter(|found| found.is_finite()))
 }

@@ -1,6 +1,7 @@
 //! Checks that need all trials: what changes from one to the next, and how they fit the log.
 
-use super::{MASK_STABILITY, Measure, above, below, counts, percent, plain, settle};
+use super::{Measure, above, below, counts, percent, plain, settle};
+use crate::CheckName::*;
 use crate::{BehaviourRecord, Check, Level, TrialRecord};
 use ndarray::ArrayView2;
 use widefield::quality::{self, Offset, Relabelling};
@@ -36,7 +37,7 @@ pub struct Session<'a> {
 ///     })
 ///     .collect();
 /// let found = checks::of_session(&config, &mut trials, &checks::Session::default());
-/// assert_eq!(found[0].name, "f0_drift");
+/// assert_eq!(found[0].name, widefield_record::CheckName::F0Drift);
 /// assert!(found[0].message.starts_with("F0 falls by"));
 /// # Ok::<(), serde_json::Error>(())
 /// ```
@@ -75,7 +76,7 @@ fn background_step(config: &Config, trials: &mut [TrialRecord]) {
             continue;
         };
         let measure = Measure {
-            name: "background_step",
+            name: BackgroundStep,
             value: (background - middle).abs() / light,
             limits: config.checks.background_step,
             beyond: above,
@@ -113,7 +114,7 @@ fn mask_stability(
             continue;
         };
         let measure = Measure {
-            name: MASK_STABILITY,
+            name: MaskStability,
             value,
             limits: config.checks.mask_stability,
             beyond: below,
@@ -121,7 +122,7 @@ fn mask_stability(
             show: plain,
             advice: "the head, the light or the focus moved; compare the means, and do not average over the move",
         };
-        trial.checks.retain(|check| check.name != MASK_STABILITY);
+        trial.checks.retain(|check| check.name != MaskStability);
         trial.checks.push(measure.check());
     }
 }
@@ -138,7 +139,7 @@ fn f0_drift(config: &Config, trials: &[TrialRecord]) -> Option<Check> {
     }
     let way = if drift < 0.0 { "falls" } else { "rises" };
     let measure = Measure {
-        name: "f0_drift",
+        name: F0Drift,
         value: drift.abs(),
         limits: config.checks.f0_drift,
         beyond: above,
@@ -161,7 +162,7 @@ fn clock_match(config: &Config, trials: &[TrialRecord], log: &[(u32, f64)]) -> O
         .iter()
         .map(|(n, r)| (*n, r.abs()))
         .max_by(|a, b| a.1.total_cmp(&b.1))?;
-    let (name, offset_s) = ("clock_match", found.offset_s);
+    let (name, offset_s) = (ClockMatch, found.offset_s);
     if let Some(shift) = found.shift {
         let (way, cause) = if shift.by > 0 {
             ("later", "a recording is missing before it")
@@ -243,7 +244,7 @@ fn early_share(config: &Config, behaviour: &BehaviourRecord) -> Option<Check> {
     let early = behaviour.early;
     let value = f64::from(early) / behaviour.trials as f64;
     let measure = Measure {
-        name: "early_share",
+        name: EarlyShare,
         value,
         limits: config.checks.early_share,
         beyond: above,

@@ -15,7 +15,7 @@ fn trial(quality: Quality) -> TrialRecord {
 fn level(config: &Config, quality: Quality, name: &str) -> Level {
     let mut record = trial(quality);
     judge(config, &mut record);
-    let found = record.checks.iter().find(|c| c.name == name);
+    let found = record.checks.iter().find(|c| c.name.to_string() == name);
     found.expect(name).level
 }
 
@@ -197,7 +197,7 @@ fn consequences_become_part_of_their_cause() {
         .filter(|c| c.level != Level::Pass)
         .collect();
     assert_eq!(raised.len(), 1, "{raised:?}");
-    assert_eq!(raised[0].name, "background_implausible");
+    assert_eq!(raised[0].name, BackgroundImplausible);
     assert_eq!(raised[0].level, Level::Fail, "the worst of what follows");
     assert!(
         raised[0]
@@ -227,7 +227,7 @@ fn every_message_says_what_and_how_much() {
     });
     judge(&config, &mut record);
     let message = |name: &str| {
-        let check = record.checks.iter().find(|c| c.name == name);
+        let check = record.checks.iter().find(|c| c.name.to_string() == name);
         check.expect(name).message.clone()
     };
     assert!(message("saturation").starts_with("1.0 % of the raw pixels"));

@@ -2,7 +2,7 @@
 
 use super::html::{self, badge, class, escape};
 use std::fmt::Write as _;
-use widefield_pipeline::record::{Check, Level, RunRecord, TrialRecord};
+use widefield_pipeline::record::{Check, CheckName, Level, RunRecord, TrialRecord};
 
 /// The worst verdict of a trial.
 pub(super) fn worst(trial: &TrialRecord) -> Level {
@@ -85,7 +85,8 @@ pub(super) fn attention(page: &mut String, record: &RunRecord) {
         }
     }
     for check in record.checks.iter().filter(|c| raised(c)) {
-        add(check.level, &check.name, "session", &check.message);
+        let name = check.name.to_string();
+        add(check.level, &name, "session", &check.message);
     }
     for (name, found) in by_name(record) {
         let Some((_, worst)) = found.first() else {
@@ -106,7 +107,7 @@ pub(super) fn attention(page: &mut String, record: &RunRecord) {
         };
         let place = format!("{noun} {}", places.join(", "));
         let message = format!("{first}{}", worst.message);
-        add(worst.level, name, &place, &message);
+        add(worst.level, &name.to_string(), &place, &message);
     }
     for ignored in &record.totals.ignored {
         add(Level::Warn, "ignored", "session", ignored);
@@ -142,11 +143,11 @@ fn raised(check: &Check) -> bool {
 }
 
 /// Raised checks of trials by name, the worst first; of each the trials with the worst verdict first.
-fn by_name(record: &RunRecord) -> Vec<(&str, Vec<(usize, &Check)>)> {
-    let mut groups: Vec<(&str, Vec<(usize, &Check)>)> = Vec::new();
+fn by_name(record: &RunRecord) -> Vec<(&CheckName, Vec<(usize, &Check)>)> {
+    let mut groups: Vec<(&CheckName, Vec<(usize, &Check)>)> = Vec::new();
     for (i, trial) in record.trials.iter().enumerate() {
         for check in trial.checks.iter().filter(|c| raised(c)) {
-            match groups.iter_mut().find(|(name, _)| *name == check.name) {
+            match groups.iter_mut().find(|(name, _)| **name == check.name) {
                 Some((_, found)) => found.push((i, check)),
                 None => groups.push((&check.name, vec![(i, check)])),
             }
@@ -171,7 +172,13 @@ pub(super) fn link(i: usize, trial: &TrialRecord) -> String {
 pub(super) fn every(page: &mut String, checks: &[Check]) {
     page.push_str("<ul class=\"checks\">");
     for check in checks {
-        entry(page, check.level, &check.name, "", &check.message);
+        entry(
+            page,
+            check.level,
+            &check.name.to_string(),
+            "",
+            &check.message,
+        );
     }
     page.push_str("</ul>");
 }

@@ -108,7 +108,7 @@ pub(super) fn table(page: &mut String, record: &RunRecord) {
             .checks
             .iter()
             .filter(|c| c.level != Level::Pass)
-            .map(|c| badge(c.level, &c.name))
+            .map(|c| badge(c.level, &c.name.to_string()))
             .collect();
         // The sum of nothing is -0.
         let seconds = trial.seconds.values().sum::<f64>() + 0.0;
