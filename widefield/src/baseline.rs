@@ -16,7 +16,7 @@ pub(crate) use sliding::{Buffers, Sliding};
 use crate::number::count;
 use crate::source::{each_block, image_of};
 use crate::{Error, Mask, MeanImage, MovieSource, Subtract, TimeAxis};
-use ndarray::{Array2, ArrayView3};
+use ndarray::{Array2, ArrayView3, ArrayViewMut2};
 use std::fmt;
 use std::ops::Range;
 
@@ -246,32 +246,41 @@ impl Baseline {
         crate::error::same_shape("mask", &[height, width], mask.kept().shape())?;
         self.check()?;
         let range = self.range(n_frames)?;
-        let percentiles = |percent| {
-            image_of(movie, |tile, out| {
-                ranks::percentiles(tile, percent, subtract, out);
-            })
-        };
-        let (image, course) = match *self {
-            Self::Frames(_) | Self::Mean => (mean(movie, range, subtract)?, Course::Constant),
-            Self::Median => (percentiles(50.0)?, Course::Constant),
-            Self::Percentile { percentile } => (percentiles(percentile)?, Course::Constant),
-            Self::Bleaching { .. } => {
+        let (image, course) = match self.taken(n_frames, subtract)? {
+            Taken::Mean => (mean(movie, range, subtract)?, Course::Constant),
+            Taken::OfTraces(of_tile) => (image_of(movie, of_tile)?, Course::Constant),
+            Taken::Around(sliding) => sliding.estimate(movie, subtract)?,
+            Taken::Fading => {
                 let curve = bleaching::curve(&bleaching::mean_trace(movie, subtract, mask)?)?;
                 let level = curve[range.clone()].iter().sum::<f64>() / count(range.len());
                 let image = mean(movie, range, subtract)?.mapv(|value| value / level);
                 (image, Course::Scaled(curve))
             }
+        };
+        Ok(F0::new(self.clone(), image, course))
+    }
+
+    fn taken<'s>(&self, n_frames: usize, subtract: &'s Subtract) -> Result<Taken<'s>, Error> {
+        let percentiles = |percent| -> Taken<'s> {
+            Taken::OfTraces(Box::new(move |tile, out| {
+                ranks::percentiles(tile, percent, subtract, out);
+            }))
+        };
+        Ok(match *self {
+            Self::Frames(_) | Self::Mean => Taken::Mean,
+            Self::Median => percentiles(50.0),
+            Self::Percentile { percentile } => percentiles(percentile),
+            Self::Bleaching { .. } => Taken::Fading,
             Self::SlidingPercentile { percentile, span } => {
                 let span = span.in_whole_frames("span")?;
-                Sliding::percentile(percentile, span, n_frames).estimate(movie, subtract)?
+                Taken::Around(Sliding::percentile(percentile, span, n_frames))
             }
             Self::Maximin { span, smoothing } => {
                 let sd = smoothing.in_frames("smoothing")?;
                 let span = span.in_whole_frames("span")?;
-                Sliding::maximin(sd, span, n_frames).estimate(movie, subtract)?
+                Taken::Around(Sliding::maximin(sd, span, n_frames))
             }
-        };
-        Ok(F0::new(self.clone(), image, course))
+        })
     }
 
     /// F0 of every pixel `(y, x)` of a movie `(t, y, x)` in memory, in its unit, f64; the mean over time of
@@ -340,6 +349,20 @@ impl Baseline {
         }
     }
 }
+
+/// What F0 is taken from, and thereby how a movie is read for it.
+enum Taken<'s> {
+    /// Some frames, one after the other: their mean.
+    Mean,
+    /// All frames twice: the mean of some, fading as all do.
+    Fading,
+    /// The traces of a few rows at a time `(t, rows, x)`, to `(rows, x)`.
+    OfTraces(OfTraces<'s>),
+    /// The frames around each.
+    Around(Sliding),
+}
+
+type OfTraces<'s> = Box<dyn Fn(ArrayView3<'_, f32>, ArrayViewMut2<'_, f64>) + Sync + 's>;
 
 /// Name and parameters, in words.
 impl fmt::Display for Baseline {

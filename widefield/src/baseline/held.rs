@@ -1,7 +1,8 @@
 //! How much is held beside the movie and a few images.
 
 use super::sliding::{LANE_BYTES, Sliding};
-use super::{Baseline, Frames};
+use super::{Baseline, Frames, Taken};
+use crate::Subtract;
 use crate::source::PART_BYTES;
 
 /// Bytes held at a time, beside the movie and what is as small as a few images.
@@ -34,6 +35,9 @@ impl Baseline {
     /// assert!((149 << 19..190 << 19).contains(&held.always));
     /// ```
     pub fn held(&self, n_frames: usize, frame_bytes: u64, threads: usize, block: usize) -> Held {
+        if self.check().is_err() {
+            return Held::default();
+        }
         let part = PART_BYTES as u64;
         let threads = threads as u64;
         let frames = |n: usize| frame_bytes.saturating_mul(n.min(n_frames) as u64);
@@ -63,27 +67,15 @@ impl Baseline {
             normalising: frames(n_frames),
             always: frames(n_frames).saturating_mul(2),
         };
-        match self {
-            _ if self.check().is_err() => Held::default(),
-            Self::Frames(Frames::Range(range)) => once(frames(range.len()).min(part)),
-            Self::Frames(_) | Self::Mean | Self::Bleaching { .. } => {
-                once(frames(n_frames).min(part))
-            }
-            Self::Median | Self::Percentile { .. } => once(tiles),
-            Self::SlidingPercentile { percentile, span } => {
-                span.in_whole_frames("span").map_or(whole, |span| {
-                    following(Sliding::percentile(*percentile, span, n_frames))
-                })
-            }
-            Self::Maximin { span, smoothing } => {
-                match (
-                    span.in_whole_frames("span"),
-                    smoothing.in_frames("smoothing"),
-                ) {
-                    (Ok(span), Ok(sd)) => following(Sliding::maximin(sd, span, n_frames)),
-                    _ => whole,
-                }
-            }
+        let read = match self {
+            Self::Frames(Frames::Range(range)) => range.len(),
+            _ => n_frames,
+        };
+        match self.taken(n_frames, &Subtract::NOTHING) {
+            Ok(Taken::Mean | Taken::Fading) => once(frames(read).min(part)),
+            Ok(Taken::OfTraces(_)) => once(tiles),
+            Ok(Taken::Around(sliding)) => following(sliding),
+            Err(_) => whole,
         }
     }
 }
