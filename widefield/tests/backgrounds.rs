@@ -63,6 +63,22 @@ fn value(background: Background, frame: &Array2<f32>) -> f64 {
 }
 
 #[test]
+fn what_is_fitted_does_not_depend_on_the_size_of_the_frame() {
+    let level = |side, smoothing_sd_px| {
+        let fit = Background::GaussianFit { smoothing_sd_px };
+        let level = fit.estimate(window(side, side).view());
+        level.expect("a window is fitted").value
+    };
+    let usual = level(256, None);
+    assert_eq!(usual, level(256, Some(30.0)));
+    for side in [128, 512, 1024] {
+        let off = (level(side, None) - usual).abs();
+        let fixed = (level(side, Some(30.0)) - usual).abs();
+        assert!(off < 60.0 && fixed > 10.0 * off, "{side}: {off}, {fixed}");
+    }
+}
+
+#[test]
 fn a_coarse_fit_is_as_close_to_the_full_one_as_it_says() {
     let frames = [
         ((256, 256), 30.0, [7, 3]),
