@@ -200,13 +200,8 @@ impl SessionLog {
             true => Level::Warn,
             false => Level::Fail,
         };
-        Some(Check::new(
-            CheckName::UnknownStimulus,
-            level,
-            value,
-            0.0,
-            message,
-        ))
+        let name = CheckName::UnknownStimulus;
+        Some(Check::new(name, level, value, 0.0, message))
     }
 
     pub(crate) fn record(&self) -> BehaviourRecord {

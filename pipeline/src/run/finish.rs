@@ -180,9 +180,12 @@ impl Plan {
     /// Removes what is of no use any more. Only after everything new is safe.
     fn remove_old(&self, record: &mut RunRecord, tell: &mut dyn FnMut(Event<'_>)) {
         let mut old = self.misnamed(record);
-        let kept = |(_, r): &(_, &TrialRecord)| r.status == Status::Skipped;
-        let kept = self.trials.iter().zip(&record.trials).filter(kept);
-        old.extend(kept.flat_map(|(trial, _)| trial.stale.iter().cloned()));
+        for (trial, kept) in self.trials.iter().zip(&record.trials) {
+            if kept.status == Status::Skipped {
+                let own = |name: &&String| kept.outputs.iter().any(|o| o.path == **name);
+                old.extend(trial.stale.iter().filter(|name| !own(name)).cloned());
+            }
+        }
         // What was measured is of use until every trial is done with it.
         if record.trials.iter().all(TrialRecord::good) {
             old.extend(self.measured.iter().cloned());
