@@ -158,7 +158,7 @@ fn process(
     }
     let finished = manifest.finished(worker.output, trial, &done.record, done.mask.as_ref());
     // Looked for after the results: what another run replaces from now on is told from what they were.
-    worker.owned(records)?;
+    worker.owned(None)?;
     for name in &trial.stale {
         results::remove(worker.config, worker.own, worker.data, worker.output, name)?;
     }
