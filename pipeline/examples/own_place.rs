@@ -1,5 +1,4 @@
-//! A session whose recordings come from a program's memory, and whose results stay there: nothing is written to disk
-//! but what is read by the HDF5 library.
+//! A session whose recordings lie in a program's memory, and whose results stay there.
 //!
 //! `cargo run -p widefield-pipeline --example own_place`
 

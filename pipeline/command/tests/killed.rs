@@ -135,8 +135,8 @@ fn labels_that_change_around_a_killed_run_leave_no_file_behind() {
     let events = whole(&labelled().1);
     for event in 0..events {
         let (dir, experiment) = labelled();
-        let killed = Run::new(&experiment, &[]).command(Some(Moment::Event(event)));
-        let killed = { killed }.output().expect("a run");
+        let mut killed = Run::new(&experiment, &[]).command(Some(Moment::Event(event)));
+        let killed = killed.output().expect("a run");
         assert!(was_killed(killed.status), "{event}: {killed:?}");
         show(dir.path(), 3, NO_GO);
         whole(&experiment);
