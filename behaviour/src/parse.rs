@@ -78,7 +78,7 @@ impl Log {
 }
 
 /// Lines without their ends. Of a text that has no LF at all, CR ends the lines.
-fn lines(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn lines(text: &str) -> impl Iterator<Item = &str> {
     let end = if text.as_bytes().find_substring("\n").is_some() {
         "\n"
     } else {

@@ -5,8 +5,10 @@
 
 mod fault;
 mod read;
+mod recognition;
 mod write;
 
 pub use fault::{Fault, What};
 pub use read::{Onset, Row, Separator, Table};
+pub use recognition::is_table;
 pub use write::{events, trials};

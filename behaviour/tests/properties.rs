@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use jiff::civil::{DateTime, date};
 use proptest::prelude::*;
 use widefield_behaviour::sdt::{Counts, beta, criterion, d_prime};
+use widefield_behaviour::table::is_table;
 use widefield_behaviour::write::{LineEnd, LogWriter, Timing};
 use widefield_behaviour::{Correction, Decision, Log, Rules, Trial, parse_date_time, text};
 
@@ -68,6 +69,7 @@ proptest! {
     fn any_text_reads(text in "\\PC*", lines in prop::collection::vec(line(), 0..60)) {
         Log::read(&text);
         let log = Log::read(&lines.join("\n"));
+        prop_assert!(!is_table(lines.join("\n").as_bytes()));
         for trials in [log.trials(), log.incomplete()] {
             prop_assert!(trials.windows(2).all(|pair| pair[0].running < pair[1].running));
         }

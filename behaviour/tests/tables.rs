@@ -2,7 +2,7 @@
 
 use jiff::civil::date;
 use proptest::prelude::*;
-use widefield_behaviour::table::{Fault, Onset, Row, Separator, Table, What};
+use widefield_behaviour::table::{Fault, Onset, Row, Separator, Table, What, is_table};
 use widefield_behaviour::{
     Correct, DateOrder, Decision, Matching, Outcome, Stimuli, Unlabelled, Verdict,
 };
@@ -330,6 +330,7 @@ proptest! {
         if mark {
             text.insert(0, '\u{feff}');
         }
+        prop_assert!(is_table(text.as_bytes()));
         let table = Table::from_bytes(text.as_bytes()).unwrap();
         let mut line = 2;
         for (k, (row, cell)) in table.rows().iter().zip(&cells).enumerate() {

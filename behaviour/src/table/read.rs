@@ -108,7 +108,7 @@ struct Columns {
     known: BTreeMap<&'static str, usize>,
 }
 
-const KNOWN: [&str; 9] = [
+pub(super) const KNOWN: [&str; 9] = [
     "file",
     "trial",
     "stimulus",
@@ -155,12 +155,7 @@ impl Table {
     pub fn parse_with(text: &str, order: DateOrder) -> Result<Self, Fault> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let separator = Separator::of(text)?;
-        let mut reader = csv::ReaderBuilder::new()
-            .delimiter(separator.byte())
-            .has_headers(false)
-            .flexible(true)
-            .trim(csv::Trim::All)
-            .from_reader(text.as_bytes());
+        let mut reader = reader(text, separator);
         let mut lines = Lines::of(text, separator);
         let mut records = reader.records().map(|record| {
             let (line, sound) = lines.next_row();
@@ -256,6 +251,16 @@ impl Table {
             .map(|row| self.judge(row, stimuli))
             .collect()
     }
+}
+
+/// The rows, the header among them; any number of cells will do.
+pub(super) fn reader(text: &str, separator: Separator) -> csv::Reader<&[u8]> {
+    csv::ReaderBuilder::new()
+        .delimiter(separator.byte())
+        .has_headers(false)
+        .flexible(true)
+        .trim(csv::Trim::All)
+        .from_reader(text.as_bytes())
 }
 
 impl Fault {
@@ -425,7 +430,7 @@ fn stem(name: &str) -> &str {
 }
 
 impl Separator {
-    const ALL: [Separator; 3] = [Separator::Comma, Separator::Semicolon, Separator::Tab];
+    pub(super) const ALL: [Separator; 3] = [Separator::Comma, Separator::Semicolon, Separator::Tab];
 
     fn byte(self) -> u8 {
         match self {
