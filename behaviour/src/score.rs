@@ -55,20 +55,38 @@ impl Score {
         trials: impl IntoIterator<Item = &'t Trial>,
         stimuli: &Stimuli,
     ) -> Result<Vec<(&'t str, Score)>, Error> {
+        let judged = trials.into_iter().map(|trial| {
+            let verdict = stimuli.judge(trial)?;
+            Ok((trial.stimulus.as_deref(), verdict))
+        });
+        let judged: Vec<_> = judged.collect::<Result<_, Error>>()?;
+        let named = judged.into_iter();
+        Ok(Self::by_name(named.filter_map(|(stimulus, verdict)| {
+            Some((stimulus?, verdict))
+        })))
+    }
+
+    /// One count per name of what became of trials, in the order of first appearance.
+    ///
+    /// ```
+    /// use widefield_behaviour::{Outcome, Score};
+    /// let trials = [("tone", Outcome::Hit), ("noise", Outcome::FalseAlarm), ("tone", Outcome::Miss)];
+    /// let scores = Score::by_name(trials);
+    /// assert_eq!((scores[0].0, scores[0].1.go_trials(), scores[1].0), ("tone", 2, "noise"));
+    /// ```
+    pub fn by_name<'t>(
+        trials: impl IntoIterator<Item = (&'t str, impl Into<Verdict>)>,
+    ) -> Vec<(&'t str, Score)> {
         let mut scores: Vec<(&str, Score)> = Vec::new();
         let mut places: HashMap<&str, usize> = HashMap::new();
-        for trial in trials {
-            let verdict = stimuli.judge(trial)?;
-            let Some(stimulus) = trial.stimulus.as_deref() else {
-                continue;
-            };
-            let at = *places.entry(stimulus).or_insert_with(|| {
-                scores.push((stimulus, Score::default()));
+        for (name, verdict) in trials {
+            let at = *places.entry(name).or_insert_with(|| {
+                scores.push((name, Score::default()));
                 scores.len() - 1
             });
             scores[at].1.add(verdict);
         }
-        Ok(scores)
+        scores
     }
 
     /// Counts one more trial.

@@ -11,4 +11,4 @@ mod write;
 pub use fault::{Fault, What};
 pub use read::{Onset, Row, Separator, Table};
 pub use recognition::is_table;
-pub use write::{events, trials};
+pub use write::{events, rows, trials};

@@ -1,6 +1,7 @@
 //! Reading a table of trials.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::civil::DateTime;
 
@@ -89,7 +90,7 @@ pub enum Onset {
     At(DateTime),
 }
 
-/// What stands between the cells of a row.
+/// What stands between the cells of a row; `Display` writes `comma`, `semicolon` or `tab`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Separator {
     /// `,`
@@ -471,6 +472,16 @@ impl Separator {
             // A single column has none.
             (one, _) => Ok(one.unwrap_or_default()),
         }
+    }
+}
+
+impl fmt::Display for Separator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Separator::Comma => "comma",
+            Separator::Semicolon => "semicolon",
+            Separator::Tab => "tab",
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use jiff::civil::DateTime;
 
+use super::read::{Onset, Row, Table};
 use crate::event::Recording;
 use crate::stimuli::Stimuli;
 use crate::stimulus::condition;
@@ -52,7 +53,7 @@ const TRIALS: [&str; 26] = [
 /// # Ok::<(), widefield_behaviour::Error>(())
 /// ```
 pub fn trials(trials: &[Trial], stimuli: Option<&Stimuli>) -> String {
-    written(TRIALS, trials.iter().map(|trial| cells(trial, stimuli)))
+    written(&TRIALS, trials.iter().map(|trial| cells(trial, stimuli)))
 }
 
 fn cells(trial: &Trial, stimuli: Option<&Stimuli>) -> [String; TRIALS.len()] {
@@ -130,7 +131,7 @@ pub fn events(trials: &[Trial]) -> String {
             ]
         })
     });
-    written(["running", "time_s", "event", "text"], rows)
+    written(&["running", "time_s", "event", "text"], rows)
 }
 
 fn seconds(trial: &Trial, at: Option<DateTime>) -> String {
@@ -141,16 +142,91 @@ fn shown(value: Option<impl ToString>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
+/// The columns of [`rows`], before those that mean nothing here.
+const ROWS: [&str; 11] = [
+    "file",
+    "trial",
+    "line",
+    "stimulus",
+    "condition",
+    "correct",
+    "decision",
+    "outcome",
+    "onset_s",
+    "onset",
+    "exclude",
+];
+
+/// A table written anew, commas between: its columns, those that are kept last, and what the stimuli make of them.
+///
+/// `line`, `correct` and `outcome` are as in [`trials`], but an outcome that the table gives stays as it is, in excluded rows
+/// too. The first two are left out where the table has columns of its own with these names. [`Table`] reads it again.
+///
+/// ```
+/// use widefield_behaviour::{Correct, Matching, Stimuli, table};
+/// let read = table::Table::parse("trial;stimulus;decision;weight_g\n7;tone;Go;21.5\n")?;
+/// let stimuli = Stimuli::new(&[("tone", Correct::Go)], Matching::FullName)?;
+/// assert_eq!(
+///     table::rows(&read, Some(&stimuli)),
+///     "file,trial,line,stimulus,condition,correct,decision,outcome,onset_s,onset,exclude,weight_g\n\
+///      ,7,2,tone,,Go,Go,hit,,,false,21.5\n"
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn rows(table: &Table, stimuli: Option<&Stimuli>) -> String {
+    let keep = ROWS.map(|name| !(["line", "correct"].contains(&name) && table.has(name)));
+    let all = |cells: [String; ROWS.len()], other: &[String]| -> Vec<String> {
+        let cells = cells.into_iter().zip(keep).filter(|(_, keep)| *keep);
+        cells
+            .map(|(cell, _)| cell)
+            .chain(other.iter().cloned())
+            .collect()
+    };
+    let header = all(ROWS.map(str::to_owned), table.other());
+    let rows = table.rows().iter();
+    written(
+        &header,
+        rows.map(|row| all(row_cells(table, row, stimuli), &row.other)),
+    )
+}
+
+fn row_cells(table: &Table, row: &Row, stimuli: Option<&Stimuli>) -> [String; ROWS.len()] {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let judged = || stimuli.and_then(|stimuli| table.judge(row, stimuli).ok()?.outcome());
+    let (seconds, moment) = match row.onset {
+        Some(Onset::Seconds(seconds)) => (Some(seconds), None),
+        Some(Onset::At(moment)) => (None, Some(moment)),
+        None => (None, None),
+    };
+    [
+        text(&row.file),
+        shown(row.trial),
+        row.line.to_string(),
+        text(&row.stimulus),
+        text(&row.condition),
+        shown(
+            stimuli
+                .zip(row.stimulus.as_deref())
+                .and_then(|(stimuli, stimulus)| stimuli.correct(stimulus)),
+        ),
+        shown(row.decision),
+        shown(row.outcome.or_else(judged)),
+        shown(seconds),
+        shown(moment),
+        row.exclude.to_string(),
+    ]
+}
+
 /// Comma-separated, with a header line, LF at line ends, quotes where a text needs them.
-fn written<const N: usize>(
-    header: [&str; N],
-    rows: impl IntoIterator<Item = [String; N]>,
+fn written(
+    header: &[impl AsRef<[u8]>],
+    rows: impl IntoIterator<Item: IntoIterator<Item: AsRef<[u8]>>>,
 ) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
     // Writing to a Vec cannot fail, and neither can rows of one length.
     let _ = writer.write_record(header);
     for row in rows {
-        let _ = writer.write_record(&row);
+        let _ = writer.write_record(row);
     }
     let bytes = writer.into_inner().unwrap_or_default();
     String::from_utf8(bytes).unwrap_or_default()
@@ -208,9 +284,44 @@ mod tests {
             ("a\nb", "\"a\nb\""),
             ("a\rb", "\"a\rb\""),
         ] {
-            let text = written(["a", "b"], [["1".to_owned(), text.to_owned()]]);
+            let text = written(&["a", "b"], [["1".to_owned(), text.to_owned()]]);
             assert_eq!(text, format!("a,b\n1,{cell}\n"));
         }
+    }
+
+    #[test]
+    fn a_table_written_anew_is_read_as_the_same() {
+        let text = "\u{feff}Trial;File;stimulus;condition;decision;outcome;onset_s;exclude;Line;a \"note\"\n".replace(
+            "a \"note\"",
+            "\"a \"\"note\"\"\"",
+        ) + "7;a.dcimg;T;A;Go;;3.25;;9;\"x\n;,\"\n;b;T;;No Go;hit;;TRUE;;y\n8;;;;;correct_rejection;-1e-7;;;\n";
+        let read = Table::parse(&text).unwrap();
+        let stimuli = Stimuli::new(&[("T", Correct::Go)], Matching::FullName).unwrap();
+        let anew = rows(&read, Some(&stimuli));
+        assert_eq!(
+            anew,
+            "file,trial,stimulus,condition,correct,decision,outcome,onset_s,onset,exclude,Line,\"a \"\"note\"\"\"\n\
+             a,7,T,A,Go,Go,hit,3.25,,false,9,\"x\n;,\"\n\
+             b,,T,,Go,No Go,hit,,,true,,y\n\
+             ,8,,,,,correct rejection,-0.0000001,,false,,\n"
+        );
+        let again = Table::parse(&rows(&read, None)).unwrap();
+        let plain = |table: Table| {
+            let rows = table.into_rows().into_iter();
+            rows.map(|row| Row {
+                line: 0,
+                other: Vec::new(),
+                ..row
+            })
+            .collect::<Vec<_>>()
+        };
+        assert_eq!(plain(again), plain(read));
+
+        let moments = Table::parse("trial\tonset\n1\t14.02.2017 10:22:36,25\n").unwrap();
+        let anew = rows(&moments, None);
+        let row = ",1,2,,,,,,,2017-02-14T10:22:36.25,false";
+        assert_eq!(anew.lines().nth(1), Some(row));
+        assert_eq!(plain(Table::parse(&anew).unwrap()), plain(moments));
     }
 
     #[test]
