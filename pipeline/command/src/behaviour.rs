@@ -1,20 +1,26 @@
 //! `widefield behaviour`
 
+mod trials;
+
 use super::{Outcome as Ended, output};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use miette::{IntoDiagnostic, WrapErr};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use trials::{Judged, Trials};
 use widefield_behaviour::{
-    Correct, Correction, Interval, Log, Matching, Outcome, ReactionFrom, Score, Stimuli, Trial,
-    Unlabelled, Verdict, format_date_time, quantiles, reaction_times_s, table, text,
+    Correct, Correction, Interval, Matching, Problem, Score, Stimuli, Unlabelled, Verdict,
+    quantiles, text,
 };
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Behaviour log
-    log: PathBuf,
+    /// Behaviour log, or table of trials
+    ///
+    /// A table has commas, semicolons or tabs, and a header line with `file` or `trial` and any of `stimulus`,
+    /// `condition`, `decision`, `outcome`, `onset_s`, `onset` and `exclude`.
+    file: PathBuf,
     /// A stimulus and its correct decision, as in 'Texture 1 P100=Go'; repeat for each
     #[arg(long = "stimulus", value_name = "NAME=DECISION", value_parser = stimulus)]
     stimuli: Vec<(String, Correct)>,
@@ -60,49 +66,48 @@ fn stimulus(text: &str) -> Result<(String, Correct), String> {
 }
 
 pub(super) fn run(args: &Args) -> miette::Result<Ended> {
-    let path = args.log.display();
-    let bytes = std::fs::read(&args.log)
+    let path = args.file.display();
+    let bytes = std::fs::read(&args.file)
         .into_diagnostic()
         .wrap_err_with(|| format!("cannot read {path}"))?;
-    let log = Log::from_bytes(&bytes);
-    for problem in log.problems() {
+    let trials = Trials::from_bytes(&bytes).map_err(|fault| miette::miette!("{path}: {fault}"))?;
+    let (problems, omitted) = trials.problems();
+    for problem in problems {
         output::message(format_args!("{path}: {problem}"));
     }
-    if log.problems_omitted() > 0 {
-        output::message(format_args!(
-            "{path}: and {} more problems",
-            log.problems_omitted()
-        ));
+    if omitted > 0 {
+        output::message(format_args!("{path}: and {omitted} more problems"));
     }
-    if log.trials().is_empty() {
+    if trials.len() == 0 {
         miette::bail!("{path}: holds no trial");
     }
-    let scored = Scored::new(args, &log).wrap_err_with(|| format!("{path}"))?;
+    let scored = Scored::new(args, &trials).wrap_err_with(|| format!("{path}"))?;
     if args.json {
         output::result(scored.json()?)?;
     } else if args.csv {
-        output::result(table::trials(log.trials(), Some(&scored.stimuli)).trim_end())?;
+        output::result(trials.csv(&scored.stimuli).trim_end())?;
     } else {
-        output::text(&scored.trials())?;
+        output::text(&trials.listing(&scored.judged))?;
         output::text(scored.summary()?.trim_end())?;
     }
-    let sound = !log.problems().iter().any(|p| p.is_unusable());
+    let sound = !problems.iter().any(Problem::is_unusable);
     Ok(if sound { Ended::Done } else { Ended::Partly })
 }
 
 /// Stimuli that a message names one by one.
 const NAMED: usize = 8;
 
-/// A log and what the stimuli make of it.
+/// Trials and what the stimuli make of them.
 struct Scored<'a> {
-    log: &'a Log,
+    trials: &'a Trials,
+    judged: Vec<Judged<'a>>,
     stimuli: Stimuli,
     correction: Correction,
     score: Score,
 }
 
 impl<'a> Scored<'a> {
-    fn new(args: &'a Args, log: &'a Log) -> miette::Result<Self> {
+    fn new(args: &Args, trials: &'a Trials) -> miette::Result<Self> {
         let matching = if args.by_grit {
             Matching::Grit
         } else {
@@ -111,8 +116,7 @@ impl<'a> Scored<'a> {
         let stimuli = Stimuli::new(&args.stimuli, matching)
             .into_diagnostic()?
             .unlabelled(Unlabelled::LeaveOut);
-        let shown = log.trials().iter().filter_map(|t| t.stimulus.as_deref());
-        let unlisted = stimuli.unlisted(shown);
+        let unlisted = stimuli.unlisted(trials.asked());
         if !unlisted.is_empty() {
             let names = unlisted.iter().map(|u| output::name(u.stimulus));
             let names: Vec<String> = names.take(NAMED).collect();
@@ -128,63 +132,31 @@ impl<'a> Scored<'a> {
                 hint.join(" ")
             ));
         }
-        let score = Score::from_trials(log.trials(), &stimuli).into_diagnostic()?;
+        let judged = trials.judged(&stimuli);
         Ok(Self {
-            log,
+            trials,
             stimuli,
             correction: args.correction,
-            score,
+            score: judged.iter().map(|trial| trial.verdict).collect(),
+            judged,
         })
-    }
-
-    fn verdict(&self, trial: &Trial) -> Verdict {
-        self.stimuli.judge(trial).unwrap_or(Verdict::LeftOut)
-    }
-
-    fn outcome(&self, trial: &Trial) -> String {
-        match self.verdict(trial) {
-            Verdict::Scored(outcome) => outcome.to_string(),
-            Verdict::LeftOut if !trial.damaged => "not scored".into(),
-            Verdict::LeftOut | Verdict::Damaged => "damaged".into(),
-        }
-    }
-
-    /// Reaction times of hits in seconds, from the moment the animal may answer.
-    fn reactions_s(&self) -> Vec<f64> {
-        let hit = |t: &&Trial| self.verdict(t) == Outcome::Hit.into();
-        reaction_times_s(self.log.trials().iter().filter(hit), ReactionFrom::Report)
-    }
-
-    fn trials(&self) -> String {
-        let rows = self.log.trials().iter().map(|t| {
-            [
-                t.running.to_string(),
-                t.logged.to_string(),
-                format_date_time(t.start),
-                t.stimulus.clone().unwrap_or_else(|| "missing".into()),
-                t.decision.to_string(),
-                self.outcome(t).to_owned(),
-            ]
-        });
-        columns(
-            [
-                "trial", "logged", "start", "stimulus", "decision", "outcome",
-            ],
-            rows,
-        )
     }
 
     fn summary(&self) -> miette::Result<String> {
         let s = &self.score;
         let mut out = text::performance(s, &self.stimuli);
+        if s.trials() > s.left_out() && self.stimuli.iter().next().is_none() {
+            // A table's outcomes do not say of which stimuli.
+            out = out.replace(" (none)", "");
+        }
         let _ = writeln!(
             out,
-            "Early: {}\nUnscored: {}\nDamaged: {}\nNot scored: {}\nIncomplete: {}\n",
+            "Early: {}\nUnscored: {}\nDamaged: {}\nNot scored: {}\n{}",
             s.early(),
             s.unscored(),
             s.damaged(),
             s.left_out(),
-            self.log.incomplete().len()
+            self.trials.remarks()
         );
         let rate = |value: f64, interval: Interval| {
             format!(
@@ -214,7 +186,7 @@ impl<'a> Scored<'a> {
                 self.correction_name()
             );
         }
-        let reactions = self.reactions_s();
+        let reactions = self.trials.reactions_s(&self.judged);
         if !reactions.is_empty() {
             let q = quantiles(&reactions, &[0.25, 0.5, 0.75]).into_diagnostic()?;
             let _ = writeln!(
@@ -239,27 +211,8 @@ impl<'a> Scored<'a> {
 
     fn json(&self) -> miette::Result<Value> {
         let finite = |v: f64| v.is_finite().then_some(v);
-        let trials: Vec<_> = self
-            .log
-            .trials()
-            .iter()
-            .map(|t| {
-                let reaction = t.reaction_time(ReactionFrom::Report);
-                json!({
-                    "running": t.running,
-                    "logged": t.logged,
-                    "start": t.start.to_string(),
-                    "stimulus": t.stimulus,
-                    "decision": t.decision.to_string(),
-                    "outcome": self.outcome(t),
-                    "reaction_s": reaction.map(|r| r.as_secs_f64()),
-                    "damaged": t.damaged,
-                })
-            })
-            .collect();
-        let problems: Vec<_> = self
-            .log
-            .problems()
+        let (problems, _) = self.trials.problems();
+        let problems: Vec<_> = problems
             .iter()
             .map(|p| json!({"line": p.line, "column": p.column, "message": p.to_string()}))
             .collect();
@@ -287,53 +240,32 @@ impl<'a> Scored<'a> {
                 "beta": finite(s.beta(self.correction)),
             })
         };
-        let by_stimulus: serde_json::Map<String, Value> =
-            Score::by_stimulus(self.log.trials(), &self.stimuli)
-                .into_diagnostic()?
-                .iter()
-                .filter(|(stimulus, _)| self.stimuli.correct(stimulus).is_some())
-                .map(|(stimulus, score)| ((*stimulus).to_owned(), counts(score)))
-                .collect();
-        let reactions = self.reactions_s();
+        let judged = self.judged.iter();
+        let named = judged
+            .filter(|trial| trial.verdict != Verdict::LeftOut)
+            .filter_map(|trial| Some((trial.stimulus?, trial.verdict)));
+        let by_stimulus: serde_json::Map<String, Value> = Score::by_name(named)
+            .iter()
+            .map(|(stimulus, score)| ((*stimulus).to_owned(), counts(score)))
+            .collect();
+        let reactions = self.trials.reactions_s(&self.judged);
         let q = quantiles(&reactions, &[0.25, 0.5, 0.75]).into_diagnostic()?;
-        Ok(json!({
-            "trials": trials,
-            "incomplete": self.log.incomplete().len(),
-            "not_scored": self.score.left_out(),
-            "score": counts(&self.score),
-            "by_stimulus": by_stimulus,
-            "reaction_of_hits_s": {"trials": reactions.len(), "quartiles": q.into_iter().map(finite).collect::<Vec<_>>()},
-            "problems": problems,
-        }))
+        let mut all = self.trials.json(&self.judged);
+        all.extend([
+            ("not_scored".into(), self.score.left_out().into()),
+            ("score".into(), counts(&self.score)),
+            ("by_stimulus".into(), by_stimulus.into()),
+            (
+                "reaction_of_hits_s".into(),
+                json!({"trials": reactions.len(), "quartiles": q.into_iter().map(finite).collect::<Vec<_>>()}),
+            ),
+            ("problems".into(), problems.into()),
+        ]);
+        Ok(all.into())
     }
 }
 
 /// Without the sign of a number that is shown as 0.
 fn shown(value: f64) -> f64 {
     if value.abs() < 0.0005 { 0.0 } else { value }
-}
-
-/// A table with aligned columns.
-fn columns<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
-    let rows: Vec<[String; N]> = std::iter::once(head.map(str::to_owned))
-        .chain(rows)
-        .collect();
-    let width = |column: usize| {
-        rows.iter()
-            .map(|r| r[column].chars().count())
-            .max()
-            .unwrap_or(0)
-    };
-    let widths: [usize; N] = std::array::from_fn(width);
-    let mut out = String::new();
-    for row in &rows {
-        let cells: Vec<String> = row
-            .iter()
-            .zip(widths)
-            .map(|(cell, w)| format!("{cell:w$}"))
-            .collect();
-        out.push_str(cells.join("  ").trim_end());
-        out.push('\n');
-    }
-    out
 }

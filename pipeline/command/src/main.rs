@@ -40,7 +40,7 @@ enum Command {
     Run(run::Args),
     /// Header, geometry, clock, gaps and problems of DCIMG files
     Inspect(inspect::Args),
-    /// Score a behaviour log
+    /// Score a behaviour log, or a table of trials
     Behaviour(behaviour::Args),
     /// Export a picture or an animation of a movie: HDF5 or DCIMG
     View(view::Args),

@@ -3,6 +3,7 @@
 mod common;
 
 mod bad_input;
+mod behaviour;
 mod claimed;
 mod command;
 mod damaged_results;
