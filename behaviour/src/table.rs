@@ -9,6 +9,6 @@ mod recognition;
 mod write;
 
 pub use fault::{Fault, What};
-pub use read::{Onset, Row, Separator, Table};
+pub use read::{Onset, Row, Separator, Table, stem};
 pub use recognition::is_table;
 pub use write::{events, rows, trials};

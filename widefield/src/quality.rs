@@ -62,6 +62,54 @@ pub fn bleaching(trace: &[f64]) -> f64 {
     (first - last) / first
 }
 
+/// How far slow changes of light lie apart besides a straight line, as a share of its mean: the light of a recording less
+/// the line that fits it best, in ten parts of equal length, the largest median of a part less the least.
+///
+/// A lamp that warms up or a focus that wanders makes it large; responses of less than a twentieth of the recording do
+/// not. NaN below 20 values, or if one is not finite.
+///
+/// ```
+/// let light: Vec<f64> = (0..600).map(|t| 1000.0 - 0.1 * f64::from(t)).collect();
+/// assert!(widefield::quality::slow_drift(&light) < 1e-12);
+/// let waves: Vec<f64> = (0..600).map(|t| 1000.0 + 50.0 * (f64::from(t) / 60.0).cos()).collect();
+/// let drift = widefield::quality::slow_drift(&waves);
+/// assert!((0.08..0.1).contains(&drift), "{drift}");
+/// ```
+#[must_use]
+pub fn slow_drift(light: &[f64]) -> f64 {
+    const PARTS: usize = 10;
+    if light.len() < 2 * PARTS {
+        return f64::NAN;
+    }
+    let [first, last] = ends_of_line(light);
+    let step = (last - first) / count(light.len() - 1);
+    let left = light
+        .iter()
+        .enumerate()
+        .map(|(i, value)| value - step * count(i));
+    let left: Vec<f64> = left.collect();
+    let parts = (0..PARTS).map(|part| part * left.len() / PARTS..(part + 1) * left.len() / PARTS);
+    let medians = parts.map(|part| median(left[part].iter().copied()).unwrap_or(f64::NAN));
+    let [low, high] = medians.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], m| {
+        [low.min(m), high.max(m)]
+    });
+    let mean = light.iter().sum::<f64>() / count(light.len());
+    (high - low) / mean
+}
+
+/// Mean of the pixels `(y, x)` that a mask keeps; NaN if it keeps none.
+///
+/// # Errors
+/// [`Error::Shape`] if image and mask differ in shape.
+pub fn kept_mean(image: ArrayView2<'_, f32>, kept: ArrayView2<'_, bool>) -> Result<f64, Error> {
+    crate::error::same_shape("mask", image.shape(), kept.shape())?;
+    let pairs = image.iter().zip(kept.iter()).filter(|(_, kept)| **kept);
+    let (sum, n) = pairs.fold((0.0, 0), |(sum, n), (value, _)| {
+        (sum + f64::from(*value), n + 1)
+    });
+    Ok(sum / count(n))
+}
+
 /// Change from the first value to the last by the straight line that fits best, as a share of the mean;
 /// positive if values rise. NaN below 3 values.
 ///

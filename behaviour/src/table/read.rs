@@ -421,7 +421,13 @@ impl Movies {
 }
 
 /// A movie's name without `.dcimg`, in any case.
-fn stem(name: &str) -> &str {
+///
+/// ```
+/// use widefield_behaviour::table::stem;
+/// assert_eq!([stem("a_7.DCIMG"), stem("a_7"), stem(".dcimg")], ["a_7", "a_7", ".dcimg"]);
+/// ```
+#[must_use]
+pub fn stem(name: &str) -> &str {
     let ending = name.len().checked_sub(".dcimg".len());
     let cut = ending.and_then(|at| name.split_at_checked(at));
     match cut {

@@ -212,6 +212,23 @@ impl Recording {
         clock.map(Some).map_err(|error| self.source.format(error))
     }
 
+    /// When the first frame was taken by the camera's clock, in seconds since 1970; `None` where the file does not say.
+    /// In a store it takes one or two requests.
+    ///
+    /// # Errors
+    /// [`RecordingError`] if it cannot be read.
+    pub fn begin_unix_s(&self) -> Result<Option<f64>, RecordingError> {
+        if self.layout.frames() == 0 || self.layout.frames() > CLOCK_FRAMES {
+            return Ok(None);
+        }
+        let parts = self.read(self.layout.clock_ranges().take(2).collect())?;
+        let pieces = self.pieces(&parts);
+        let first = self.layout.movie(&pieces).frame(0);
+        let stamp = first.and_then(|frame| frame.stamp());
+        let stamp = stamp.map_err(|error| self.source.format(error))?;
+        Ok(stamp.map(|stamp| stamp.time.as_seconds()))
+    }
+
     /// Whether all times are read at a few places.
     pub(crate) fn has_clock_at_hand(&self) -> bool {
         let few = || self.layout.clock_ranges().nth(CLOCK_RANGES).is_none();
