@@ -17,7 +17,7 @@ use std::time::Instant;
 use widefield::{BackgroundLevel, Mask};
 
 /// Version of [`Request`] and [`Reply`]; both sides must have the same.
-pub const CONTRACT: u32 = 2;
+pub const CONTRACT: u32 = 3;
 
 /// What is to be done with a trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,16 +12,9 @@ pub enum Error {
     /// A place does not answer or does not let us in.
     #[error(transparent)]
     Storage(#[from] widefield_storage::Error),
-    /// The named log is not there, or no text.
-    #[error("behaviour log {place}/{name}: {cause}")]
-    Log {
-        /// Where it should be.
-        place: String,
-        /// Its name.
-        name: String,
-        /// What went wrong.
-        cause: String,
-    },
+    /// Log or table cannot be used, or do not say which movie is which trial.
+    #[error(transparent)]
+    Labels(widefield_labels::Error),
     /// The mask that the description names cannot be used.
     #[error("analysis.segmentation.file {path}: {source}")]
     Mask {
@@ -30,13 +23,13 @@ pub enum Error {
         /// What is wrong with it.
         source: MaskError,
     },
-    /// No movie has that prefix.
-    #[error("nothing to process: {place} has no DCIMG movie whose name starts with `{prefix}`")]
+    /// No movie is called so.
+    #[error("nothing to process: {place} has no DCIMG movie whose name {wanted}")]
     NothingToDo {
         /// Where was looked.
         place: String,
-        /// The prefix asked for.
-        prefix: String,
+        /// What is asked for: "starts with `a_`", "is built as `rec-{trial}`".
+        wanted: String,
         /// What is there instead.
         seen: String,
     },
@@ -190,20 +183,27 @@ impl From<crate::recording::RecordingError> for Error {
     }
 }
 
+impl From<widefield_labels::Error> for Error {
+    fn from(error: widefield_labels::Error) -> Self {
+        match error {
+            widefield_labels::Error::Storage(error) => Self::Storage(error),
+            error => Self::Labels(error),
+        }
+    }
+}
+
 impl Error {
     /// What can be done about it, where that is known. That of [`Error::Config`] stands in the error inside.
     #[must_use]
     pub fn help(&self) -> Option<&str> {
         Some(match self {
-            Self::Log { .. } => {
-                "data.behaviour_log is the name of a file in data.url; without that key trials are not labelled"
-            }
+            Self::Labels(error) => return error.help(),
             Self::Mask { .. } => {
                 "a PNG of the size of the resized image, top row first; kept where it is neither black nor transparent"
             }
             Self::NothingToDo { seen, .. } => seen,
             Self::SameTrial { .. } => {
-                "the number after the last _ of a name is the trial; a longer data.prefix keeps sessions apart"
+                "the number after the last _ of a name, or {trial} of data.name, is the trial; a longer data.prefix keeps sessions apart"
             }
             Self::ForeignPlace { .. } => {
                 "choose another output.url, or set output.existing = \"clean\" to give the place to this session"

@@ -40,7 +40,6 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod behaviour_log;
 mod claim;
 mod concurrent;
 pub mod consumer;
@@ -58,13 +57,12 @@ pub mod step;
 mod trial;
 pub mod worker;
 
-pub use behaviour_log::Label;
 pub use engine::Engine;
 pub use error::{Error, MaskError};
 pub use movie::MovieStore;
 pub use observer::Observer;
 pub use order_of_steps::{Analysis, Steps};
-pub use plan::{Experiment, Outputs, Plan, TrialPlan, Why, Work};
+pub use plan::{Experiment, Outputs, Plan, Said, TrialPlan, Why, Work};
 pub use run::{Event, run_all};
 pub use step::{Own, StepError};
 
@@ -78,6 +76,9 @@ pub use widefield_cluster::Spark;
 pub use widefield_cluster as cluster;
 /// What `experiment.toml` says.
 pub use widefield_experiment as config;
+/// Which movie is which trial: behaviour log and table.
+pub use widefield_labels as labels;
+pub use widefield_labels::Label;
 /// What a run leaves behind for machines: the content of `run.json`, and how it is judged.
 pub use widefield_record as record;
 /// DCIMG movies on a disk or in a store.

@@ -4,9 +4,9 @@
 //! therefore leaves nothing that looks finished and is not. Where an earlier run had finished the trial, its manifest
 //! is first marked as unfinished, since new and old outputs may then stand side by side for a while.
 
-use crate::behaviour_log::Label;
-use crate::config::{Config, Existing, Masking};
+use crate::config::{Config, Existing, Masking, Match};
 use crate::contract::Decided;
+use crate::labels::Label;
 use crate::plan::TrialPlan;
 use crate::record::{Input, Output, TrialRecord};
 use crate::step::Placed;
@@ -32,7 +32,7 @@ pub(crate) struct Manifest {
     /// The steps that are not among the configured ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) steps: Vec<Placed>,
-    /// What the log said of the trial.
+    /// What log or table said of the trial.
     pub(crate) label: Option<Label>,
     /// What the session had decided.
     #[serde(default)]
@@ -186,6 +186,10 @@ pub(crate) fn comparable(config: &Config) -> Config {
     let mut c = config.clone();
     c.data.url.clear();
     c.data.folders.clear();
+    // What they say of a trial is compared, wherever it comes from.
+    c.data.name = None;
+    c.data.trials = None;
+    c.data.matching = Match::Number;
     c.output.url = None;
     c.output.records.clear();
     c.output.existing = Existing::Resume;

@@ -8,20 +8,20 @@ mod movies;
 pub(crate) mod neighbours;
 mod work;
 
-use crate::behaviour_log::{Label, SessionLog};
-use crate::config::{Config, Override};
+use crate::config::{Align, Config, Kind, Match, Override};
 use crate::contract::{CONTRACT, Decided, Request, Round};
 use crate::error::Error;
+use crate::labels::{self, Label, Labels, Sources};
 use crate::manifest::{Identity, Manifest};
 use crate::movie::Spare;
-use crate::record::{Check, CheckName, Input, Level, Output};
+use crate::record::{Check, Input, Onset, OnsetFrom, Output};
 use crate::step::Own;
 use crate::trial::ReferenceImage;
 use earlier::Earlier;
 pub(crate) use ground::Ground;
 pub(crate) use movies::stem;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use widefield::Mask;
 use widefield_storage::{Entry, Place};
@@ -167,7 +167,7 @@ pub struct Plan {
     pub(crate) output: Place,
     pub(crate) trials: Vec<TrialPlan>,
     pub(crate) ignored: Vec<String>,
-    pub(crate) log: Option<SessionLog>,
+    pub(crate) labels: Option<Labels>,
     pub(crate) checks: Vec<Check>,
     pub(crate) reference_image: ReferenceImage,
     /// Memory of movies that were observed.
@@ -189,10 +189,14 @@ pub struct TrialPlan {
     pub file: String,
     /// The name without a `.dcimg` ending: what outputs are called.
     pub stem: String,
-    /// The number after the last `_`.
+    /// The number in the name.
     pub number: Option<u32>,
-    /// What the log says of it.
+    /// What log or table say of it that results depend on.
     pub label: Option<Label>,
+    /// Its time 0; nothing where recordings have none.
+    pub onset: Option<Onset>,
+    /// What log or table say besides.
+    pub said: Said,
     /// Outputs that will be written.
     pub outputs: Outputs,
     /// What identifies the movie.
@@ -220,6 +224,35 @@ pub struct TrialPlan {
     /// Its manifest, where results that are not as they were left proved to have the same content.
     #[serde(skip)]
     pub(crate) verified: Option<Box<Manifest>>,
+}
+
+/// What log or table say of a trial that no result depends on, for its record.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Said {
+    /// Name of what was shown in files; nothing where that is not known.
+    pub condition: Option<String>,
+    /// What became of it; nothing without an entry.
+    pub outcome: Option<String>,
+    /// Its number in the log.
+    pub running: Option<u32>,
+    /// When its stimulus began by them, seconds after the first frame.
+    pub onset_s: Option<f64>,
+    /// Whether it is in no score.
+    pub exclude: bool,
+    /// The table's own columns.
+    pub columns: BTreeMap<String, String>,
+}
+
+impl TrialPlan {
+    /// When its stimulus began after the first frame; nothing where time 0 is the same for all trials.
+    pub(crate) fn own_onset_s(&self) -> Option<f64> {
+        own_onset_s(self.onset)
+    }
+}
+
+fn own_onset_s(onset: Option<Onset>) -> Option<f64> {
+    let own = onset.filter(|onset| onset.from != OnsetFrom::Fixed);
+    own.map(|onset| onset.s)
 }
 
 /// Names of a trial's outputs below the output place.
@@ -256,7 +289,7 @@ impl Plan {
         let output = Place::open(config.output_url())?;
         let ground = Ground::of(&config, &own, &data, &output, file.as_deref())?;
         let mask = given::mask(&config)?;
-        let log = SessionLog::load(&config, &data)?;
+        let sources = Sources::load(&config, &data)?;
         // Another session's place is refused only after a wrong prefix, which makes it look like one, would have been told.
         let earlier = Earlier::find(&config, &own.placed(), &output);
 
@@ -271,23 +304,38 @@ impl Plan {
         if movies.is_empty() && unreadable.is_empty() {
             return Err(Error::NothingToDo {
                 place: data.url().to_owned(),
-                prefix: config.data.prefix.clone(),
-                seen: movies::seen(&listing.entries, &ignored),
+                wanted: movies::asked(&config),
+                seen: movies::near(&config, &listing.entries)
+                    .unwrap_or_else(|| movies::seen(&listing.entries, &ignored)),
             });
         }
         let ground = ground.with_movies(&movies)?;
         let earlier = earlier?;
-        movies::refuse_same_trial(&movies)?;
+        let by_number = sources.as_ref().is_none_or(|s| s.by_number(&config));
+        movies::refuse_same_trial(&config, &movies, by_number)?;
         movies::refuse_own_names(&config, &movies)?;
+        let of_both = movies
+            .iter()
+            .chain(unreadable.iter().map(|(entry, _)| entry));
+        let of_both: Vec<&Entry> = of_both.collect();
+        let labelled = sources.map(|sources| {
+            let begin = |entry: &Entry| {
+                let manifest = earlier.finished(entry)?;
+                manifest.record.quality.as_ref()?.first_frame_unix_s
+            };
+            let movies = movies::for_labels(&config, &data, &of_both, begin);
+            Labels::new(&config, sources, &movies)
+        });
+        let labelled = labelled.transpose()?;
 
         let given = Decided {
             mask,
             ..Decided::default()
         };
-        let mut trials: Vec<TrialPlan> = movies
-            .into_iter()
-            .map(|entry| trial_plan(&config, log.as_ref(), entry))
-            .collect();
+        let planned =
+            |(i, entry): (usize, &&Entry)| trial_plan(&config, labelled.as_ref(), i, entry);
+        let mut trials: Vec<TrialPlan> = of_both.iter().enumerate().map(planned).collect();
+        let mut failing = trials.split_off(movies.len());
         earlier.decide(
             &config,
             &own.placed(),
@@ -296,17 +344,12 @@ impl Plan {
             verify,
             &mut trials,
         )?;
-        for (entry, why) in unreadable {
-            let mut trial = trial_plan(&config, log.as_ref(), entry);
-            trial.work = Work::Fail(why);
-            trials.push(trial);
+        for (trial, (_, why)) in failing.iter_mut().zip(&unreadable) {
+            trial.work = Work::Fail(why.clone());
         }
+        trials.append(&mut failing);
         trials.sort_by(|a, b| a.file.cmp(&b.file));
-        let mut checks = Vec::new();
-        if let Some(log) = &log {
-            checks.extend(log.checks());
-            checks.extend(match_check(log, &trials));
-        }
+        let checks = labelled.as_ref().map(Labels::checks).unwrap_or_default();
         Ok(Self {
             config,
             own,
@@ -314,7 +357,7 @@ impl Plan {
             output,
             trials,
             ignored,
-            log,
+            labels: labelled,
             checks,
             reference_image: ReferenceImage::default(),
             spare: Spare::default(),
@@ -449,57 +492,56 @@ impl Plan {
     }
 }
 
-fn trial_plan(config: &Config, log: Option<&SessionLog>, entry: Entry) -> TrialPlan {
+/// Of the movie at that place among those that were labelled.
+fn trial_plan(
+    config: &Config,
+    labelled: Option<&Labels>,
+    movie: usize,
+    entry: &Entry,
+) -> TrialPlan {
     let stem = movies::stem(&entry.name).to_owned();
-    let number = movies::number(&stem);
-    let label = log.and_then(|log| number.and_then(|n| log.label(n)));
-    let mut checks = Vec::new();
+    let number = movies::number(config, &stem);
+    let found = labelled.and_then(|labels| labels.of(movie));
+    let label = found.map(|entry| entry.label.clone());
     let in_folder =
         |folder: &str, name: String| (!folder.is_empty()).then(|| format!("{folder}/{name}"));
     let out = &config.output;
-    let mat = match (log.is_some(), &label) {
-        (false, _) => in_folder(&out.mat, format!("{stem}.mat")),
-        (
-            true,
-            Some(Label {
-                file_name: Some(name),
-                ..
-            }),
-        ) => in_folder(&out.mat, name.clone()),
-        (true, label) => {
-            let why = match label {
-                None => match number {
-                    Some(n) => format!(
-                        "the log has no entry for this movie: none of trial {n}, the number after the last _ of its name"
-                    ),
-                    None => "the log has no entry for this movie: its name does not end in _ and the number of a trial"
-                        .to_owned(),
-                },
-                Some(Label { stimulus: None, .. }) => {
-                    "the log names no stimulus for this movie".to_owned()
-                }
-                Some(Label {
-                    stimulus: Some(s), ..
-                }) => format!("the stimulus `{s}` of this movie is not configured"),
-            };
-            let message = format!("{why}; HDF5 is written, MAT is not");
-            checks.push(Check::found(CheckName::Label, Level::Warn, message));
-            None
-        }
+    let mat = match labelled {
+        None => Some(format!("{stem}.mat")),
+        Some(_) => label.as_ref().and_then(|label| label.file_name.clone()),
     };
     let outputs = Outputs {
         movie: in_folder(&out.movie, format!("{stem}.h5")),
         dff: in_folder(&out.dff, format!("{stem}.h5")),
-        mat,
+        mat: mat.and_then(|name| in_folder(&out.mat, name)),
     };
+    let timing = &config.experiment;
+    let fixed = Onset {
+        s: 0.0 - timing.first_frame_s,
+        from: OnsetFrom::Fixed,
+    };
+    let own = found.filter(|_| timing.align == Align::Log);
     TrialPlan {
-        input: input(&entry),
-        file: entry.name,
-        stem,
+        input: input(entry),
+        file: entry.name.clone(),
         number,
         label,
+        onset: (timing.kind == Kind::Trials)
+            .then(|| own.and_then(|entry| entry.onset).unwrap_or(fixed)),
+        said: Said {
+            condition: found.and_then(|found| found.condition.clone()),
+            outcome: found.map(labels::Entry::outcome),
+            running: match config.data.matching {
+                Match::Number => number,
+                _ => found.and_then(labels::Entry::logged),
+            },
+            onset_s: found.and_then(|found| found.onset).map(|onset| onset.s),
+            exclude: found.is_some_and(|found| found.exclude),
+            columns: found.map(|found| found.columns.clone()).unwrap_or_default(),
+        },
         outputs,
-        checks,
+        checks: labelled.map_or_else(Vec::new, |labels| labels.checks_of(config, movie, number)),
+        stem,
         decided: None,
         mask: None,
         earlier: Vec::new(),
@@ -521,42 +563,3 @@ fn input(entry: &Entry) -> Input {
 
 /// Name of the record of a run.
 pub(crate) const RUN_JSON: &str = "run.json";
-
-/// Whether movies and log entries belong together one to one.
-fn match_check(log: &SessionLog, trials: &[TrialPlan]) -> Option<Check> {
-    let no_entry: Vec<&str> = trials
-        .iter()
-        .filter(|t| t.label.is_none())
-        .map(|t| t.file.as_str())
-        .collect();
-    let imaged = |running: u32| trials.iter().any(|t| t.number == Some(running));
-    let no_movie: Vec<String> = log
-        .numbers()
-        .filter(|&n| !imaged(n))
-        .map(|n| n.to_string())
-        .collect();
-    let unmatched = no_entry.len() + no_movie.len();
-    let mut parts = Vec::new();
-    if !no_entry.is_empty() {
-        parts.push(format!(
-            "movies without an entry in the log: {}",
-            no_entry.join(", ")
-        ));
-    }
-    if !no_movie.is_empty() {
-        parts.push(format!(
-            "trials of the log without a movie: {}",
-            no_movie.join(", ")
-        ));
-    }
-    let (level, message) = if unmatched == 0 {
-        (
-            Level::Pass,
-            "every movie has its entry in the log, and every entry its movie".to_owned(),
-        )
-    } else {
-        (Level::Warn, parts.join("; "))
-    };
-    let value = unmatched as f64;
-    Some(Check::new(CheckName::LogMatch, level, value, 0.0, message))
-}

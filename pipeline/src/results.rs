@@ -55,7 +55,6 @@ pub(crate) const OWN: [&str; 4] = [
 
 /// MAT files of the session; no trial may have one of that name.
 pub(crate) const REFERENCE: &str = "refImg.mat";
-pub(crate) const INDICES: &str = "trials_ind.mat";
 
 /// The folder and the name in it.
 pub(crate) fn split(name: &str) -> (&str, &str) {

@@ -13,7 +13,7 @@ use crate::manifest;
 use crate::movie::Spare;
 use crate::plan::{Plan, TrialPlan, Why, Work};
 use crate::record::{Check, RunRecord, Status, TrialRecord, checks};
-use crate::trial::{Worker, needs};
+use crate::trial::{Worker, needs, told};
 use std::collections::BTreeSet;
 use std::time::Instant;
 use widefield::{BackgroundLevel, Mask};
@@ -197,7 +197,7 @@ struct Run<'a> {
 impl Session {
     fn new(plan: &Plan) -> Self {
         let kept = |trial: &TrialPlan| match &trial.work {
-            Work::Keep(record) => Some((kept(&plan.config, record), trial.mask.clone())),
+            Work::Keep(record) => Some((kept(&plan.config, trial, record), trial.mask.clone())),
             Work::Undecided(_) | Work::Do(_) | Work::Fail(_) => None,
         };
         let records: Vec<_> = plan.trials.iter().map(kept).collect();
@@ -385,7 +385,12 @@ impl Run<'_> {
                     {
                         known.to_do.retain(|&other| other != i);
                         let mask = plan.trials[i].mask.clone();
-                        self.ended(session, i, kept(&plan.config, record), mask);
+                        self.ended(
+                            session,
+                            i,
+                            kept(&plan.config, &plan.trials[i], record),
+                            mask,
+                        );
                     }
                 }
             }
@@ -472,10 +477,10 @@ impl Run<'_> {
 }
 
 /// The record of a trial that an earlier run finished, judged by the limits of this one.
-fn kept(config: &Config, record: &TrialRecord) -> TrialRecord {
+fn kept(config: &Config, trial: &TrialPlan, record: &TrialRecord) -> TrialRecord {
     let mut record = TrialRecord {
         status: Status::Skipped,
-        ..record.clone()
+        ..told(trial, record.clone())
     };
     checks::judge(config, &mut record);
     record

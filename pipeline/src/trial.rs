@@ -55,9 +55,12 @@ pub(crate) struct Done {
 }
 
 impl Worker<'_> {
-    /// The steps of every trial.
-    pub(crate) fn steps(&self) -> Steps {
-        Steps::configured(&self.config.analysis, &self.config.experiment, self.own)
+    /// The steps of a trial: those of every trial, from its own time 0.
+    pub(crate) fn steps(&self, trial: &TrialPlan) -> Steps {
+        let timing = &self.config.experiment;
+        let mut steps = Steps::configured(&self.config.analysis, timing, self.own);
+        steps.axis = timing.axis(trial.own_onset_s());
+        steps
     }
 
     /// First round: background and mean image, or the record of the failure.
@@ -75,7 +78,7 @@ impl Worker<'_> {
     }
 
     fn measures(&self, trial: &TrialPlan) -> Result<Measured, TrialError> {
-        let steps = self.steps();
+        let steps = self.steps(trial);
         let read = self.read(trial, &steps)?;
         let given = Given::default();
         let measured = order_of_steps::measure(&read.movie, &read.clip, &steps, &given, &mut ())?;
@@ -118,7 +121,7 @@ impl Worker<'_> {
         level: Option<&BackgroundLevel>,
         watcher: &mut Watcher<'_>,
     ) -> Result<Array2<f64>, TrialError> {
-        let steps = self.steps();
+        let steps = self.steps(trial);
         let read = self.read(trial, &steps)?;
         let given = Given {
             level: level.copied(),
@@ -159,10 +162,22 @@ pub(crate) fn described(trial: &TrialPlan) -> TrialRecord {
     TrialRecord {
         trial: trial.number,
         stimulus: label.and_then(|l| l.stimulus.clone()),
-        decision: label.map(|l| l.decision.clone()),
+        decision: label.and_then(|l| l.decision.clone()),
         checks: trial.checks.clone(),
         input: Some(trial.input.clone()),
-        ..TrialRecord::of(&trial.file)
+        ..told(trial, TrialRecord::of(&trial.file))
+    }
+}
+
+/// A record with what log and table say today that no result depends on.
+pub(crate) fn told(trial: &TrialPlan, record: TrialRecord) -> TrialRecord {
+    TrialRecord {
+        onset: trial.onset,
+        condition: trial.said.condition.clone(),
+        outcome: trial.said.outcome.clone(),
+        exclude: trial.said.exclude,
+        columns: trial.said.columns.clone(),
+        ..record
     }
 }
 

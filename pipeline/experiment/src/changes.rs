@@ -53,7 +53,12 @@ impl Affects {
             "analysis.clamp_negative",
         ];
         match key {
-            "data.prefix" | "data.behaviour_log" | "experiment.stimulus" => Self {
+            "data.prefix"
+            | "data.name"
+            | "data.behaviour_log"
+            | "data.trials"
+            | "data.match"
+            | "experiment.stimulus" => Self {
                 scores: true,
                 ..Self::default()
             },

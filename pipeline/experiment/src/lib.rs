@@ -9,6 +9,7 @@ mod error;
 mod folders;
 mod limits;
 mod methods;
+mod name;
 mod output;
 mod overrides;
 mod read;
@@ -22,15 +23,16 @@ pub use analysis::{
 pub use changes::{Affects, Change};
 pub use error::{ConfigError, Place};
 pub use limits::Checks;
+pub use name::{Mismatch, NamePattern, Named};
 pub use output::{Axes, Existing, NumberWidth, Output, Scale};
 pub use overrides::Override;
 pub use template::TEMPLATE;
-pub use timing::{Answer, Stimulus, Timing};
+pub use timing::{Align, Answer, Kind, Stimulus, Timing};
 
 use error::{Rule, ensure};
 use serde::{Deserialize, Serialize};
 
-/// A whole experiment description. Every key but `data.prefix` has a default.
+/// A whole experiment description. Every key has a default, but one of `data.prefix` and `data.name` is needed.
 ///
 /// [`Config::load`] reads what a person wrote and refuses what it does not know. [`Deserialize`] is for what a program
 /// stored: keys of other versions are passed over.
@@ -63,11 +65,35 @@ pub struct Data {
     /// Folders below `url`, each a session of its own; none: `url` is the session.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub folders: Vec<String>,
-    /// Files whose name starts so are taken.
+    /// Files whose name starts so are taken; empty: those that [`Data::name`] reads.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub prefix: String,
+    /// How the names are built; `None`: the trial's number follows the last `_`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<NamePattern>,
     /// Name of the behaviour log below `url`; `None`: no log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub behaviour_log: Option<String>,
+    /// Name of a table of trials below `url`, instead of a log or over it; `None`: no table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trials: Option<String>,
+    /// How the entries of log and table find their movies.
+    #[serde(default, rename = "match")]
+    pub matching: Match,
+}
+
+/// How the entries of a log, or of a table whose rows name no file, find their movies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Match {
+    /// By the number in the name.
+    #[default]
+    Number,
+    /// The first with the first, and so on; movies in the order of their names, numbers in them as numbers.
+    Order,
+    /// By when both began.
+    Time,
 }
 
 fn here() -> String {
@@ -82,7 +108,10 @@ impl Data {
             url: here(),
             folders: Vec::new(),
             prefix: prefix.into(),
+            name: None,
             behaviour_log: None,
+            trials: None,
+            matching: Match::Number,
         }
     }
 }
@@ -112,23 +141,41 @@ impl Config {
     /// A session folder that holds its own results may be moved as a whole.
     #[must_use]
     pub fn same_session(&self, other: &Config) -> bool {
+        let named = |data: &Data| (data.prefix.is_empty()).then(|| data.name.clone());
         self.data.prefix == other.data.prefix
+            && named(&self.data) == named(&other.data)
             && self.data.behaviour_log == other.data.behaviour_log
             && (self.data.url == other.data.url || (self.inside() && other.inside()))
     }
 
     /// The rules that types cannot say.
     fn problem(&self) -> Rule {
-        let prefix = &self.data.prefix;
-        let empty = "is empty, which would take every file";
-        ensure(!prefix.is_empty(), "data.prefix", empty)?;
-        let folder = "names the start of a file name; folders belong into data.url";
-        ensure(!prefix.contains(['/', '\\']), "data.prefix", folder)?;
+        self.data.problem()?;
         self.folders_problem()?;
         self.output.problem()?;
         self.checks.problem()?;
         self.experiment.problem()?;
-        self.analysis.problem()
+        self.analysis.problem()?;
+        self.experiment.suits(&self.analysis.baseline.method)
+    }
+}
+
+impl Data {
+    fn problem(&self) -> Rule {
+        let needed =
+            "is needed: files whose name starts so are taken; or data.name, a pattern of names";
+        let given = !self.prefix.is_empty() || self.name.is_some();
+        ensure(given, "data.prefix", needed)?;
+        let folder = "names the start of a file name; folders belong into data.url";
+        ensure(!self.prefix.contains(['/', '\\']), "data.prefix", folder)?;
+        let labelled = self.behaviour_log.is_some() || self.trials.is_some();
+        let alone =
+            "says how a log or table finds its movies: give data.behaviour_log or data.trials";
+        ensure(
+            labelled || self.matching == Match::Number,
+            "data.match",
+            alone,
+        )
     }
 }
 

@@ -65,6 +65,8 @@ limits! {
     clock_jitter = [0.1, 0.5],
     /// Share of light lost during a trial; above.
     bleaching = [0.01, 0.03],
+    /// How far slow changes of light lie apart over a recording without trials, besides a straight line; above.
+    slow_drift = [0.05, 0.2],
     /// Change of F0 over the session; above.
     f0_drift = [0.1, 0.25],
     /// Mean dF/F over the baseline, away from 0; above.
@@ -76,6 +78,8 @@ limits! {
     /// Seconds between a movie's begin and its entry in the log, the median taken away; above. Numbers that
     /// slipped fail whatever the second value.
     clock_match = [2.0, 60.0],
+    /// Frames between the earliest and the latest onset that log or table give, where `experiment.align` is fixed; above.
+    onset_spread = [2.0, 40.0],
 }
 
 // Limits that version 0.1.0 did not have are written only where they are changed.

@@ -2,7 +2,7 @@
 
 use super::analysis::STEPS;
 use super::error::{Problem, Rule, one_line};
-use super::{Config, ConfigError, Masking, Override, Place, template, unknown_key};
+use super::{Config, ConfigError, Kind, Masking, Override, Place, template, unknown_key};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -56,6 +56,9 @@ impl Config {
             settle("analysis.segmentation.file", &mut given.file);
         }
         self.output.url.get_or_insert(self.data.url.clone());
+        if self.experiment.kind == Kind::Spontaneous {
+            self.experiment.first_frame_s = 0.0;
+        }
         if let Some([width, height]) = self.analysis.resolution {
             self.analysis = self.analysis.resolved(Size { width, height });
         }
@@ -111,13 +114,12 @@ impl Source<'_> {
     /// A value that is not of its kind, or one that is missing.
     fn kind(&self, error: &toml::de::Error) -> ConfigError {
         let message = one_line(error);
-        let missing = ["missing field `data`", "missing field `prefix`"];
         let key = error.span().and_then(|span| key_at(self.text, span.start));
         let Problem { message, help, .. } = match key {
             Some(key) => Problem::new(&key, format_args!("{key}: {message}")).spelt(&key),
             None => Problem::new("", &message),
         };
-        let needed = missing.iter().any(|field| message.contains(field));
+        let needed = message.contains("missing field `data`");
         let prefix =
             || "`[data]` needs `prefix = \"…\"`: files whose name starts so are taken".to_owned();
         self.wrong(message, needed.then(prefix).or(help), error.span())
@@ -392,6 +394,17 @@ mod tests {
 [checks]; bleaching = [0.1]                               -> checks.bleaching
 [checks]; bleaching = [0.1, 0.2, 0.3]                     -> checks.bleaching: has 3 elements
 [[experiment.stimulus]]; name = "T P1"; decision = "Go"; [[experiment.stimulus]]; name = "U Q1"; decision = "Go" -> collide
+name = "rec-1"                                            -> data.name: has none of {trial}
+name = "{any}{trial}"                                     -> put the text between them
+name = "a/{trial}"                                        -> folders belong into data.url
+match = "order"                                           -> data.match: says how a log or table
+match = "names"                                           -> data.match: unknown variant
+[experiment]; align = "table"                             -> experiment.align: unknown variant
+[experiment]; kind = "spontaneous"                        -> analysis.baseline.method: spontaneous recordings
+[experiment]; kind = "spontaneous"; align = "log"         -> experiment.align: belongs to kind = "trials"
+[experiment]; kind = "spontaneous"; first_frame_s = -2.0  -> experiment.first_frame_s: belongs to kind = "trials"
+[experiment]; kind = "spontaneous"; [experiment.events]; cue_s = 1.0 -> experiment.events: belongs to kind = "trials"
+[experiment]; kind = "spontaneous"; [analysis.baseline]; before_s = 1.0 -> analysis.baseline.before_s: spontaneous
 "#;
 
     #[test]

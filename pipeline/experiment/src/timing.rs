@@ -1,9 +1,10 @@
 //! The keys of `[experiment]`: times and stimuli.
 
-use super::error::{Rule, ensure};
+use super::error::{Problem, Rule, ensure};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use widefield::TimeAxis;
+use widefield::baseline::Frames;
+use widefield::{Baseline, TimeAxis};
 use widefield_behaviour::Correct;
 
 /// Timing and stimuli of the experiment.
@@ -13,8 +14,12 @@ use widefield_behaviour::Correct;
 pub struct Timing {
     /// Frames per second.
     pub sample_rate_hz: f64,
-    /// Time of frame 0 in seconds from stimulus onset.
+    /// Whether trials have a stimulus.
+    pub kind: Kind,
+    /// Time of frame 0 in seconds from stimulus onset, where no trial says its own.
     pub first_frame_s: f64,
+    /// Where time 0 is.
+    pub align: Align,
     /// Size of a resized pixel at the brain in micrometres.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pixel_um: Option<f64>,
@@ -24,11 +29,39 @@ pub struct Timing {
     pub stimulus: Vec<Stimulus>,
 }
 
+const FIRST_FRAME_S: f64 = -3.0;
+
+/// What is recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Kind {
+    /// Trials with a stimulus, whose onset is time 0.
+    #[default]
+    Trials,
+    /// Activity by itself: time is counted from the first frame, and nothing is judged against events.
+    Spontaneous,
+}
+
+/// Where time 0 of a trial is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Align {
+    /// [`Timing::first_frame_s`] says it, the same for all.
+    #[default]
+    Fixed,
+    /// At the onset that log or table give for each; the fixed one for a trial without.
+    Log,
+}
+
 impl Default for Timing {
     fn default() -> Self {
         Self {
             sample_rate_hz: 20.0,
-            first_frame_s: -3.0,
+            kind: Kind::Trials,
+            first_frame_s: FIRST_FRAME_S,
+            align: Align::Fixed,
             pixel_um: None,
             events: BTreeMap::new(),
             stimulus: Vec::new(),
@@ -37,12 +70,21 @@ impl Default for Timing {
 }
 
 impl Timing {
-    /// Frame number to seconds.
+    /// Frame number to seconds, in trials with that onset, in seconds after their first frame; `None` for the fixed one.
+    ///
+    /// ```
+    /// use widefield_experiment::Timing;
+    ///
+    /// let timing = Timing::default();
+    /// assert_eq!(timing.axis(None).time_s(20), -2.0);
+    /// assert_eq!(timing.axis(Some(3.25)).time_s(20), -2.25);
+    /// ```
     #[must_use]
-    pub fn axis(&self) -> TimeAxis {
+    pub fn axis(&self, onset_s: Option<f64>) -> TimeAxis {
         TimeAxis {
             sample_rate_hz: self.sample_rate_hz,
-            first_frame_s: self.first_frame_s,
+            // Not the negative of 0.
+            first_frame_s: onset_s.map_or(self.first_frame_s, |onset_s| 0.0 - onset_s),
         }
     }
 
@@ -121,6 +163,7 @@ impl Timing {
         ensure(above_0(rate), "experiment.sample_rate_hz", message)?;
         let first = self.first_frame_s.is_finite();
         ensure(first, "experiment.first_frame_s", "is not finite")?;
+        self.spontaneous()?;
         let size = self.pixel_um.is_none_or(above_0);
         ensure(size, "experiment.pixel_um", "is no size above 0")?;
         for (name, s) in &self.events {
@@ -152,5 +195,40 @@ impl Timing {
             }
         }
         Ok(())
+    }
+
+    /// What recordings without time 0 do not have.
+    fn spontaneous(&self) -> Rule {
+        if self.kind != Kind::Spontaneous {
+            return Ok(());
+        }
+        let none = "belongs to kind = \"trials\": spontaneous recordings have no time 0";
+        let first = [FIRST_FRAME_S, 0.0].contains(&self.first_frame_s);
+        ensure(first, "experiment.first_frame_s", none)?;
+        ensure(self.align == Align::Fixed, "experiment.align", none)?;
+        ensure(self.events.is_empty(), "experiment.events", none)
+    }
+
+    /// Whether F0 can be taken so.
+    pub(super) fn suits(&self, baseline: &Baseline) -> Rule {
+        let (key, message) = match baseline {
+            _ if self.kind != Kind::Spontaneous => return Ok(()),
+            Baseline::Frames(Frames::Before(_)) => {
+                ("before_s", "spontaneous recordings have no time 0")
+            }
+            Baseline::Frames(frames) if *frames == Frames::default() => (
+                "method",
+                "spontaneous recordings have no frames before a stimulus, and frames 9 to 11, the default, are no rest",
+            ),
+            _ => return Ok(()),
+        };
+        Err(Problem {
+            help: Some(
+                "F0 of the whole recording: method = \"percentile\", \"median\" or \"mean\"; or one that follows slow changes of \
+                 light: \"sliding_percentile\", \"maximin\", \"bleaching\""
+                    .into(),
+            ),
+            ..Problem::new(format!("analysis.baseline.{key}"), message)
+        })
     }
 }

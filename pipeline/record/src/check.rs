@@ -96,6 +96,14 @@ pub enum CheckName {
     UnknownStimulus,
     /// Lines of the log that cannot be used.
     LogLines,
+    /// How the table of trials was read.
+    Table,
+    /// A trial without onset where each has its own.
+    Onset,
+    /// How much the onsets of the trials differ where time 0 is fixed.
+    OnsetSpread,
+    /// How much the light goes up and down over a recording without trials.
+    SlowDrift,
     /// What is odd about a movie's file.
     File,
     /// Pixels that stop being square.

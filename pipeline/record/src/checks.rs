@@ -13,7 +13,7 @@ pub use session::{Session, of_session};
 use crate::CheckName::{self, *};
 use crate::{Check, Level, Quality, Status, TrialRecord};
 use widefield::background::Bound;
-use widefield_experiment::{Checks, Config};
+use widefield_experiment::{Checks, Config, Kind};
 
 /// What follows from what: cause, and the checks that are part of it once it is raised.
 const CONSEQUENCES: &[(CheckName, &[CheckName])] = &[
@@ -44,6 +44,7 @@ const OF_PIXELS: &[CheckName] = &[
     MaskStability,
     ThresholdZero,
     Bleaching,
+    SlowDrift,
     BaselineEvent,
     DffRange,
 ];
@@ -77,6 +78,7 @@ const JUDGED: &[CheckName] = &[
     FrameRate,
     ClockJitter,
     Bleaching,
+    SlowDrift,
     BaselineEvent,
     DffRange,
 ];
@@ -203,7 +205,7 @@ fn of_trial(config: &Config, record: &TrialRecord) -> Vec<Check> {
     let mut checks: Vec<Check> = of_light(limits, quality, record);
     checks.extend(of_clock(config, quality, record));
     checks.extend(of_mask(config, quality));
-    checks.extend(of_dff(config, quality, record.frames));
+    checks.extend(of_dff(config, quality, record));
     checks
 }
 
@@ -297,6 +299,21 @@ fn of_light(limits: &Checks, quality: &Quality, record: &TrialRecord) -> Vec<Che
             show: percent,
             advice: "dF/F sinks with it; let F0 fade with the light (analysis.baseline.method = \"bleaching\"), lower the light, \
                      or compare only within the same time of trials",
+        });
+    }
+    if let Some(value) = quality.slow_drift {
+        add(Measure {
+            name: SlowDrift,
+            value,
+            limits: limits.slow_drift,
+            beyond: above,
+            found: format!(
+                "besides a straight line the light goes up and down by {} over the recording",
+                percent(value)
+            ),
+            show: percent,
+            advice: "a lamp that warms up, drying immersion or a focus that wanders; let F0 follow slow changes \
+                     (analysis.baseline.method = \"sliding_percentile\" or \"maximin\")",
         });
     }
     checks.extend(background(limits.background_step, quality, record));
@@ -490,13 +507,13 @@ fn of_mask(config: &Config, quality: &Quality) -> Vec<Check> {
     checks
 }
 
-fn of_dff(config: &Config, quality: &Quality, frames: Option<usize>) -> Vec<Check> {
+fn of_dff(config: &Config, quality: &Quality, record: &TrialRecord) -> Vec<Check> {
     let limits = &config.checks;
     let mut checks = Vec::new();
     if let Some([start, end]) = quality.baseline_frames {
-        checks.push(match start == 0 && Some(end) == frames {
+        checks.push(match start == 0 && Some(end) == record.frames {
             true => whole_baseline(end),
-            false => baseline(config, start, end, quality.baseline_dff),
+            false => baseline(config, record, start, end, quality.baseline_dff),
         });
     }
     if let Some(value) = quality.dff_p999 {
@@ -522,16 +539,23 @@ fn whole_baseline(frames: usize) -> Check {
 }
 
 /// Whether F0 is taken at rest: before the stimulus, from no event on, and so that dF/F is 0 there.
-fn baseline(config: &Config, start: usize, end: usize, mean: Option<f64>) -> Check {
+fn baseline(
+    config: &Config,
+    record: &TrialRecord,
+    start: usize,
+    end: usize,
+    mean: Option<f64>,
+) -> Check {
     let name = BaselineEvent;
-    let axis = config.experiment.axis();
+    let axis = record.axis(config);
     let (first_s, last_s) = (axis.time_s(start), axis.time_s(end.saturating_sub(1)));
     let window = format!(
         "the baseline, frames {start} to {}, {first_s:.2} to {last_s:.2} s",
         end.saturating_sub(1)
     );
     let advice = "move analysis.baseline to frames at rest";
-    if last_s >= 0.0 {
+    let has_onset = config.experiment.kind == Kind::Trials;
+    if has_onset && last_s >= 0.0 {
         let message = format!("{window}, reaches beyond stimulus onset at 0 s: {advice}");
         return Check::new(name, Level::Fail, last_s, 0.0, message);
     }
@@ -546,10 +570,13 @@ fn baseline(config: &Config, start: usize, end: usize, mean: Option<f64>) -> Che
         value,
         limits: config.checks.baseline_event,
         beyond: above,
-        found: format!(
-            "{window}, is before all events, mean dF/F there {}",
-            percent(value)
-        ),
+        found: match has_onset {
+            true => format!(
+                "{window}, is before all events, mean dF/F there {}",
+                percent(value)
+            ),
+            false => format!("{window}: mean dF/F there {}", percent(value)),
+        },
         show: percent,
         advice: "dF/F should be 0 on average where F0 is taken; look at the trace, and for pixels that are not finite",
     };

@@ -20,6 +20,7 @@ pub use check::{Check, CheckName, Level};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use widefield::TimeAxis;
 use widefield::background::Bound;
 use widefield_experiment::Config;
 
@@ -65,12 +66,27 @@ pub enum Status {
 pub struct TrialRecord {
     /// Name of the movie in the data place.
     pub file: String,
-    /// Number after the last `_` of the name.
+    /// Number in its name.
     pub trial: Option<u32>,
-    /// What the log says was shown.
+    /// What log or table say was shown.
     pub stimulus: Option<String>,
-    /// What the log says the animal did.
+    /// What log or table say the animal did.
     pub decision: Option<String>,
+    /// Name in files of what was shown; `None` where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
+    /// What that means: as [`OutcomeRecord::outcome`]; `None` without an entry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
+    /// Time 0: `onset_s`, in seconds after the first frame, and `onset_from`. `None` where recordings have none.
+    #[serde(flatten)]
+    pub onset: Option<Onset>,
+    /// Is in no score, as its row of the table says.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub exclude: bool,
+    /// The cells of its row that mean nothing here, by the names of their columns.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub columns: BTreeMap<String, String>,
     /// How the trial ended.
     pub status: Status,
     /// Why it failed.
@@ -100,6 +116,29 @@ pub struct TrialRecord {
     /// What the checks are made from.
     #[serde(default)]
     pub quality: Option<Quality>,
+}
+
+/// When the stimulus of a trial began.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Onset {
+    /// Seconds after the first frame.
+    #[serde(rename = "onset_s")]
+    pub s: f64,
+    /// What says so.
+    #[serde(rename = "onset_from")]
+    pub from: OnsetFrom,
+}
+
+/// What says when a stimulus began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnsetFrom {
+    /// The behaviour log.
+    Log,
+    /// The table of trials.
+    Table,
+    /// `experiment.first_frame_s`, the same for all trials.
+    Fixed,
 }
 
 /// Measures of a trial that its checks are made from; `None` where one could not be taken.
@@ -146,6 +185,10 @@ pub struct Quality {
     pub bleaching: Option<f64>,
     /// How much the light goes up and down from frame to frame, [`widefield::quality::alternation`] of the mean trace.
     pub alternation: Option<f64>,
+    /// How much the light goes up and down over a recording without trials, [`widefield::quality::slow_drift`] of the
+    /// mean fluorescence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slow_drift: Option<f64>,
     /// 99.9th percentile of |dF/F| over kept pixels and frames.
     pub dff_p999: Option<f64>,
 }
@@ -218,7 +261,7 @@ pub struct Input {
 /// The six counts, and what they leave out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BehaviourRecord {
-    /// Trials in the log.
+    /// Trials in log and table.
     pub trials: usize,
     /// Scored trials with a Go stimulus.
     pub go_trials: u32,
@@ -236,7 +279,7 @@ pub struct BehaviourRecord {
     pub early: u32,
     /// Outcomes that count nowhere.
     pub unscored: u32,
-    /// Trials left out of the scores: stimulus missing or not configured, or lines of the log unusable.
+    /// Trials left out of the scores: stimulus missing or not configured, lines of the log unusable, or excluded.
     pub left_out: u32,
     /// Sensitivity with the log-linear correction; `None` without both kinds of trial.
     pub d_prime: Option<f64>,
@@ -246,15 +289,15 @@ pub struct BehaviourRecord {
     /// False alarms per No Go trial; `None` without one.
     #[serde(default)]
     pub false_alarm_rate: Option<f64>,
-    /// Every trial of the log in order.
+    /// Every trial of log and table in order.
     #[serde(default)]
     pub outcomes: Vec<OutcomeRecord>,
 }
 
-/// One trial of the log.
+/// One trial of log or table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OutcomeRecord {
-    /// Running number, which movies are matched to.
+    /// The number it goes by.
     pub trial: u32,
     /// `hit`, `miss`, `correct rejection`, `false alarm`, `early`, `unscored`; `left out` if it was not scored.
     pub outcome: String,
@@ -339,6 +382,11 @@ impl TrialRecord {
             trial: None,
             stimulus: None,
             decision: None,
+            condition: None,
+            outcome: None,
+            onset: None,
+            exclude: false,
+            columns: BTreeMap::new(),
             status: Status::Failed,
             error: None,
             frames: None,
@@ -354,6 +402,13 @@ impl TrialRecord {
             input: None,
             quality: None,
         }
+    }
+
+    /// Frame number to seconds from its time 0.
+    #[must_use]
+    pub fn axis(&self, config: &Config) -> TimeAxis {
+        let own = self.onset.filter(|onset| onset.from != OnsetFrom::Fixed);
+        config.experiment.axis(own.map(|onset| onset.s))
     }
 
     /// Whether the outputs are there, from this run or an earlier one.

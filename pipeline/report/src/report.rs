@@ -53,10 +53,10 @@ fn html(record: &RunRecord, pictures: &[Option<Pictures>]) -> String {
     let mut page = String::new();
     let data = &record.config.data;
     let session = data.prefix.trim_end_matches(['_', '-', '.', ' ']);
-    let session = if session.is_empty() {
-        "Session"
-    } else {
-        session
+    let folder = data.url.rsplit('/').find(|part| !part.is_empty());
+    let session = match session {
+        "" => folder.unwrap_or("Session"),
+        session => session,
     };
     let output = record.config.output_url();
     let mut places = data.url.clone();

@@ -111,7 +111,7 @@ impl Plan {
             reference_image: &ReferenceImage::default(),
             spare: &self.spare,
         };
-        let steps = worker.steps();
+        let steps = worker.steps(planned);
         let given = Given {
             background: decided.background,
             mask: decided.mask.as_ref().or(self.mask.as_ref()),

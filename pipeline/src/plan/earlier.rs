@@ -1,6 +1,6 @@
 //! What earlier runs left in the output place, and what is left to do.
 
-use super::{Outputs, RUN_JSON, TrialPlan, Why, Work, input, movies, neighbours};
+use super::{Outputs, RUN_JSON, TrialPlan, Why, Work, input, movies, neighbours, own_onset_s};
 use crate::config::{Affects, Change, Config, Existing};
 use crate::error::Error;
 use crate::manifest::{self, Identity, Manifest, Measurement, comparable, set_of};
@@ -206,6 +206,8 @@ impl Earlier {
             Why::Movie
         } else if manifest.label != trial.label {
             Why::Label
+        } else if trial.own_onset_s() != own_onset_s(record.onset) {
+            Why::Onset
         } else if let Some(name) = standing.lacks(record, trial) {
             let name = name.to_owned();
             Why::Output { name }
@@ -457,9 +459,14 @@ fn unreadable(bytes: &[u8], error: &serde_json::Error) -> String {
 pub(super) fn foreign(output: &Place, theirs: &Config) -> Error {
     let data = &theirs.data;
     let log = data.behaviour_log.as_deref().unwrap_or("no log");
+    let named = data.name.as_ref().filter(|_| data.prefix.is_empty());
+    let called = match named {
+        Some(pattern) => format!("name `{pattern}`"),
+        None => format!("prefix `{}`", data.prefix),
+    };
     Error::ForeignPlace {
         place: output.url().to_owned(),
-        theirs: format!("{}, prefix `{}`, {log}", data.url, data.prefix),
+        theirs: format!("{}, {called}, {log}", data.url),
     }
 }
 

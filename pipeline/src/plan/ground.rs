@@ -50,8 +50,9 @@ impl Ground {
             real: data.resolved("")?,
         }];
         let mut own_names = Vec::new();
-        if let Some(log) = &config.data.behaviour_log {
-            own_names.push((inputs[0].real.clone(), log.clone()));
+        let labels = [&config.data.behaviour_log, &config.data.trials];
+        for name in labels.into_iter().flatten() {
+            own_names.push((inputs[0].real.clone(), name.clone()));
         }
         let mask = results::mask_image(config);
         let files = [

@@ -1,12 +1,15 @@
 //! Which files are movies, and which trial each is.
 
-use crate::config::Config;
+use crate::config::{Config, Match, Mismatch};
 use crate::error::{Error, with_causes};
-use crate::results::{INDICES, REFERENCE};
+use crate::labels::{INDICES, Movie};
+use crate::recording::{Recording, RecordingError};
+use crate::results::REFERENCE;
 use std::collections::BTreeMap;
+pub(crate) use widefield_behaviour::table::stem;
 use widefield_storage::{Entry, ErrorKind, Listing, Place};
 
-/// What bears the prefix.
+/// What is called as the description asks.
 #[derive(Debug, Default)]
 pub(super) struct Movies {
     /// By name.
@@ -17,19 +20,32 @@ pub(super) struct Movies {
     pub(super) ignored: Vec<String>,
 }
 
-/// Movies, and what has the prefix but is none. Those that are `known` to be movies are not looked into.
+/// Whether the description asks for files of that name.
+fn wanted(config: &Config, name: &str) -> bool {
+    let data = &config.data;
+    let built_so = || {
+        let read = data.name.as_ref().map(|pattern| pattern.read(stem(name)));
+        !matches!(read, Some(Err(Mismatch::Unlike { .. })))
+    };
+    match data.prefix.as_str() {
+        "" => built_so(),
+        prefix => name.starts_with(prefix),
+    }
+}
+
+/// Movies, and what has such a name but is none. Those that are `known` to be movies are not looked into.
 pub(super) fn find(
     config: &Config,
     data: &Place,
     listing: &Listing,
     known: impl Fn(&Entry) -> bool + Sync,
 ) -> Movies {
-    let begins = |name: &str| name.starts_with(&config.data.prefix);
+    let inputs = [&config.data.behaviour_log, &config.data.trials];
     let candidates: Vec<&Entry> = listing
         .entries
         .iter()
-        .filter(|e| begins(&e.name))
-        .filter(|e| config.data.behaviour_log.as_ref() != Some(&e.name))
+        .filter(|e| wanted(config, &e.name))
+        .filter(|e| inputs.iter().all(|input| input.as_ref() != Some(&e.name)))
         .collect();
     let magic = crate::concurrent::map(&candidates, |entry| {
         if entry.bytes == 0 || known(entry) {
@@ -39,10 +55,22 @@ pub(super) fn find(
         Ok::<_, widefield_storage::Error>(dcimg::is_dcimg(&start))
     });
     let mut found = Movies::default();
+    // Called as movies are, but not as these: without a prefix there is nothing else to tell them by.
+    let others = listing
+        .entries
+        .iter()
+        .filter(|e| stem(&e.name) != e.name && !wanted(config, &e.name));
+    if config.data.prefix.is_empty() {
+        let why = others.map(|e| format!("{}: its name is not built as data.name says", e.name));
+        found.ignored.extend(why);
+    }
     for (entry, is_movie) in candidates.into_iter().zip(magic) {
         match (is_movie, entry.bytes) {
             (_, 0) => found.ignored.push(format!("{}: empty file", entry.name)),
-            (Ok(true), _) => found.movies.push(entry.clone()),
+            (Ok(true), _) => match ambiguous(config, &entry.name) {
+                None => found.movies.push(entry.clone()),
+                Some(why) => found.unreadable.push((entry.clone(), why)),
+            },
             (Ok(false), _) => {
                 let why = format!("{}: not a DCIMG file", entry.name);
                 found.ignored.push(why);
@@ -50,7 +78,7 @@ pub(super) fn find(
             (Err(error), _) => found.unreadable.push((entry.clone(), with_causes(&error))),
         }
     }
-    for other in listing.others.iter().filter(|o| begins(&o.name)) {
+    for other in listing.others.iter().filter(|o| wanted(config, &o.name)) {
         let readable = other.name.chars().all(|c| !c.is_control());
         match other.why.kind() {
             ErrorKind::NotFound => {
@@ -72,6 +100,62 @@ pub(super) fn find(
     }
     found.movies.sort_by(|a, b| a.name.cmp(&b.name));
     found
+}
+
+/// What is asked for, as a sentence goes on after "a movie whose name".
+pub(super) fn asked(config: &Config) -> String {
+    match (config.data.prefix.as_str(), &config.data.name) {
+        ("", Some(pattern)) => format!("is built as `{pattern}`"),
+        (prefix, _) => format!("starts with `{prefix}`"),
+    }
+}
+
+/// Why it is not known which trial a movie is, though its name is built as asked.
+fn ambiguous(config: &Config, name: &str) -> Option<String> {
+    let pattern = config.data.name.as_ref()?;
+    let Err(Mismatch::Ambiguous(both)) = pattern.read(stem(name)) else {
+        return None;
+    };
+    let said = both.map(|named| {
+        let parts = [
+            named.trial.map(|trial| format!("trial {trial}")),
+            named.date.map(|date| date.to_string()),
+            named.time.map(|time| time.to_string()),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    });
+    Some(format!(
+        "data.name = \"{pattern}\" reads its name in several ways: {}, or {}; say more of the text between",
+        said[0], said[1]
+    ))
+}
+
+/// How far three names, those that come farthest, are built as the pattern says.
+pub(super) fn near(config: &Config, listing: &[Entry]) -> Option<String> {
+    let pattern = config
+        .data
+        .name
+        .as_ref()
+        .filter(|_| config.data.prefix.is_empty())?;
+    let unlike = |entry: &Entry| match pattern.read(stem(&entry.name)) {
+        Err(Mismatch::Unlike { matched, wanted }) => Some((matched, wanted, entry.name.clone())),
+        _ => None,
+    };
+    let mut names: Vec<_> = listing.iter().filter_map(unlike).collect();
+    // Names that end as movies do first, of those the ones that come farthest.
+    names.sort_by_key(|(matched, _, name)| (stem(name) == name, std::cmp::Reverse(*matched)));
+    let said = names.iter().take(3).map(|(matched, wanted, name)| {
+        let next = match wanted.as_str() {
+            "" => "the name should end".to_owned(),
+            wanted => format!("`{wanted}` should come"),
+        };
+        match matched {
+            0 => format!("{name}: {next} first"),
+            _ => format!("{name}: after `{}` {next}", &name[..*matched]),
+        }
+    });
+    let said: Vec<String> = said.collect();
+    (!said.is_empty()).then(|| format!("of {} files there, {}", listing.len(), said.join("; ")))
 }
 
 pub(super) fn seen(listing: &[Entry], ignored: &[String]) -> String {
@@ -99,31 +183,69 @@ pub(super) fn seen(listing: &[Entry], ignored: &[String]) -> String {
     )
 }
 
-/// The name without a `.dcimg` ending.
-pub(crate) fn stem(name: &str) -> &str {
-    let cut = name
-        .len()
-        .checked_sub(6)
-        .filter(|&at| name.is_char_boundary(at));
-    match cut {
-        Some(at) if name[at..].eq_ignore_ascii_case(".dcimg") && at > 0 => &name[..at],
-        _ => name,
+/// The number of the trial in a name without ending: as `data.name` says, or what follows the last `_`.
+pub(super) fn number(config: &Config, stem: &str) -> Option<u32> {
+    match &config.data.name {
+        Some(pattern) => pattern.read(stem).ok()?.trial,
+        None => trailing_number(stem),
     }
 }
 
-/// The number after the last `_`.
-pub(super) fn number(stem: &str) -> Option<u32> {
+fn trailing_number(stem: &str) -> Option<u32> {
     let (_, digits) = stem.rsplit_once('_')?;
     let all_digits = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
     all_digits.then(|| digits.parse().ok()).flatten()
 }
 
-pub(super) fn refuse_same_trial(movies: &[Entry]) -> Result<(), Error> {
+/// What log and table are matched by. When movies began is looked up only where that is asked for: in their names if
+/// these say it, else by the camera's clock, which `known` may have of an earlier run.
+pub(super) fn for_labels<'e>(
+    config: &Config,
+    data: &Place,
+    entries: &'e [&Entry],
+    known: impl Fn(&Entry) -> Option<f64> + Sync,
+) -> Vec<Movie<'e>> {
+    let by_name = config
+        .data
+        .name
+        .as_ref()
+        .filter(|pattern| pattern.has_begin());
+    let begin = |entry: &Entry| match by_name {
+        Some(pattern) => pattern
+            .read(stem(&entry.name))
+            .ok()?
+            .begin()
+            .map(widefield_labels::seconds_at),
+        None => known(entry).or_else(|| began(data, &entry.name).ok()?),
+    };
+    let begins = match config.data.matching {
+        Match::Time => crate::concurrent::map(entries, |entry| begin(entry)),
+        _ => vec![None; entries.len()],
+    };
+    let movies = entries.iter().zip(begins).map(|(entry, begin_s)| {
+        let mut movie = Movie::new(&entry.name);
+        movie.number = number(config, movie.stem());
+        movie.begin_s = begin_s;
+        movie
+    });
+    movies.collect()
+}
+
+fn began(data: &Place, name: &str) -> Result<Option<f64>, RecordingError> {
+    Recording::open(data, name)?.begin_unix_s()
+}
+
+/// Refuses movies whose numbers or results nothing tells apart; numbers may repeat where nothing is matched `by_number`.
+pub(super) fn refuse_same_trial(
+    config: &Config,
+    movies: &[Entry],
+    by_number: bool,
+) -> Result<(), Error> {
     let mut owners: BTreeMap<(Option<u32>, &str), Vec<&str>> = BTreeMap::new();
     for entry in movies {
         let stem = stem(&entry.name);
         // Without a number only the names of outputs can clash.
-        let key = match number(stem) {
+        let key = match number(config, stem).filter(|_| by_number) {
             Some(n) => (Some(n), ""),
             None => (None, stem),
         };
@@ -141,9 +263,10 @@ pub(super) fn refuse_same_trial(movies: &[Entry]) -> Result<(), Error> {
     }
 }
 
-/// Without a log the MAT file of a movie bears its name, which must not be one of the session's own.
+/// Without labels the MAT file of a movie bears its name, which must not be one of the session's own.
 pub(super) fn refuse_own_names(config: &Config, movies: &[Entry]) -> Result<(), Error> {
-    if config.data.behaviour_log.is_some() || config.output.mat.is_empty() {
+    let labelled = config.data.behaviour_log.is_some() || config.data.trials.is_some();
+    if labelled || config.output.mat.is_empty() {
         return Ok(());
     }
     for entry in movies {
@@ -180,7 +303,7 @@ mod tests {
             ("ééé", "ééé", None),
         ] {
             assert_eq!(
-                (stem(name), number(stem(name))),
+                (stem(name), trailing_number(stem(name))),
                 (want_stem, want_number),
                 "{name}"
             );

@@ -55,8 +55,10 @@ pub enum Why {
     MaskImage,
     /// It is another movie than that time.
     Movie,
-    /// The log says something else of it.
+    /// Log or table say something else of it.
     Label,
+    /// Its time 0 is another.
+    Onset,
     /// A result is gone, or not as it was written.
     Output {
         /// Its name.
@@ -96,6 +98,7 @@ impl std::fmt::Display for Why {
             Self::MaskImage => "the image of analysis.segmentation.file changed",
             Self::Movie => "the movie changed",
             Self::Label => "its label changed",
+            Self::Onset => "its onset changed",
             Self::Output { name } => return write!(f, "{name} is missing or changed"),
             Self::Asked => "planned elsewhere",
         })

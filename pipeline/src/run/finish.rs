@@ -5,14 +5,15 @@ use crate::concurrent;
 use crate::config::Existing;
 use crate::consumer::{Consumer, part_name};
 use crate::error::{Error, with_causes};
+use crate::labels::Labels;
 use crate::manifest::{Manifest, Measurement};
-use crate::plan::{Plan, RUN_JSON, TrialPlan, neighbours};
+use crate::plan::{Plan, RUN_JSON, Said, TrialPlan, neighbours};
 use crate::record::{
     Check, CheckName, Level, Output, RunRecord, Status, Totals, TrialRecord, checks,
 };
 use crate::results;
 use crate::trial::Worker;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 use widefield::Mask;
 use widefield_storage::{ErrorKind, mat};
@@ -46,16 +47,24 @@ impl Plan {
             }
         }
         let reporting = Instant::now();
-        let behaviour = self
-            .log
-            .as_ref()
-            .map(crate::behaviour_log::SessionLog::record);
+        let labels = self.labels.as_ref();
+        let behaviour = labels.map(Labels::record);
+        let said: BTreeMap<&str, &Said> = self
+            .trials
+            .iter()
+            .map(|t| (t.file.as_str(), &t.said))
+            .collect();
+        let said = trials
+            .iter()
+            .map(|record| said.get(record.file.as_str()).copied());
         let session = checks::Session {
             masks: masks
                 .iter()
                 .map(|mask| mask.as_ref().map(Mask::kept))
                 .collect(),
-            log_starts: self.log.as_ref().map(|l| l.starts()).unwrap_or_default(),
+            log_starts: labels.map(Labels::starts).unwrap_or_default(),
+            numbers: said.clone().map(|said| said?.running).collect(),
+            onsets_s: said.map(|said| said?.onset_s).collect(),
             behaviour: behaviour.as_ref(),
         };
         checks.extend(checks::of_session(&self.config, &mut trials, &session));
@@ -147,10 +156,11 @@ impl Plan {
         trials: &[TrialRecord],
     ) -> Result<Vec<Output>, String> {
         let mut written = Vec::new();
-        if let Some(log) = &self.log {
-            written = log
-                .write(&self.config, &self.output)
-                .map_err(|e| with_causes(&e))?;
+        if let Some(labels) = &self.labels {
+            let wrong = |error: widefield_storage::Error| with_causes(&error);
+            for (name, bytes) in labels.files(&self.config).map_err(wrong)? {
+                written.push(self.output.put(&name, bytes).map_err(wrong)?.into());
+            }
         }
         let out = &self.config.output;
         let first_good = |t: &&TrialPlan| trials.iter().any(|r| r.file == t.file && r.good());

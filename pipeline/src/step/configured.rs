@@ -15,7 +15,7 @@ impl Steps {
     pub fn configured(analysis: &Analysis, timing: &Timing, own: &Own) -> Self {
         let [from, to] = analysis.background.frames;
         let configured = Self {
-            axis: timing.axis(),
+            axis: timing.axis(None),
             transforms: Vec::new(),
             background: Arc::new(analysis.background.clone()),
             background_frames: from..to,

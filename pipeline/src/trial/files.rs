@@ -107,7 +107,10 @@ impl Worker<'_> {
             .attribute("axes", axes)
             .attribute("source", trial.file.as_str())
             .attribute("sample_rate_hz", timing.sample_rate_hz)
-            .attribute("first_frame_s", timing.first_frame_s)
+            .attribute(
+                "first_frame_s",
+                timing.axis(trial.own_onset_s()).first_frame_s,
+            )
             .attribute("parameters", parameters)
             .attribute("software", concat!("widefield ", env!("CARGO_PKG_VERSION")))
     }

@@ -138,7 +138,7 @@ impl Worker<'_> {
         if let Some(mean) = self.reference_image.of(&trial.file) {
             return Ok(mean);
         }
-        let steps = self.steps();
+        let steps = self.steps(trial);
         let wrong = failed(Stage::ReferenceImage);
         if !steps.transforms.is_empty() {
             let Resized { movie, clip, .. } = self.read(trial, &steps)?;

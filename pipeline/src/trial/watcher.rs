@@ -4,6 +4,7 @@ use super::files::{Files, Told};
 use super::reading::Resized;
 use super::timing::Timing;
 use super::{TrialError, Worker, described};
+use crate::config::Kind;
 use crate::consumer::{Seen, Watch, Watched, part_name};
 use crate::error::with_causes;
 use crate::observer::Observer;
@@ -35,6 +36,8 @@ pub(super) struct Watcher<'a> {
     mask: Option<Mask>,
     files: Option<Files>,
     collecting: Option<MovieSummary>,
+    /// Mean fluorescence of each frame, of recordings that are judged by it.
+    light: Option<Vec<f64>>,
     summary: Option<Summary>,
     /// Time of the blocks that went to the summary.
     collected_in: Duration,
@@ -55,6 +58,7 @@ impl<'a> Watcher<'a> {
             mask: None,
             files: None,
             collecting: None,
+            light: (worker.config.experiment.kind == Kind::Spontaneous).then(Vec::new),
             summary: None,
             collected_in: Duration::ZERO,
         }
@@ -132,10 +136,17 @@ impl<'a> Watcher<'a> {
         let finite = |value: f64| value.is_finite().then_some(value);
         let kept = self.mask.as_ref().map(Mask::kept);
         let clamped = kept.and_then(|kept| summary.clamped_share(kept).ok());
+        let light = self.light.take();
         let quality = self.quality();
         let trace = &summary.trace;
         quality.first_frame = finite(quality::first_frame(trace));
         quality.bleaching = finite(quality::bleaching(trace));
+        if let Some(light) = &light {
+            // F0 may follow the light, which then is not seen in dF/F.
+            let relative: Vec<f64> = light.iter().map(|l| l / light[0] - 1.0).collect();
+            quality.bleaching = finite(quality::bleaching(&relative));
+            quality.slow_drift = finite(quality::slow_drift(light));
+        }
         quality.alternation = finite(quality::alternation(trace));
         quality.dff_p999 = finite(summary.size);
         quality.clamped_share = clamped.filter(|share| share.is_finite());
@@ -279,6 +290,12 @@ impl Observer for Watcher<'_> {
         let began = Instant::now();
         if let Some(summary) = &mut self.collecting {
             summary.add(counts, dff).map_err(failed(Stage::Report))?;
+        }
+        if let (Some(light), Some(mask)) = (&mut self.light, &self.mask) {
+            for frame in counts.outer_iter() {
+                let mean = quality::kept_mean(frame, mask.kept()).map_err(failed(Stage::Report))?;
+                light.push(mean - self.background);
+            }
         }
         self.show(|watch| watch.block(first, counts, dff));
         self.collected_in += began.elapsed();

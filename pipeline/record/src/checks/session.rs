@@ -5,7 +5,7 @@ use crate::CheckName::*;
 use crate::{BehaviourRecord, Check, Level, TrialRecord};
 use ndarray::ArrayView2;
 use widefield::quality::{self, Offset, Relabelling};
-use widefield_experiment::Config;
+use widefield_experiment::{Align, Config, Kind};
 
 /// What the session's checks are made from, beside the records of the trials. Without it they are fewer.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +14,10 @@ pub struct Session<'a> {
     pub masks: Vec<Option<ArrayView2<'a, bool>>>,
     /// Running number and start of each trial of the log, seconds.
     pub log_starts: Vec<(u32, f64)>,
+    /// The running number of each trial, in the order of the records; where there are none, [`TrialRecord::trial`].
+    pub numbers: Vec<Option<u32>>,
+    /// When the stimulus of each trial began by log or table, seconds after the first frame, in the order of the records.
+    pub onsets_s: Vec<Option<f64>>,
     /// Counts of the task, for the share of early licks.
     pub behaviour: Option<&'a BehaviourRecord>,
 }
@@ -53,7 +57,8 @@ pub fn of_session(
         settle(&mut trial.checks);
     }
     checks.extend(f0_drift(config, trials));
-    checks.extend(clock_match(config, trials, &session.log_starts));
+    checks.extend(clock_match(config, trials, session));
+    checks.extend(onset_spread(config, &session.onsets_s));
     checks.extend(session.behaviour.and_then(|b| early_share(config, b)));
     checks
 }
@@ -150,13 +155,17 @@ fn f0_drift(config: &Config, trials: &[TrialRecord]) -> Option<Check> {
     Some(measure.check())
 }
 
-fn clock_match(config: &Config, trials: &[TrialRecord], log: &[(u32, f64)]) -> Option<Check> {
-    let movies: Vec<(u32, f64)> = trials
-        .iter()
-        .filter_map(|t| Some((t.trial?, t.quality.as_ref()?.first_frame_unix_s?)))
-        .collect();
+fn clock_match(config: &Config, trials: &[TrialRecord], session: &Session<'_>) -> Option<Check> {
+    let number = |(i, trial): (usize, &TrialRecord)| match session.numbers.get(i) {
+        Some(number) => *number,
+        None => trial.trial,
+    };
+    let begins = trials.iter().enumerate().filter_map(|(i, trial)| {
+        let begin = trial.quality.as_ref()?.first_frame_unix_s?;
+        Some((number((i, trial))?, begin))
+    });
     let limits = config.checks.clock_match;
-    let found = quality::align(&movies, log, limits[0]);
+    let found = quality::align(&begins.collect::<Vec<_>>(), &session.log_starts, limits[0]);
     let (worst, value) = found
         .residuals_s
         .iter()
@@ -232,6 +241,31 @@ fn clock_match(config: &Config, trials: &[TrialRecord], log: &[(u32, f64)]) -> O
         );
     }
     Some(check)
+}
+
+/// Whether one time 0 suits all trials.
+fn onset_spread(config: &Config, onsets_s: &[Option<f64>]) -> Option<Check> {
+    let timing = &config.experiment;
+    if timing.align != Align::Fixed || timing.kind != Kind::Trials {
+        return None;
+    }
+    let known = || onsets_s.iter().flatten().copied();
+    let (low, high) = (known().reduce(f64::min)?, known().reduce(f64::max)?);
+    let middle = widefield::percentiles::median(known())?;
+    let measure = Measure {
+        name: OnsetSpread,
+        value: (high - low) * timing.sample_rate_hz,
+        limits: config.checks.onset_spread,
+        beyond: above,
+        found: format!(
+            "log and table have the stimulus {low:.3} to {high:.3} s after the first frame, median {middle:.3} s; \
+             time 0 is {:.3} s after it in all trials",
+            0.0 - timing.first_frame_s
+        ),
+        show: |frames| format!("{frames} frames"),
+        advice: "responses smear in averages over trials; set experiment.align = \"log\"",
+    };
+    Some(measure.check())
 }
 
 /// Fewer trials than this have no share worth a verdict.

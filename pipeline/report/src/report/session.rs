@@ -5,6 +5,8 @@ use super::pictures::Pictures;
 use super::plot::{Line, Look, Plot};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use widefield::TimeAxis;
+use widefield_pipeline::config::Kind;
 use widefield_pipeline::record::{BehaviourRecord, RunRecord, TrialRecord};
 
 /// Outcome, its letter in the sequence, its colour.
@@ -170,32 +172,33 @@ pub(super) fn over_trials(page: &mut String, record: &RunRecord) {
 
 /// Mean dF/F over the mask, averaged over the trials of a condition with the same outcome.
 pub(super) fn responses(page: &mut String, record: &RunRecord, pictures: &[Option<Pictures>]) {
-    let outcomes: BTreeMap<u32, &str> = record
-        .behaviour
-        .iter()
-        .flat_map(|b| &b.outcomes)
-        .map(|o| (o.trial, o.outcome.as_str()))
-        .collect();
     let timing = &record.config.experiment;
+    let axis = timing.axis(None);
     let mut groups: BTreeMap<String, BTreeMap<&str, Mean>> = BTreeMap::new();
     for (trial, pictures) in record.trials.iter().zip(pictures) {
         let Some(pictures) = pictures else { continue };
         if pictures.trace.is_empty() || !trial.good() {
             continue;
         }
-        let condition = match &trial.stimulus {
-            Some(name) => match timing.stimulus(name) {
-                Some(known) => format!("{} (condition {})", name, known.condition()),
-                None => name.clone(),
-            },
-            None => "no stimulus known".into(),
+        let condition = match (&trial.stimulus, &trial.condition) {
+            (Some(name), Some(condition)) => format!("{name} (condition {condition})"),
+            (Some(name), None) => name.clone(),
+            (None, Some(condition)) => format!("condition {condition}"),
+            (None, None) if timing.kind == Kind::Spontaneous => "all recordings".into(),
+            (None, None) => "no stimulus known".into(),
         };
-        let outcome = trial.trial.and_then(|n| outcomes.get(&n).copied());
+        if trial.exclude {
+            continue;
+        }
+        let outcome = trial.outcome.as_deref().unwrap_or("all");
         let group = groups.entry(condition).or_default();
+        // Frames of trials with a time 0 of their own go to the nearest of the common one.
+        let first_s = trial.axis(&record.config).first_frame_s;
+        let later = ((first_s - axis.first_frame_s) * axis.sample_rate_hz).round();
         group
-            .entry(outcome.unwrap_or("all"))
+            .entry(outcome)
             .or_default()
-            .add(&pictures.trace);
+            .add(&pictures.trace, later as i64);
     }
     if groups.is_empty() {
         return;
@@ -206,7 +209,7 @@ pub(super) fn responses(page: &mut String, record: &RunRecord, pictures: &[Optio
         let mut lines = Vec::new();
         for (outcome, mean) in by_outcome {
             let (_, colour) = look_of(outcome);
-            let points = mean.points(|t| timing.axis().time_s(t));
+            let points = mean.points(|t| t as f64 / axis.sample_rate_hz + axis.first_frame_s);
             lines.push(Line {
                 colour,
                 name: format!("{outcome} ({})", plural(mean.trials)),
@@ -221,9 +224,9 @@ pub(super) fn responses(page: &mut String, record: &RunRecord, pictures: &[Optio
         }
         if let [only] = lines.as_slice() {
             let title = format!("{condition}: {}", only.name);
-            page.push_str(&trace_plot(record, title, lines, 600));
+            page.push_str(&trace_plot(record, axis, title, lines, 600));
         } else {
-            page.push_str(&trace_plot(record, condition, lines, 600));
+            page.push_str(&trace_plot(record, axis, condition, lines, 600));
         }
     }
     page.push_str("</div>\n<p class=\"quiet\">Mean over the pixels of the mask, then over trials. Dashed: early trials.</p>\n");
@@ -239,6 +242,7 @@ fn plural(trials: usize) -> String {
 /// A plot of dF/F against time with the configured events.
 pub(super) fn trace_plot(
     record: &RunRecord,
+    axis: TimeAxis,
     title: String,
     lines: Vec<Line>,
     most: usize,
@@ -251,15 +255,13 @@ pub(super) fn trace_plot(
         .trials
         .iter()
         .find_map(|t| t.quality.as_ref()?.baseline_frames);
-    let band = baseline.map(|frames| {
-        (
-            frames.map(|t| record.config.experiment.axis().time_s(t)),
-            "F0",
-        )
-    });
+    let band = baseline.map(|frames| (frames.map(|t| axis.time_s(t)), "F0"));
     let plot = Plot {
         title,
-        x: "time from stimulus (s)",
+        x: match record.config.experiment.kind {
+            Kind::Spontaneous => "time (s)",
+            _ => "time from stimulus (s)",
+        },
         y: "dF/F (%)",
         lines,
         places,
@@ -274,16 +276,16 @@ pub(super) fn trace_plot(
 #[derive(Default)]
 struct Mean {
     trials: usize,
-    sums: Vec<(f64, usize)>,
+    /// By frame of the common time.
+    sums: BTreeMap<i64, (f64, usize)>,
 }
 
 impl Mean {
-    fn add(&mut self, trace: &[Option<f32>]) {
+    /// A trace whose first frame is so many frames later than the common first.
+    fn add(&mut self, trace: &[Option<f32>], later: i64) {
         self.trials += 1;
-        if self.sums.len() < trace.len() {
-            self.sums.resize(trace.len(), (0.0, 0));
-        }
-        for ((sum, n), value) in self.sums.iter_mut().zip(trace) {
+        for (frame, value) in (later..).zip(trace) {
+            let (sum, n) = self.sums.entry(frame).or_default();
             if let Some(value) = value {
                 *sum += f64::from(*value);
                 *n += 1;
@@ -291,8 +293,8 @@ impl Mean {
         }
     }
 
-    fn points(&self, time_s: impl Fn(usize) -> f64) -> Vec<[f64; 2]> {
-        let point = |(t, (sum, n)): (usize, &(f64, usize))| [time_s(t), 100.0 * sum / *n as f64];
-        self.sums.iter().enumerate().map(point).collect()
+    fn points(&self, time_s: impl Fn(i64) -> f64) -> Vec<[f64; 2]> {
+        let point = |(t, (sum, n)): (&i64, &(f64, usize))| [time_s(*t), 100.0 * sum / *n as f64];
+        self.sums.iter().map(point).collect()
     }
 }

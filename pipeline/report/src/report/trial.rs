@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use std::fmt::Write as _;
 use widefield::Segmentation;
 use widefield::render::{self, ColourMap, PEAK_WINDOW_S, Scale};
+use widefield_pipeline::config::Kind;
 use widefield_pipeline::record::{Level, RunRecord, Status, TrialRecord};
 
 /// Colours of a picture; more are not told apart, and fewer make smaller files.
@@ -126,7 +127,7 @@ pub(super) fn table(page: &mut String, record: &RunRecord) {
                 raised.join(", ")
             },
             escape(&trial.file),
-            or_dash(trial.stimulus.as_ref()),
+            or_dash(trial.stimulus.as_ref().or(trial.condition.as_ref())),
             or_dash(trial.decision.as_ref()),
             or_dash(trial.frames),
             number(trial.background),
@@ -272,7 +273,11 @@ fn images(
         "Mean, with the outline of the mask",
     );
     show(&pictures.max, scales.max, Map::Counts, None, "Maximum");
-    let peak = format!("Peak dF/F from the stimulus on, means of {PEAK_WINDOW_S} s");
+    let since = match record.config.experiment.kind {
+        Kind::Spontaneous => "",
+        _ => " from the stimulus on",
+    };
+    let peak = format!("Peak dF/F{since}, means of {PEAK_WINDOW_S} s");
     show(&pictures.peak, scales.peak, Map::Peak, None, &peak);
     page.push_str("</div>");
 }
@@ -372,7 +377,7 @@ fn plots(
         points,
         look,
     };
-    let axis = record.config.experiment.axis();
+    let axis = trial.axis(&record.config);
     if !pictures.trace.is_empty() {
         let point = |(t, v): (usize, &Option<f32>)| {
             let percent = v.map_or(f64::NAN, |v| 100.0 * f64::from(v));
@@ -382,6 +387,7 @@ fn plots(
         let trace = vec![line(0, "mean dF/F", points, Look::Solid)];
         page.push_str(&trace_plot(
             record,
+            axis,
             "Mean dF/F over the mask".into(),
             trace,
             detail.points,
