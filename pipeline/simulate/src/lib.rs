@@ -13,19 +13,21 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod experiment;
+mod labels;
+mod trial;
+mod truth;
+
 use dcimg::write::{Spec, Writer};
 use dcimg::{Stamp, Timestamp};
 use jiff::civil::DateTime;
-use jiff::{SignedDuration, ToSpan};
 use ndarray::Array2;
 use ndarray::parallel::prelude::*;
-use serde_json::json;
-use std::fmt::Write as _;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
+use trial::Trial;
 use widefield::simulate::{Config as Scene, Session as Simulated};
 use widefield_behaviour::Decision;
-use widefield_behaviour::write::LogWriter;
 use widefield_experiment::{Answer, Stimulus};
 
 pub use widefield::simulate::{Config as SceneConfig, Faults, Light};
@@ -101,19 +103,6 @@ impl Default for Session {
     }
 }
 
-/// What happens in one trial.
-struct Trial {
-    file: String,
-    start: DateTime,
-    stimulus: usize,
-    decision: Decision,
-    reaction: SignedDuration,
-}
-
-/// Start of the first trial.
-const FIRST: DateTime = jiff::civil::datetime(2017, 2, 14, 10, 22, 33, 250_000_000);
-const PREFIX: &str = "20170214_";
-const LOG: &str = "behaviour.txt";
 const EXPERIMENT: &str = "experiment.toml";
 
 /// Folder, in that of the session, in which its files lie until all are written. One that is left of a process that
@@ -170,7 +159,7 @@ impl Session {
             names.push(&trial.file);
         }
         for (name, text) in [
-            (LOG, self.log(&trials)?),
+            (labels::LOG, self.log(&trials)?),
             ("truth.json", self.truth(&simulated, &trials)),
             (EXPERIMENT, self.experiment(&scene)),
         ] {
@@ -185,41 +174,6 @@ impl Session {
         }
         written(&unfinished, std::fs::remove_dir(&unfinished))?;
         Ok(dir.join(EXPERIMENT))
-    }
-
-    fn trial(&self, scene: &Scene, index: u32) -> Trial {
-        let n = self.stimuli.len();
-        let draw = |what: u64, below: u64| {
-            scramble(self.seed ^ scramble(u64::from(index) << 8 | what)) % below
-        };
-        // Every stimulus once in each block of n trials, in an order that depends on the block.
-        let block = index as usize / n;
-        let turn = scramble(self.seed.wrapping_add(block as u64)) % n as u64;
-        let stimulus = (index as u64 + turn) % n as u64;
-        let stimulus = usize::try_from(stimulus).unwrap_or(0);
-        let percent = draw(1, 100);
-        let decision = match (self.stimuli[stimulus].decision, percent) {
-            (_, 0..8) => Decision::Early,
-            (Answer::Go, 8..88) => Decision::Go,
-            (Answer::Go, _) => Decision::NoResponse,
-            (Answer::NoGo, 8..84) => Decision::NoGo,
-            (Answer::NoGo, _) => Decision::InappropriateResponse,
-        };
-        let duration_s = scene.frames as f64 / scene.sample_rate_hz;
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "milliseconds of a recording"
-        )]
-        let every = 17_000_i64.max((duration_s * 1000.0) as i64 + 5_000);
-        let after = every * i64::from(index) + draw(2, 256).cast_signed();
-        let start = FIRST.saturating_add(after.milliseconds());
-        Trial {
-            file: format!("{PREFIX}{}_{}", start.strftime("%H%M%S"), index + 1),
-            start,
-            stimulus,
-            decision,
-            reaction: SignedDuration::from_millis(300 + draw(3, 1000).cast_signed()),
-        }
     }
 
     fn movie(
@@ -268,113 +222,6 @@ impl Session {
         let mut file = writer.finish().map_err(|e| wrong(e.to_string()))?;
         file.flush().map_err(|e| wrong(e.to_string()))
     }
-
-    fn log(&self, trials: &[Trial]) -> Result<String, Error> {
-        let mut log = LogWriter::new();
-        for (logged, trial) in (1..).zip(trials) {
-            let stimulus = &self.stimuli[trial.stimulus].name;
-            log.trial(
-                logged,
-                trial.start,
-                stimulus,
-                trial.decision,
-                trial.reaction,
-            )
-            .map_err(|e| Error::Simulate(e.to_string()))?;
-        }
-        Ok(log.finish())
-    }
-
-    fn truth(&self, simulated: &Simulated, trials: &[Trial]) -> String {
-        let scene = simulated.config();
-        let areas: Vec<_> = simulated
-            .truth()
-            .areas
-            .iter()
-            .map(|areas| {
-                let area = |a: &widefield::simulate::Area| {
-                    json!({"centre_yx_px": a.centre, "sd_yx_px": a.sd, "peak_dff": a.amplitude, "peak_s": a.peak_s()})
-                };
-                areas.iter().map(area).collect::<Vec<_>>()
-            })
-            .collect();
-        let conditions: Vec<_> = self
-            .stimuli
-            .iter()
-            .zip(areas)
-            .map(|(s, areas)| json!({"stimulus": s.name, "condition": s.condition(), "areas": areas}))
-            .collect();
-        let trials: Vec<_> = trials
-            .iter()
-            .map(|t| {
-                json!({
-                    "file": t.file,
-                    "stimulus": self.stimuli[t.stimulus].name,
-                    "decision": t.decision.to_string(),
-                    "responds": t.decision != Decision::Early,
-                })
-            })
-            .collect();
-        let brain = simulated.truth().brain.iter().filter(|&&b| b).count();
-        let truth = json!({
-            "seed": self.seed,
-            "offset_counts": scene.offset_counts,
-            "brain_pixels": brain,
-            "conditions": conditions,
-            "trials": trials,
-        });
-        format!("{truth:#}\n")
-    }
-
-    /// A description that suits the size: the notebook's values at 256 x 256, scaled elsewhere.
-    fn experiment(&self, scene: &Scene) -> String {
-        let (w, h) = (scene.size.width, scene.size.height);
-        let longest = w.max(h).max(256);
-        let resized = [w, h].map(|n| ((n * 256 + longest / 2) / longest).max(1));
-        let resolution = match resized == [w, h] {
-            true => String::new(),
-            false => format!(
-                "resolution = [{}, {}]         # width, height\n",
-                resized[0], resized[1]
-            ),
-        };
-        let baseline = if scene.frames >= 12 {
-            [9, 12]
-        } else {
-            [0, scene.frames.min(3)]
-        };
-        let mut text = format!(
-            "# A simulated session; truth.json says what is in it.\n\n[data]\nprefix = \"{PREFIX}\"\nbehaviour_log = \"{LOG}\"\n\n\
-             [experiment]\nsample_rate_hz = {:?}\nfirst_frame_s = {:?}\n\n\
-             [experiment.events]\ncue_s = -1.9\ntexture_in_s = 0.0\ntexture_out_s = 2.0\nresponse_s = 4.9\n",
-            scene.sample_rate_hz, scene.first_frame_s
-        );
-        for stimulus in &self.stimuli {
-            let decision = match stimulus.decision {
-                Answer::Go => "Go",
-                Answer::NoGo => "No Go",
-            };
-            let name = toml::Value::String(stimulus.name.clone());
-            let _ = write!(
-                text,
-                "\n[[experiment.stimulus]]\nname = {name}\ndecision = \"{decision}\"\n"
-            );
-            if let Some(condition) = &stimulus.condition {
-                let _ = writeln!(
-                    text,
-                    "condition = {}",
-                    toml::Value::String(condition.clone())
-                );
-            }
-        }
-        let _ = write!(
-            text,
-            "\n[analysis]\n{resolution}\n\
-             [analysis.baseline]\nframes = [{}, {}]               # the first, and the one after the last\n",
-            baseline[0], baseline[1]
-        );
-        text
-    }
 }
 
 /// Framestamps count from 0; the first exposure begins with the trial.
@@ -397,14 +244,6 @@ fn stamp(start: DateTime, frame: usize, rate_hz: f64) -> Result<Stamp, String> {
             microseconds: u32::try_from(micros.rem_euclid(1_000_000)).map_err(|_| outside())?,
         },
     })
-}
-
-/// One step of splitmix64: numbers that look random, for the order of trials.
-fn scramble(seed: u64) -> u64 {
-    let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 /// The example of the README is a test.
