@@ -24,23 +24,28 @@
 //! # Ok::<(), widefield::simulate::Error>(())
 //! ```
 //!
+//! [`Session::trial_at`] shows the stimulus at a time of its own, [`Session::spontaneous`] none at all.
+//!
 //! The same configuration gives the same pixels on any number of threads and in any order. Noise
 //! comes from ChaCha8, one stream for each trial and frame, and from arithmetic that IEEE 754
-//! defines; light and responses use `exp` and `sin` of the platform, which may differ in the last
+//! defines; light and responses use `exp`, `ln` and `sin` of the platform, which may differ in the last
 //! place and so, rarely, a pixel by one count.
 
+mod activation;
 mod area;
 mod config;
 mod noise;
 mod scene;
 mod trial;
 
+pub use activation::Activation;
 pub use area::Area;
 pub use config::{Config, Faults, Light};
 pub use scene::Truth;
 pub use trial::{Trial, TrialTruth};
 
 use noise::{Normal, Streams};
+use trial::Shown;
 
 /// Why a [`Config`] describes no session.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -134,7 +139,66 @@ impl Session {
     /// not have has no areas.
     #[must_use]
     pub fn trial(&self, index: usize, condition: usize, responds: bool) -> Trial<'_> {
-        Trial::new(self, index, condition, responds)
+        self.trial_at(index, condition, responds, -self.config.first_frame_s)
+    }
+
+    /// [`Session::trial`] whose stimulus comes `onset_s` seconds after the first frame, between frames too,
+    /// instead of `-first_frame_s`.
+    ///
+    /// Everything else is the same: light, noise, the gain of the response. An infinite onset leaves no
+    /// response; of NaN neither response nor pixels mean anything.
+    ///
+    /// ```
+    /// use widefield::{Size, simulate::{Config, Session}};
+    ///
+    /// let config = Config { size: Size { width: 96, height: 64 }, ..Config::default() };
+    /// let session = Session::new(config, 1)?;
+    /// let [y, x] = session.truth().areas[0][0].centre_pixel();
+    ///
+    /// // 20 frames/s: a stimulus 2.5 frames later is answered 2.5 frames later.
+    /// let (usual, late) = (session.trial(0, 0, true), session.trial_at(0, 0, true, 3.125));
+    /// assert!((late.time_s(70) - usual.time_s(70) + 0.125).abs() < 1e-12);
+    /// let between = (usual.response(67, y, x), usual.response(68, y, x));
+    /// assert!((between.0..between.1).contains(&late.response(70, y, x)));
+    /// # Ok::<(), widefield::simulate::Error>(())
+    /// ```
+    #[must_use]
+    pub fn trial_at(
+        &self,
+        index: usize,
+        condition: usize,
+        responds: bool,
+        onset_s: f64,
+    ) -> Trial<'_> {
+        let shown = Shown {
+            condition,
+            responds,
+            onset_s,
+        };
+        Trial::new(self, index, Some(shown))
+    }
+
+    /// Recording number `index`, from 0, without a stimulus: the areas of all conditions are active now and
+    /// then, by [`Config::spontaneous_hz`], from the first frame to the last of [`Config::frames`], at
+    /// most 100 000 times. [`Trial::activations`] says when.
+    ///
+    /// ```
+    /// use widefield::{Size, simulate::{Config, Session}};
+    ///
+    /// let config = Config { size: Size { width: 96, height: 64 }, frames: 600, ..Config::default() };
+    /// let session = Session::new(config, 2)?;
+    /// let recording = session.spontaneous(0);
+    /// let areas: Vec<_> = session.truth().areas.iter().flatten().collect();
+    /// let first = recording.activations()[0];
+    /// let [y, x] = areas[first.area].centre_pixel();
+    /// let at = |time_s: f64| (time_s * 20.0) as usize;
+    /// assert_eq!(recording.response(at(first.begin_s), y, x), 0.0);
+    /// assert!(recording.response(at(first.begin_s + areas[first.area].rise_to_peak_s()), y, x) > 0.02);
+    /// # Ok::<(), widefield::simulate::Error>(())
+    /// ```
+    #[must_use]
+    pub fn spontaneous(&self, index: usize) -> Trial<'_> {
+        Trial::new(self, index, None)
     }
 }
 

@@ -4,7 +4,7 @@
 use ndarray::{Array2, Array3, Axis, s};
 use widefield::{
     Background, Baseline, Segmentation, Size, Subtract,
-    simulate::{Config, Error, Faults, Light, Session, Trial},
+    simulate::{Activation, Area, Config, Error, Faults, Light, Session, Trial},
 };
 
 fn small() -> Config {
@@ -331,6 +331,136 @@ fn only_areas_of_the_condition_respond_and_only_if_the_trial_does() {
 }
 
 #[test]
+fn a_response_moves_with_its_onset_between_frames_too() {
+    let session = session(small().noiseless());
+    let usual = session.trial(4, 1, true);
+    let area = &session.truth().areas[1][0];
+    let [y, x] = area.centre_pixel();
+    for by_s in [-1.2345, 0.02, 0.75, 1.0] {
+        let moved = session.trial_at(4, 1, true, 3.0 + by_s);
+        for t in 0..200 {
+            // The formula, at the time from the onset.
+            let since = t as f64 / 20.0 - 3.0 - by_s;
+            let course = |area: &Area| area.time_course(since) * area.weight(y, x);
+            let sum: f64 = session.truth().areas[1].iter().map(course).sum();
+            let want = usual.truth().response_gain * sum;
+            // A rise of 0.15 s turns the rounding of a time into as little of a response.
+            assert!(
+                (moved.response(t, y, x) - want).abs() < 1e-12,
+                "{by_s}, {t}"
+            );
+            assert_eq!(moved.light(t), usual.light(t));
+        }
+    }
+    // By whole frames it is the same response, later; to a frame the light is another.
+    let later = session.trial_at(4, 1, true, 3.25);
+    for t in 5..200 {
+        let difference = later.response(t, y, x) - usual.response(t - 5, y, x);
+        assert!(difference.abs() < 1e-12);
+    }
+    assert!(expected(&later, 63)[[y, x]] < 0.99 * expected(&usual, 63)[[y, x]]);
+    for t in [0, 40, 70] {
+        let same = session.trial_at(4, 1, true, 3.0);
+        assert_eq!(frame(&same, t), frame(&usual, t));
+    }
+    let never = session.trial_at(4, 1, true, f64::INFINITY);
+    assert_eq!(frame(&never, 70), frame(&session.trial(4, 1, false), 70));
+}
+
+fn spontaneous() -> Config {
+    Config {
+        frames: 4000,
+        ..small()
+    }
+}
+
+#[test]
+fn spontaneous_activity_is_what_its_truth_says() {
+    let session = session(spontaneous().noiseless());
+    let recording = session.spontaneous(2);
+    let truth = recording.truth();
+    assert_eq!((truth.condition, truth.response_gain), (None, 1.0));
+    let areas: Vec<&Area> = truth.scene.areas.iter().flatten().collect();
+    let activations = recording.activations();
+    assert!(activations.is_sorted_by(|a, b| a.begin_s <= b.begin_s));
+    for t in (0..4000).step_by(7) {
+        let time_s = t as f64 / 20.0;
+        assert_eq!(recording.time_s(t), time_s);
+        for area in &areas {
+            let [y, x] = area.centre_pixel();
+            let one = |a: &Activation| {
+                let area = areas[a.area];
+                let course = area.time_course(time_s - a.begin_s + area.latency_s);
+                a.peak_dff / area.amplitude * course * area.weight(y, x)
+            };
+            let want: f64 = activations.iter().map(one).sum();
+            assert!((recording.response(t, y, x) - want).abs() < 1e-12, "{t}");
+            let rest = f64::from(truth.scene.rest[[y, x]]) * recording.light(t);
+            let counts = f64::from(expected(&recording, t)[[y, x]]);
+            // Single precision.
+            assert!((counts - 100.0 - rest * (1.0 + want)).abs() < 1e-3, "{t}");
+        }
+    }
+    assert!(session.trial(2, 0, true).activations().is_empty());
+}
+
+#[test]
+fn spontaneous_activity_is_spread_over_time_and_areas() {
+    let session = session(spontaneous());
+    // 4 areas, 0.2 Hz, 200 s: 160 to be expected, sd 12.6.
+    let all = session.spontaneous(0);
+    let n = all.activations().len();
+    assert!((110..210).contains(&n), "{n}");
+    for k in 0..4 {
+        let areas = all.activations().iter().filter(|a| a.area == k).count();
+        assert!((15..70).contains(&areas), "{areas}");
+        let quarter = 50.0 * k as f64..50.0 * (k + 1) as f64;
+        let moments = all.activations().iter();
+        let moments = moments.filter(|a| quarter.contains(&a.begin_s)).count();
+        assert!((15..70).contains(&moments), "{moments}");
+    }
+    let areas: Vec<&Area> = session.truth().areas.iter().flatten().collect();
+    for a in all.activations() {
+        let gain = a.peak_dff / areas[a.area].amplitude;
+        assert!((0.5..1.5).contains(&gain) && (0.0..200.0).contains(&a.begin_s));
+    }
+
+    assert_eq!(session.spontaneous(0).activations(), all.activations());
+    assert_ne!(session.spontaneous(1).activations(), all.activations());
+    let made = |config: Config| Session::new(config, 2).expect("a valid configuration");
+    let other = made(Config {
+        seed: 2,
+        ..spontaneous()
+    });
+    assert_ne!(other.spontaneous(0).activations(), all.activations());
+    // A longer one goes on where this one ends.
+    let longer = made(Config {
+        frames: 8000,
+        ..spontaneous()
+    });
+    let longer = longer.spontaneous(0);
+    assert_eq!(&longer.activations()[..n], all.activations());
+    assert!(longer.activations()[n].begin_s >= 200.0);
+
+    let quiet = made(Config {
+        spontaneous_hz: 0.0,
+        ..spontaneous()
+    });
+    assert!(quiet.spontaneous(0).activations().is_empty());
+    let none = made(Config {
+        areas_per_condition: 0,
+        ..spontaneous()
+    });
+    assert!(none.spontaneous(0).activations().is_empty());
+    let frantic = made(Config {
+        spontaneous_hz: 1e3,
+        sample_rate_hz: 1e-6,
+        ..spontaneous()
+    });
+    assert_eq!(frantic.spontaneous(0).activations().len(), 100_000);
+}
+
+#[test]
 fn anatomy_is_the_same_at_every_size_and_number_of_conditions() {
     let at = |width, height, conditions| {
         let config = Config {
@@ -614,6 +744,7 @@ fn every_unusable_field_is_named() {
         ("latency_s", |c| c.latency_s = f64::NAN),
         ("rise_s", |c| c.rise_s = 0.0),
         ("decay_s", |c| c.decay_s = 0.0),
+        ("spontaneous_hz", |c| c.spontaneous_hz = -0.1),
         ("fluctuation", |c| c.fluctuation = 1.0),
         ("bleaching", |c| c.bleaching = 1.0),
         ("session_drift", |c| c.session_drift = -0.1),

@@ -72,7 +72,13 @@ impl Area {
     /// Time of the largest response, in seconds after the stimulus.
     #[must_use]
     pub fn peak_s(&self) -> f64 {
-        self.latency_s + self.rise_s * (self.decay_s / self.rise_s).ln_1p()
+        self.latency_s + self.rise_to_peak_s()
+    }
+
+    /// Time from the begin of a response to its peak, in seconds: rise x ln(1 + decay / rise).
+    #[must_use]
+    pub fn rise_to_peak_s(&self) -> f64 {
+        self.rise_s * (self.decay_s / self.rise_s).ln_1p()
     }
 
     /// dF/F at the centre of the area at `time_s` after the stimulus: 0 before the latency, then
@@ -83,8 +89,16 @@ impl Area {
         self.scale * self.shape(time_s)
     }
 
+    /// A response `since` seconds after its begin, as a share of its peak.
+    pub(super) fn share_of_peak(&self, since: f64) -> f64 {
+        self.since_begin(since) / self.since_begin(self.rise_to_peak_s())
+    }
+
     fn shape(&self, time_s: f64) -> f64 {
-        let since = time_s - self.latency_s;
+        self.since_begin(time_s - self.latency_s)
+    }
+
+    fn since_begin(&self, since: f64) -> f64 {
         if since <= 0.0 {
             return 0.0;
         }

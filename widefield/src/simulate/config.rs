@@ -104,6 +104,9 @@ pub struct Config {
     pub rise_s: f64,
     /// Time constant of a response's decay; default 1.2 s.
     pub decay_s: f64,
+    /// How often an area is active in a spontaneous recording, per second, on average; default 0.2. Single
+    /// peaks have 0.5 to 1.5 times the area's amplitude.
+    pub spontaneous_hz: f64,
 
     /// Amplitude of the slow waves of brightness within a trial (period 10 s, random phase) as a
     /// share; default 0.002.
@@ -170,6 +173,7 @@ impl Default for Config {
             latency_s: 0.1,
             rise_s: 0.15,
             decay_s: 1.2,
+            spontaneous_hz: 0.2,
             fluctuation: 0.002,
             bleaching: 0.0,
             session_drift: 0.0005,
@@ -238,6 +242,7 @@ impl Config {
         within("latency_s", self.latency_s, -1e6, 1e6)?;
         within("rise_s", self.rise_s, 1e-6, 1e6)?;
         within("decay_s", self.decay_s, 1e-6, 1e6)?;
+        within("spontaneous_hz", self.spontaneous_hz, 0.0, 1e3)?;
         within("fluctuation", self.fluctuation, 0.0, 0.9)?;
         within("bleaching", self.bleaching, 0.0, 0.99)?;
         within("session_drift", self.session_drift, 0.0, 0.99)?;

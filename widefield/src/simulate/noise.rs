@@ -118,6 +118,12 @@ impl Random {
         low + (high - low) * unit
     }
 
+    /// One of 0..`n`, about alike often; 0 if `n` is.
+    pub(super) fn below(&mut self, n: usize) -> usize {
+        let drawn = self.rng.next_u64() % (n as u64).max(1);
+        usize::try_from(drawn).unwrap_or(0)
+    }
+
     /// Standard normal.
     pub(super) fn normal(&mut self, normal: &Normal) -> f64 {
         f64::from(normal.value(self.rng.next_u32()))

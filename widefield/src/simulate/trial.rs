@@ -2,7 +2,11 @@
 
 use ndarray::{ArrayViewMut1, ArrayViewMut2};
 
-use super::{Session, Truth, area, noise::single};
+use super::{
+    Activation, Session, Truth, activation,
+    area::{self, Area},
+    noise::single,
+};
 
 /// Period of the slow waves of brightness.
 const WAVE_S: f64 = 10.0;
@@ -13,10 +17,25 @@ pub struct Trial<'a> {
     session: &'a Session,
     index: usize,
     truth: TrialTruth<'a>,
+    /// Time of frame 0.
+    first_frame_s: f64,
+    /// The areas that may be active.
+    areas: Vec<&'a Area>,
+    /// `None` where a stimulus decides.
+    activations: Option<Vec<Activation>>,
     /// Phase of the slow waves in radians.
     phase: f64,
     /// What F0 is made of: see [`Trial::dff`].
     baseline: Baseline,
+}
+
+/// The stimulus of a trial.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shown {
+    pub(super) condition: usize,
+    pub(super) responds: bool,
+    /// Seconds after the first frame.
+    pub(super) onset_s: f64,
 }
 
 /// What is true about a whole trial.
@@ -27,10 +46,11 @@ pub struct TrialTruth<'a> {
     pub background_counts: f64,
     /// Factor on all light of the trial, from the drift over the session; 0 with the lens cap on.
     pub drift: f64,
-    /// Factor on the responses: 0 in a trial that does not respond, about 1 in one that does.
+    /// Factor on the responses: 0 in a trial that does not respond, about 1 in one that does, 1 in a
+    /// spontaneous recording.
     pub response_gain: f64,
-    /// The condition of the stimulus.
-    pub condition: usize,
+    /// The condition of the stimulus; `None` without one.
+    pub condition: Option<usize>,
     /// What the camera looks at in this trial; differs between trials only if
     /// [`Faults::shift`](super::Faults::shift) moves the head.
     pub scene: &'a Truth,
@@ -46,12 +66,7 @@ struct Baseline {
 }
 
 impl<'a> Trial<'a> {
-    pub(super) fn new(
-        session: &'a Session,
-        index: usize,
-        condition: usize,
-        responds: bool,
-    ) -> Self {
+    pub(super) fn new(session: &'a Session, index: usize, shown: Option<Shown>) -> Self {
         let config = &session.config;
         let faults = &config.faults;
         let mut random = session.streams.trial(index);
@@ -59,6 +74,23 @@ impl<'a> Trial<'a> {
         let gain = area::gain(config.response_jitter, &mut random, &session.normal);
         let stepped = index >= faults.offset_step_trial;
         let capped = faults.capped_trials.contains(&index);
+        let scene = match &session.moved {
+            Some(moved) if index >= faults.shift_trial => moved,
+            _ => &session.truth,
+        };
+        let areas: Vec<&Area> = match shown {
+            Some(shown) => scene
+                .areas
+                .get(shown.condition)
+                .into_iter()
+                .flatten()
+                .collect(),
+            None => scene.areas.iter().flatten().collect(),
+        };
+        let activations = match shown {
+            Some(_) => None,
+            None => Some(activation::draw(config, &areas, &mut random)),
+        };
         let mut trial = Self {
             session,
             index,
@@ -74,13 +106,17 @@ impl<'a> Trial<'a> {
                 } else {
                     (1.0 - config.session_drift).powf(index as f64)
                 },
-                response_gain: if responds { gain } else { 0.0 },
-                condition,
-                scene: match &session.moved {
-                    Some(moved) if index >= faults.shift_trial => moved,
-                    _ => &session.truth,
+                response_gain: match shown {
+                    Some(Shown { responds: true, .. }) => gain,
+                    Some(_) => 0.0,
+                    None => 1.0,
                 },
+                condition: shown.map(|shown| shown.condition),
+                scene,
             },
+            first_frame_s: shown.map_or(0.0, |shown| -shown.onset_s),
+            areas,
+            activations,
             phase,
             baseline: Baseline {
                 light: 0.0,
@@ -97,11 +133,18 @@ impl<'a> Trial<'a> {
         self.truth
     }
 
-    /// Time of a frame in seconds from the stimulus.
+    /// What the areas do in a [spontaneous recording](Session::spontaneous), in order of time; empty in a
+    /// trial with a stimulus.
+    #[must_use]
+    pub fn activations(&self) -> &[Activation] {
+        self.activations.as_deref().unwrap_or_default()
+    }
+
+    /// Time of a frame in seconds from the stimulus; from the first frame where there is none.
     #[must_use]
     pub fn time_s(&self, t: usize) -> f64 {
         let config = &self.session.config;
-        t as f64 / config.sample_rate_hz + config.first_frame_s
+        t as f64 / config.sample_rate_hz + self.first_frame_s
     }
 
     /// Factor on the light in frame `t`, the same for all pixels: drift over the session,
@@ -122,14 +165,13 @@ impl<'a> Trial<'a> {
     }
 
     /// What neurons do at pixel (y, x) in frame `t`: the change of brightness relative to rest,
-    /// without any drift of the light. 0 before the stimulus.
+    /// without any drift of the light. 0 before the stimulus, or before anything happens without one.
     #[must_use]
     pub fn response(&self, t: usize, y: usize, x: usize) -> f64 {
-        let time_s = self.time_s(t);
-        let areas = self.areas().iter();
+        let courses = self.courses(t).into_iter().zip(&self.areas);
         self.truth.response_gain
-            * areas
-                .map(|area| area.time_course(time_s) * area.weight(y, x))
+            * courses
+                .map(|(course, area)| course * area.weight(y, x))
                 .sum::<f64>()
     }
 
@@ -179,8 +221,8 @@ impl<'a> Trial<'a> {
     ///
     /// Each pixel is normal with the [expected](Self::expected_frame_into) mean and the variance of
     /// light / electrons per count + read noise squared, rounded and clamped to 0..=full well. The
-    /// pixels depend on the configuration, the numbers of trial and frame, the condition and on
-    /// whether the trial responds, never on what was asked for before. Frames beyond
+    /// pixels depend on the configuration, the numbers of trial and frame, the condition, its onset
+    /// and on whether the trial responds, never on what was asked for before. Frames beyond
     /// [`Config::frames`](super::Config::frames) continue the movie.
     ///
     /// # Panics
@@ -228,7 +270,7 @@ impl<'a> Trial<'a> {
     fn frame(&self, t: usize) -> Frame<'_> {
         Frame {
             truth: self.truth.scene,
-            areas: self.areas(),
+            areas: &self.areas,
             light: single(self.light(t)),
             responses: self.peaks(t),
         }
@@ -236,18 +278,31 @@ impl<'a> Trial<'a> {
 
     /// Response at the centre of each area in frame `t`.
     fn peaks(&self, t: usize) -> Vec<f64> {
+        let mut peaks = self.courses(t);
+        for peak in &mut peaks {
+            *peak *= self.truth.response_gain;
+        }
+        peaks
+    }
+
+    /// The same for a gain of 1.
+    fn courses(&self, t: usize) -> Vec<f64> {
         let time_s = self.time_s(t);
-        self.areas()
-            .iter()
-            .map(|area| self.truth.response_gain * area.time_course(time_s))
-            .collect()
+        match &self.activations {
+            Some(activations) => activation::courses(activations, &self.areas, time_s),
+            None => self
+                .areas
+                .iter()
+                .map(|area| area.time_course(time_s))
+                .collect(),
+        }
     }
 
     /// dF/F under `light` with the areas' `responses`.
     fn dff_of(&self, light: f64, responses: &[f64], y: usize, x: usize) -> f64 {
         let (mut response, mut f0) = (0.0, self.baseline.light);
         for ((area, now), mean) in self
-            .areas()
+            .areas
             .iter()
             .zip(responses)
             .zip(&self.baseline.responses)
@@ -259,17 +314,12 @@ impl<'a> Trial<'a> {
         light * (1.0 + response) / f0 - 1.0
     }
 
-    fn areas(&self) -> &'a [area::Area] {
-        let areas = &self.truth.scene.areas;
-        areas.get(self.truth.condition).map_or(&[], Vec::as_slice)
-    }
-
     fn baseline(&self) -> Baseline {
         let frames = self.session.config.baseline.clone();
         let n = frames.len() as f64;
         let mut baseline = Baseline {
             light: 0.0,
-            responses: vec![0.0; self.areas().len()],
+            responses: vec![0.0; self.areas.len()],
         };
         for t in frames {
             let light = self.light(t) / n;
@@ -301,7 +351,7 @@ struct Camera {
 /// What all rows of a frame share.
 struct Frame<'a> {
     truth: &'a Truth,
-    areas: &'a [area::Area],
+    areas: &'a [&'a Area],
     light: f32,
     responses: Vec<f64>,
 }
