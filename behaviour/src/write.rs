@@ -107,6 +107,43 @@ impl LogWriter {
         decision: Decision,
         reaction: SignedDuration,
     ) -> Result<DateTime, Error> {
+        self.trial_delayed(
+            logged,
+            start,
+            stimulus,
+            decision,
+            reaction,
+            SignedDuration::ZERO,
+        )
+    }
+
+    /// [`LogWriter::trial`] whose cue, texture and all that follows come by `delay` later than [`Timing`] has
+    /// them after the begin, or earlier by a negative one.
+    ///
+    /// ```
+    /// use jiff::{SignedDuration, civil::date};
+    /// use widefield_behaviour::{Decision, Log, write::LogWriter};
+    ///
+    /// let mut log = LogWriter::new();
+    /// let (start, ms) = (date(2017, 2, 14).at(10, 22, 33, 0), SignedDuration::from_millis);
+    /// log.trial_delayed(1, start, "Texture 1 P100", Decision::Go, ms(700), ms(-250))?;
+    /// let log = Log::parse(&log.finish())?;
+    /// let onset = log.trials()[0].stimulus_onset().map(|onset| onset.duration_since(start));
+    /// assert_eq!(onset, Some(ms(2750)));
+    /// # Ok::<(), widefield_behaviour::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`LogWriter::trial`]; [`Error::Range`] for a delay that puts a line before the begin.
+    pub fn trial_delayed(
+        &mut self,
+        logged: u32,
+        start: DateTime,
+        stimulus: &str,
+        decision: Decision,
+        reaction: SignedDuration,
+        delay: SignedDuration,
+    ) -> Result<DateTime, Error> {
         if !stimulus.starts_with("Texture") {
             return Err(cell(stimulus, "a stimulus begins with Texture"));
         }
@@ -116,9 +153,17 @@ impl LogWriter {
         };
         let ms = |ms: u32| SignedDuration::from_millis(i64::from(ms));
         let timing = self.timing;
-        let cue = after(start, "the cue", ms(timing.cue_ms))?;
-        let texture = after(start, "the texture", ms(timing.texture_ms))?;
-        let response = after(start, "the response cue", ms(timing.response_ms))?;
+        let late = |by: u32| ms(by).saturating_add(delay);
+        let cue = after(start, "the cue", late(timing.cue_ms))?;
+        let texture = after(start, "the texture", late(timing.texture_ms))?;
+        let response = after(start, "the response cue", late(timing.response_ms))?;
+        if [cue, texture, response].iter().any(|at| *at < start) {
+            return Err(Error::Range {
+                what: "the delay in seconds",
+                value: delay.as_secs_f64(),
+                range: "such that no line comes before the begin",
+            });
+        }
         let decided = after(
             if early { texture } else { response },
             "the decision",
@@ -244,6 +289,42 @@ mod tests {
             Some("14.02.2017 \t10:00:03.400\t3\tEarly Lick")
         );
         assert!(!log.contains("Response Cue"));
+    }
+
+    #[test]
+    fn all_but_the_begin_is_delayed() {
+        let ms = SignedDuration::from_millis;
+        let start = date(2017, 2, 14).at(10, 0, 0, 0);
+        let seconds = |decision, delay| {
+            let mut log = LogWriter::new();
+            let stimulus = "Texture 1 P100";
+            log.trial_delayed(1, start, stimulus, decision, ms(700), delay)?;
+            let log = log.finish();
+            let cells = log
+                .lines()
+                .skip(1)
+                .filter_map(|line| line.split('\t').nth(1));
+            Ok(cells
+                .map(|time| time["10:00:".len()..].to_owned())
+                .collect())
+        };
+        let expected = |s: &str| Ok(s.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        assert_eq!(
+            seconds(Decision::Go, ms(125)),
+            expected("00.000 01.225 03.125 08.025 08.725 10.725")
+        );
+        assert_eq!(
+            seconds(Decision::Early, ms(-1100)),
+            expected("00.000 00.000 01.900 02.600 04.600")
+        );
+        for wrong in [ms(-1101), SignedDuration::MIN] {
+            let refused = seconds(Decision::Go, wrong);
+            assert!(matches!(
+                refused,
+                Err(Error::Range { .. } | Error::Calendar { .. })
+            ));
+        }
+        assert!(seconds(Decision::Go, SignedDuration::MAX).is_err());
     }
 
     #[test]

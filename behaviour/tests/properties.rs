@@ -96,24 +96,26 @@ proptest! {
     #[test]
     fn what_is_written_reads_back(
         start in start(),
-        trials in prop::collection::vec((stimulus(), decision(), 0i64..3000), 0..30),
+        trials in prop::collection::vec((stimulus(), decision(), 0i64..3000, -1100i64..5000), 0..30),
         crlf in any::<bool>(),
     ) {
         let line_end = if crlf { LineEnd::CrLf } else { LineEnd::Lf };
         let mut writer = LogWriter::with(line_end, Timing::default());
         let mut expected = Vec::new();
         let mut at = start;
-        for (index, (stimulus, decision, reaction)) in trials.into_iter().enumerate() {
+        for (index, (stimulus, decision, reaction, delay)) in trials.into_iter().enumerate() {
             let number = u32::try_from(index).unwrap() + 1;
-            let end = writer.trial(number, at, &stimulus, decision, SignedDuration::from_millis(reaction)).unwrap();
-            expected.push((number, number, at, Some(stimulus), decision, Some(end)));
+            let [reaction, delay] = [reaction, delay].map(SignedDuration::from_millis);
+            let end = writer.trial_delayed(number, at, &stimulus, decision, reaction, delay).unwrap();
+            let onset = at + SignedDuration::from_secs(3) + delay;
+            expected.push((number, number, at, Some(stimulus), Some(onset), decision, Some(end)));
             at = end + SignedDuration::from_millis(6300);
         }
         let log = Log::parse(&writer.finish()).unwrap();
         let read: Vec<_> = log
             .trials()
             .iter()
-            .map(|t| (t.running, t.logged, t.start, t.stimulus.clone(), t.decision, t.end))
+            .map(|t| (t.running, t.logged, t.start, t.stimulus.clone(), t.stimulus_onset(), t.decision, t.end))
             .collect();
         prop_assert_eq!(read, expected);
         prop_assert!(log.problems().is_empty() && log.incomplete().is_empty());
