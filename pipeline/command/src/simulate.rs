@@ -5,7 +5,7 @@ use super::{Outcome, output};
 use clap::ValueEnum;
 use std::path::{Path, PathBuf};
 use widefield_pipeline::Error;
-use widefield_pipeline::simulate::{Layout, Light, Session, UNFINISHED};
+use widefield_pipeline::simulate::{Kind, Layout, Light, Session, UNFINISHED};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -13,20 +13,31 @@ pub(super) struct Args {
     dir: PathBuf,
     #[command(flatten)]
     session: SessionArgs,
+    /// Stimuli come up to so much earlier or later, and responses with them
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 0.0,
+        allow_negative_numbers = true
+    )]
+    onset_jitter: f64,
 }
 
 /// The session to make up.
 #[derive(Debug, clap::Args)]
 pub(super) struct SessionArgs {
-    /// Movies
-    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    trials: u32,
+    /// Trials with a log, the same with a table (csv), or recordings without stimuli
+    #[arg(long, default_value = "trials")]
+    kind: KindArg,
+    /// Movies [default: 6, spontaneous 3]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    trials: Option<u32>,
     /// Width and height of a frame in pixels
     #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u32).range(8..=16_384))]
     size: u32,
-    /// Frames of a movie
-    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    frames: u32,
+    /// Frames of a movie [default: 200, spontaneous 600]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    frames: Option<u32>,
     /// DCIMG layout: 7 (packed), 1 or 2 (framed)
     #[arg(long, default_value = "7")]
     layout: LayoutArg,
@@ -36,6 +47,13 @@ pub(super) struct SessionArgs {
     /// The same seed gives the same session
     #[arg(long, default_value_t = 1)]
     seed: u64,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum KindArg {
+    Trials,
+    Csv,
+    Spontaneous,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -56,10 +74,19 @@ enum LightArg {
 
 impl SessionArgs {
     pub(super) fn session(&self) -> Session {
+        let [trials, frames] = match self.kind {
+            KindArg::Trials | KindArg::Csv => [6, 200],
+            KindArg::Spontaneous => [3, 600],
+        };
         Session {
-            trials: self.trials,
+            kind: match self.kind {
+                KindArg::Trials => Kind::Trials,
+                KindArg::Csv => Kind::Csv,
+                KindArg::Spontaneous => Kind::Spontaneous,
+            },
+            trials: self.trials.unwrap_or(trials),
             size: self.size as usize,
-            frames: self.frames as usize,
+            frames: self.frames.unwrap_or(frames) as usize,
             layout: match self.layout {
                 LayoutArg::Seven => Layout::Packed,
                 LayoutArg::One => Layout::Framed,
@@ -77,7 +104,11 @@ impl SessionArgs {
 
 pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
     refuse_used(&args.dir)?;
-    let experiment = write(&args.session.session(), &args.dir)?;
+    let session = Session {
+        onset_jitter_s: args.onset_jitter,
+        ..args.session.session()
+    };
+    let experiment = write(&session, &args.dir)?;
     output::message(format_args!(
         "run it with: widefield run {}",
         experiment.display()
@@ -100,8 +131,12 @@ pub(super) fn refuse_used(dir: &Path) -> miette::Result<()> {
 
 pub(super) fn write(session: &Session, dir: &Path) -> miette::Result<PathBuf> {
     output::message(format_args!(
-        "simulating {} trials of {} x {} px x {} frames into {}",
+        "simulating {} {} of {} x {} px x {} frames into {}",
         session.trials,
+        match session.kind {
+            Kind::Spontaneous => "recordings",
+            _ => "trials",
+        },
         session.size,
         session.size,
         session.frames,

@@ -201,6 +201,54 @@ fn the_same_seed_gives_the_same_session() {
 }
 
 #[test]
+fn other_kinds_of_sessions_can_be_simulated() {
+    let dir = tempfile::tempdir().expect("folder");
+    let simulate = |name: &str, more: &[&str]| {
+        let place = dir.path().join(name);
+        let (status, _, stderr) = run(widefield()
+            .arg("simulate")
+            .arg(&place)
+            .args(["--size", "16"])
+            .args(more));
+        (status, stderr, place)
+    };
+    let csv = ["--kind", "csv", "--trials", "1", "--frames", "4"];
+    let jitter = ["--onset-jitter", "0.5"];
+    let (status, stderr, place) = simulate("csv", &[&csv[..], &jitter].concat());
+    assert_eq!(status, 0, "{stderr}");
+    assert_eq!(
+        files(&place),
+        [
+            "experiment.toml",
+            "rec-000001.dcimg",
+            "trials.csv",
+            "truth.json"
+        ]
+    );
+    let table = std::fs::read_to_string(place.join("trials.csv")).expect("table");
+    assert!(!table.contains(",3,"), "{table}");
+
+    let (status, stderr, place) = simulate("quiet", &["--kind", "spontaneous"]);
+    assert_eq!(status, 0, "{stderr}");
+    assert!(stderr.contains("3 recordings of 16 x 16 px x 600 frames"));
+    assert_eq!(files(&place).len(), 3 + 2);
+
+    for (wrong, why) in [
+        (["--onset-jitter", "-1"], "onset_jitter_s is -1"),
+        (["--onset-jitter", "2"], "before the trial"),
+        (["--onset-jitter", "x"], "--onset-jitter"),
+        (["--kind", "dreams"], "spontaneous"),
+    ] {
+        let (status, stderr, place) = simulate("wrong", &wrong);
+        assert_eq!(status, 2, "{stderr}");
+        // Messages are folded to the width of the terminal.
+        let message: Vec<&str> = stderr.split_whitespace().collect();
+        assert!(message.join(" ").contains(why), "{stderr}");
+        assert!(!place.exists());
+    }
+}
+
+#[test]
 fn a_dry_run_touches_nothing() {
     let dir = tempfile::tempdir().expect("folder");
     let experiment = golden_experiment(dir.path(), "");

@@ -1,6 +1,10 @@
 //! `experiment.toml`: how the session is to be processed.
 
-use super::{Scene, Session, labels::LOG, trial::PREFIX};
+use super::{
+    Kind, Scene, Session,
+    labels::{LOG, TABLE},
+    trial::PREFIX,
+};
 use std::fmt::Write as _;
 use widefield_experiment::Answer;
 
@@ -17,16 +21,50 @@ impl Session {
                 resized[0], resized[1]
             ),
         };
-        let baseline = if scene.frames >= 12 {
+        let frames = if scene.frames >= 12 {
             [9, 12]
         } else {
             [0, scene.frames.min(3)]
         };
-        let mut text = format!(
-            "# A simulated session; truth.json says what is in it.\n\n[data]\nprefix = \"{PREFIX}\"\nbehaviour_log = \"{LOG}\"\n\n\
-             [experiment]\nsample_rate_hz = {:?}\nfirst_frame_s = {:?}\n\n\
-             [experiment.events]\ncue_s = -1.9\ntexture_in_s = 0.0\ntexture_out_s = 2.0\nresponse_s = 4.9\n",
-            scene.sample_rate_hz, scene.first_frame_s
+        let baseline = match self.kind {
+            Kind::Trials | Kind::Csv => format!(
+                "frames = [{}, {}]               # the first, and the one after the last\n",
+                frames[0], frames[1]
+            ),
+            Kind::Spontaneous => "method = \"percentile\"\npercentile = 10\n".into(),
+        };
+        let mut text =
+            "# A simulated session; truth.json says what is in it.\n\n[data]\n".to_owned();
+        text += &match self.kind {
+            Kind::Trials => format!("prefix = \"{PREFIX}\"\nbehaviour_log = \"{LOG}\"\n"),
+            Kind::Csv => format!("name = \"rec-{{trial}}\"\ntrials = \"{TABLE}\"\n"),
+            Kind::Spontaneous => "name = \"rec-{trial}\"\n".into(),
+        };
+        let _ = write!(
+            text,
+            "\n[experiment]\n{}sample_rate_hz = {:?}\n",
+            match self.kind {
+                Kind::Spontaneous => "kind = \"spontaneous\"\n",
+                Kind::Trials if !self.jittered() => "",
+                Kind::Trials | Kind::Csv => "align = \"log\"\n",
+            },
+            scene.sample_rate_hz
+        );
+        if self.kind != Kind::Spontaneous {
+            self.stimuli(&mut text, scene.first_frame_s);
+        }
+        let _ = write!(
+            text,
+            "\n[analysis]\n{resolution}\n[analysis.baseline]\n{baseline}"
+        );
+        text
+    }
+
+    fn stimuli(&self, text: &mut String, first_frame_s: f64) {
+        let _ = write!(
+            text,
+            "first_frame_s = {first_frame_s:?}\n\n\
+             [experiment.events]\ncue_s = -1.9\ntexture_in_s = 0.0\ntexture_out_s = 2.0\nresponse_s = 4.9\n"
         );
         for stimulus in &self.stimuli {
             let decision = match stimulus.decision {
@@ -46,12 +84,5 @@ impl Session {
                 );
             }
         }
-        let _ = write!(
-            text,
-            "\n[analysis]\n{resolution}\n\
-             [analysis.baseline]\nframes = [{}, {}]               # the first, and the one after the last\n",
-            baseline[0], baseline[1]
-        );
-        text
     }
 }

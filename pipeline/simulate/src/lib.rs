@@ -1,4 +1,4 @@
-//! A whole simulated session on disk: movies, behaviour log, `experiment.toml`, and the truth.
+//! A whole simulated session on disk: movies, behaviour log or table of trials, `experiment.toml`, and the truth.
 //!
 //! ```
 //! use widefield_simulate::{Layout, Session};
@@ -64,6 +64,32 @@ pub enum Layout {
     Framed2,
 }
 
+/// What is recorded.
+///
+/// ```
+/// use widefield_simulate::{Kind, Session};
+///
+/// let dir = tempfile::tempdir()?;
+/// let session = Session { trials: 1, size: 16, frames: 4, kind: Kind::Csv, onset_jitter_s: 0.5, ..Session::default() };
+/// session.write(dir.path(), |_file| {})?;
+/// let table = std::fs::read_to_string(dir.path().join("trials.csv"))?;
+/// assert!(table.starts_with("trial,stimulus,decision,onset_s,weight_g\n1,Texture "));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// Trials of a texture task, and the log of its rig, `behaviour.txt`.
+    #[default]
+    Trials,
+    /// The same trials as another lab has them: movies `rec-000001.dcimg` and so on, and a table `trials.csv`
+    /// with the onset of each stimulus, instead of the log.
+    Csv,
+    /// Recordings without stimulus and labels, `rec-000001.dcimg` and so on: the areas are active now and then, by
+    /// [`SceneConfig::spontaneous_hz`].
+    Spontaneous,
+}
+
 /// A session to be made up. The same values give the same files.
 #[derive(Clone, Debug)]
 pub struct Session {
@@ -71,7 +97,7 @@ pub struct Session {
     pub trials: u32,
     /// Width and height of a frame in pixels; `scene.size` if 0.
     pub size: usize,
-    /// Frames of a movie; `scene.frames` if 0.
+    /// Frames of a movie; if 0, `scene.frames`, or 600 of a spontaneous one.
     pub frames: usize,
     /// Layout of the movies.
     pub layout: Layout,
@@ -79,8 +105,16 @@ pub struct Session {
     pub light: Light,
     /// Seed of everything random.
     pub seed: u64,
-    /// What is shown, in pseudo-random order; at least one.
+    /// What is shown, in pseudo-random order; at least one. Each has areas of its own, which are there in spontaneous
+    /// recordings, too.
     pub stimuli: Vec<Stimulus>,
+    /// What is recorded.
+    pub kind: Kind,
+    /// How much earlier or later than `-scene.first_frame_s` after the first frame a stimulus may come, in seconds:
+    /// uniformly, in whole milliseconds. Movie, log or table, and `onset_s` in `truth.json` agree about it. From 0, the
+    /// default, to 1e6; with a log 1.1 in the default scene, as its cue, 1.9 s before the stimulus, must not come before the
+    /// trial; 0 in spontaneous recordings.
+    pub onset_jitter_s: f64,
     /// Everything else about the pixels.
     pub scene: SceneConfig,
 }
@@ -98,6 +132,8 @@ impl Default for Session {
                 Stimulus::new("Texture 1 P100", Answer::Go),
                 Stimulus::new("Texture 7 P1200", Answer::NoGo),
             ],
+            kind: Kind::Trials,
+            onset_jitter_s: 0.0,
             scene: SceneConfig::default(),
         }
     }
@@ -125,8 +161,10 @@ impl Session {
                 height: self.size,
             };
         }
-        if self.frames > 0 {
-            scene.frames = self.frames;
+        match (self.frames, self.kind) {
+            (0, Kind::Spontaneous) => scene.frames = 600,
+            (0, _) => {}
+            (frames, _) => scene.frames = frames,
         }
         scene.light = self.light;
         scene.seed = self.seed;
@@ -135,9 +173,17 @@ impl Session {
         }
         let simulated = Simulated::new(scene.clone(), self.stimuli.len())
             .map_err(|e| Error::Simulate(e.to_string()))?;
+        self.check_jitter(&scene)?;
         let trials: Vec<Trial> = (0..self.trials)
             .map(|index| self.trial(&scene, index))
             .collect();
+        let mut texts = vec![
+            ("truth.json", self.truth(&simulated, &trials)),
+            (EXPERIMENT, self.experiment(&scene)),
+        ];
+        if let Some(labels) = self.labels(&trials)? {
+            texts.insert(0, labels);
+        }
 
         let written = |path: &Path, result: std::io::Result<()>| {
             result.map_err(|e| Error::Write {
@@ -158,11 +204,7 @@ impl Session {
             tell(&trial.file);
             names.push(&trial.file);
         }
-        for (name, text) in [
-            (labels::LOG, self.log(&trials)?),
-            ("truth.json", self.truth(&simulated, &trials)),
-            (EXPERIMENT, self.experiment(&scene)),
-        ] {
+        for (name, text) in texts {
             let path = unfinished.join(name);
             written(&path, std::fs::write(&path, text))?;
             tell(name);
@@ -201,7 +243,13 @@ impl Session {
         let file = std::fs::File::create(path).map_err(|e| wrong(e.to_string()))?;
         let mut writer =
             Writer::new(BufWriter::new(file), &spec).map_err(|e| wrong(e.to_string()))?;
-        let truth = simulated.trial(index, trial.stimulus, trial.decision != Decision::Early);
+        let responds = trial.decision != Decision::Early;
+        let truth = match self.kind {
+            Kind::Spontaneous => simulated.spontaneous(index),
+            Kind::Trials | Kind::Csv => {
+                simulated.trial_at(index, trial.stimulus, responds, trial.onset_s)
+            }
+        };
         let mut at = 0;
         let per_round = 16;
         let mut frames = vec![Array2::<u16>::zeros((height, width)); per_round.min(scene.frames)];

@@ -1,48 +1,87 @@
 //! `truth.json`: what is in the pixels.
 
-use super::{Session, Simulated, trial::Trial};
-use serde_json::json;
+use super::{Kind, Session, Simulated, trial::Trial};
+use serde_json::{Value, json};
+use widefield::simulate::Area;
 use widefield_behaviour::Decision;
 
 impl Session {
     pub(super) fn truth(&self, simulated: &Simulated, trials: &[Trial]) -> String {
-        let scene = simulated.config();
-        let areas: Vec<_> = simulated
+        let brain = simulated.truth().brain.iter().filter(|&&b| b).count();
+        let mut truth = json!({
+            "seed": self.seed,
+            "offset_counts": simulated.config().offset_counts,
+            "brain_pixels": brain,
+        });
+        match self.kind {
+            Kind::Trials | Kind::Csv => {
+                truth["conditions"] = self.conditions(simulated);
+                truth["trials"] = self.trials_truth(trials);
+            }
+            Kind::Spontaneous => {
+                truth["areas"] = areas(simulated);
+                truth["recordings"] = recordings(simulated, trials);
+            }
+        }
+        format!("{truth:#}\n")
+    }
+
+    fn conditions(&self, simulated: &Simulated) -> Value {
+        let areas = simulated
             .truth()
             .areas
             .iter()
             .map(|areas| {
-                let area = |a: &widefield::simulate::Area| {
+                let area = |a: &Area| {
                     json!({"centre_yx_px": a.centre, "sd_yx_px": a.sd, "peak_dff": a.amplitude, "peak_s": a.peak_s()})
                 };
                 areas.iter().map(area).collect::<Vec<_>>()
-            })
-            .collect();
-        let conditions: Vec<_> = self
-            .stimuli
+            });
+        self.stimuli
             .iter()
             .zip(areas)
             .map(|(s, areas)| json!({"stimulus": s.name, "condition": s.condition(), "areas": areas}))
-            .collect();
-        let trials: Vec<_> = trials
+            .collect()
+    }
+
+    fn trials_truth(&self, trials: &[Trial]) -> Value {
+        let trial = |t: &Trial| {
+            let mut trial = json!({
+                "file": t.file,
+                "stimulus": self.stimuli[t.stimulus].name,
+                "decision": t.decision.to_string(),
+                "responds": t.decision != Decision::Early,
+            });
+            // With a fixed timing experiment.toml says it for all.
+            if self.jittered() || self.kind == Kind::Csv {
+                trial["onset_s"] = t.onset_s.into();
+            }
+            trial
+        };
+        trials.iter().map(trial).collect()
+    }
+}
+
+fn areas(simulated: &Simulated) -> Value {
+    let area = |a: &Area| json!({"centre_yx_px": a.centre, "sd_yx_px": a.sd});
+    let areas = simulated.truth().areas.iter().flatten();
+    areas.map(area).collect()
+}
+
+/// What the areas do, by their places in `areas`; times in seconds after the first frame.
+fn recordings(simulated: &Simulated, trials: &[Trial]) -> Value {
+    let recording = |(index, trial): (usize, &Trial)| {
+        let recording = simulated.spontaneous(index);
+        let areas: Vec<&Area> = recording.truth().scene.areas.iter().flatten().collect();
+        let activations: Vec<Value> = recording
+            .activations()
             .iter()
-            .map(|t| {
-                json!({
-                    "file": t.file,
-                    "stimulus": self.stimuli[t.stimulus].name,
-                    "decision": t.decision.to_string(),
-                    "responds": t.decision != Decision::Early,
-                })
+            .map(|a| {
+                let peak_s = a.begin_s + areas[a.area].rise_to_peak_s();
+                json!({"begin_s": a.begin_s, "peak_s": peak_s, "area": a.area, "peak_dff": a.peak_dff})
             })
             .collect();
-        let brain = simulated.truth().brain.iter().filter(|&&b| b).count();
-        let truth = json!({
-            "seed": self.seed,
-            "offset_counts": scene.offset_counts,
-            "brain_pixels": brain,
-            "conditions": conditions,
-            "trials": trials,
-        });
-        format!("{truth:#}\n")
-    }
+        json!({"file": trial.file, "activations": activations})
+    };
+    trials.iter().enumerate().map(recording).collect()
 }
