@@ -2,6 +2,7 @@
 
 mod common;
 
+mod any_lab;
 mod bad_input;
 mod behaviour;
 mod claimed;

@@ -20,7 +20,8 @@ fn log() -> String {
     for (k, (stimulus, decision)) in (0..).zip(trials) {
         let start = start + jiff::SignedDuration::from_secs(20 * k);
         let reaction = jiff::SignedDuration::from_millis(700);
-        log.trial(1, start, stimulus, decision, reaction).expect("a trial");
+        log.trial(1, start, stimulus, decision, reaction)
+            .expect("a trial");
     }
     log.finish()
 }
@@ -66,59 +67,145 @@ fn labels(
 
 fn numbered(count: u32) -> Vec<(&'static str, Option<u32>, Option<f64>)> {
     let names = ["m_1", "m_2", "m_3", "m_4", "m_5"];
-    names.into_iter().zip(1..=count).map(|(name, n)| (name, Some(n), None)).collect()
+    names
+        .into_iter()
+        .zip(1..=count)
+        .map(|(name, n)| (name, Some(n), None))
+        .collect()
 }
 
 /// Name of the MAT file of each movie.
 fn files(labels: &Labels, movies: usize) -> Vec<Option<&str>> {
-    (0..movies).map(|m| labels.of(m)?.label.file_name.as_deref()).collect()
+    (0..movies)
+        .map(|m| labels.of(m)?.label.file_name.as_deref())
+        .collect()
 }
 
 #[test]
 fn a_log_alone_labels_by_number() {
     let found = labels(&config(), Some(&log()), None, &numbered(4)).expect("labels");
-    let want = ["cond_100_trial1.mat", "cond_1200_trial1.mat", "cond_100_trial2.mat", "cond_1200_trial2.mat"];
+    let want = [
+        "cond_100_trial1.mat",
+        "cond_1200_trial1.mat",
+        "cond_100_trial2.mat",
+        "cond_1200_trial2.mat",
+    ];
     assert_eq!(files(&found, 4), want.map(Some));
-    let onset = Onset { s: 3.0, from: OnsetFrom::Log };
+    let onset = Onset {
+        s: 3.0,
+        from: OnsetFrom::Log,
+    };
     assert_eq!(found.of(2).and_then(|entry| entry.onset), Some(onset));
     let record = found.record();
-    assert_eq!((record.hits, record.correct_rejections, record.misses, record.false_alarms), (1, 1, 1, 1));
-    assert!(found.checks().iter().all(|check| check.level == Level::Pass), "{:?}", found.checks());
+    assert_eq!(
+        (
+            record.hits,
+            record.correct_rejections,
+            record.misses,
+            record.false_alarms
+        ),
+        (1, 1, 1, 1)
+    );
+    assert!(
+        found
+            .checks()
+            .iter()
+            .all(|check| check.level == Level::Pass),
+        "{:?}",
+        found.checks()
+    );
     // Without a movie an entry counts all the same, and is named.
     let found = labels(&config(), Some(&log()), None, &numbered(5)[1..]).expect("labels");
     let check = found.checks().pop().expect("a check");
-    assert_eq!((&check.name, check.value), (&CheckName::LogMatch, Some(2.0)));
-    assert_eq!(check.message, "movies without an entry in the log: m_5; trials of the log without a movie: 1");
+    assert_eq!(
+        (&check.name, check.value),
+        (&CheckName::LogMatch, Some(2.0))
+    );
+    assert_eq!(
+        check.message,
+        "movies without an entry in the log: m_5; trials of the log without a movie: 1"
+    );
 }
 
 #[test]
 fn a_table_alone_labels_scores_and_aligns() {
     let table = "file;condition;outcome;onset_s;exclude;weight g\n\
                  rec-b.dcimg;B_2;miss;2.5;;21\nrec-a;A;hit;3.25;;\nrec-c;A;false_alarm;;true;20\n";
-    let movies = [("rec-a.dcimg", None, None), ("rec-b.dcimg", None, None), ("rec-c.dcimg", None, None)];
+    let movies = [
+        ("rec-a.dcimg", None, None),
+        ("rec-b.dcimg", None, None),
+        ("rec-c.dcimg", None, None),
+    ];
     let found = labels(&Config::new("rec-"), None, Some(table), &movies).expect("labels");
-    let want = ["cond_A_trial1.mat", "cond_B_2_trial1.mat", "cond_A_trial2.mat"];
+    let want = [
+        "cond_A_trial1.mat",
+        "cond_B_2_trial1.mat",
+        "cond_A_trial2.mat",
+    ];
     assert_eq!(files(&found, 3), want.map(Some));
     let onset = |movie| found.of(movie).and_then(|entry| entry.onset);
-    assert_eq!(onset(0), Some(Onset { s: 3.25, from: OnsetFrom::Table }));
+    assert_eq!(
+        onset(0),
+        Some(Onset {
+            s: 3.25,
+            from: OnsetFrom::Table
+        })
+    );
     assert_eq!(onset(2), None);
     let third = found.of(2).expect("a row");
-    assert_eq!((third.exclude, third.outcome().as_str()), (true, "left out"));
-    assert_eq!(third.columns.get("weight g").map(String::as_str), Some("20"));
+    assert_eq!(
+        (third.exclude, third.outcome().as_str()),
+        (true, "left out")
+    );
+    assert_eq!(
+        third.columns.get("weight g").map(String::as_str),
+        Some("20")
+    );
     assert!(found.of(0).expect("a row").columns.is_empty());
     let record = found.record();
-    assert_eq!((record.trials, record.hits, record.misses, record.false_alarms, record.left_out), (3, 1, 1, 0, 1));
+    assert_eq!(
+        (
+            record.trials,
+            record.hits,
+            record.misses,
+            record.false_alarms,
+            record.left_out
+        ),
+        (3, 1, 1, 0, 1)
+    );
     let said = found.checks();
-    let table = said.iter().find(|check| check.name == CheckName::Table).expect("how it was read");
-    assert!(table.message.contains("3 rows, semicolons") && table.message.contains("weight g"), "{}", table.message);
+    let table = said
+        .iter()
+        .find(|check| check.name == CheckName::Table)
+        .expect("how it was read");
+    assert!(
+        table.message.contains("3 rows, semicolons") && table.message.contains("weight g"),
+        "{}",
+        table.message
+    );
     let mut aligned = Config::new("rec-");
     aligned.experiment.align = Align::Log;
     let checks = |movie| found.checks_of(&aligned, movie, None);
     assert!(checks(0).is_empty());
-    assert_eq!((&checks(2)[0].name, checks(2)[0].level), (&CheckName::Onset, Level::Warn));
-    assert!(checks(2)[0].message.contains("3 s after its first frame"), "{}", checks(2)[0].message);
-    let names: Vec<String> = found.files(&aligned).expect("files").into_iter().map(|(name, _)| name).collect();
-    assert_eq!(names, ["BehaviourPerformance.txt", "mat_out/trials_ind.mat"]);
+    assert_eq!(
+        (&checks(2)[0].name, checks(2)[0].level),
+        (&CheckName::Onset, Level::Warn)
+    );
+    assert!(
+        checks(2)[0].message.contains("3 s after its first frame"),
+        "{}",
+        checks(2)[0].message
+    );
+    let names: Vec<String> = found
+        .files(&aligned)
+        .expect("files")
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(
+        names,
+        ["BehaviourPerformance.txt", "mat_out/trials_ind.mat"]
+    );
 }
 
 #[test]
@@ -126,16 +213,44 @@ fn rows_go_before_the_log_cell_by_cell() {
     let table = "trial,stimulus,decision,outcome,onset_s,onset\n\
                  2,Texture 1 P100,,,,\n3,,Go,,,\n4,,,correct_rejection,3.5,\n1,,,,,2017-02-14 10:00:02.75\n";
     let found = labels(&config(), Some(&log()), Some(table), &numbered(4)).expect("labels");
-    let want = ["cond_100_trial1.mat", "cond_100_trial2.mat", "cond_100_trial3.mat", "cond_1200_trial1.mat"];
+    let want = [
+        "cond_100_trial1.mat",
+        "cond_100_trial2.mat",
+        "cond_100_trial3.mat",
+        "cond_1200_trial1.mat",
+    ];
     assert_eq!(files(&found, 4), want.map(Some));
     let outcome = |movie| found.of(movie).expect("an entry").outcome();
     // Withheld to a stimulus that the table corrects to Go: what the animal did stays.
     let outcomes: Vec<String> = (0..4).map(outcome).collect();
     assert_eq!(outcomes, ["hit", "miss", "hit", "correct rejection"]);
-    let onset = |movie| found.of(movie).and_then(|entry| entry.onset).expect("onset");
-    assert_eq!(onset(0), Onset { s: 2.75, from: OnsetFrom::Table });
-    assert_eq!(onset(1), Onset { s: 3.0, from: OnsetFrom::Log });
-    assert_eq!(onset(3), Onset { s: 3.5, from: OnsetFrom::Table });
+    let onset = |movie| {
+        found
+            .of(movie)
+            .and_then(|entry| entry.onset)
+            .expect("onset")
+    };
+    assert_eq!(
+        onset(0),
+        Onset {
+            s: 2.75,
+            from: OnsetFrom::Table
+        }
+    );
+    assert_eq!(
+        onset(1),
+        Onset {
+            s: 3.0,
+            from: OnsetFrom::Log
+        }
+    );
+    assert_eq!(
+        onset(3),
+        Onset {
+            s: 3.5,
+            from: OnsetFrom::Table
+        }
+    );
     assert_eq!(found.entries().len(), 4);
 }
 
@@ -143,43 +258,96 @@ fn rows_go_before_the_log_cell_by_cell() {
 fn order_counts_as_people_do_and_leaves_nothing_over() {
     let mut config = config();
     config.data.matching = Match::Order;
-    let movies = [("t10", None, None), ("t9", None, None), ("t1", None, None), ("t2", None, None)];
+    let movies = [
+        ("t10", None, None),
+        ("t9", None, None),
+        ("t1", None, None),
+        ("t2", None, None),
+    ];
     let found = labels(&config, Some(&log()), None, &movies).expect("labels");
-    assert_eq!(files(&found, 4)[2..], [Some("cond_100_trial1.mat"), Some("cond_1200_trial1.mat")]);
+    assert_eq!(
+        files(&found, 4)[2..],
+        [Some("cond_100_trial1.mat"), Some("cond_1200_trial1.mat")]
+    );
     assert_eq!(found.of(0).and_then(|entry| entry.logged()), Some(4));
     let error = labels(&config, Some(&log()), None, &movies[1..]).expect_err("one is missing");
-    let Error::Pairing { by: "order", movies, entries, .. } = &error else {
+    let Error::Pairing {
+        by: "order",
+        movies,
+        entries,
+        ..
+    } = &error
+    else {
         panic!("{error}");
     };
     assert_eq!((movies.len(), entries.len()), (3, 4));
     assert!(error.to_string().contains("t1, t2, t9"), "{error}");
     // What was not recorded is no movie.
     let unrecorded = log().replacen("Begin Trial / Recording", "Begin Trial w/o Recording", 1);
-    let found = labels(&config, Some(&unrecorded), None, &[("a", None, None), ("b", None, None), ("c", None, None)]);
-    assert_eq!(found.expect("labels").of(0).and_then(|entry| entry.logged()), Some(2));
+    let found = labels(
+        &config,
+        Some(&unrecorded),
+        None,
+        &[("a", None, None), ("b", None, None), ("c", None, None)],
+    );
+    assert_eq!(
+        found
+            .expect("labels")
+            .of(0)
+            .and_then(|entry| entry.logged()),
+        Some(2)
+    );
 }
 
 #[test]
 fn time_pairs_across_zones_and_never_guesses() {
     let mut config = config();
     config.data.matching = Match::Time;
-    let begin = |k: f64| Some(widefield_labels::seconds_at(jiff::civil::datetime(2017, 2, 14, 8, 0, 1, 0)) + 20.0 * k);
-    let begins = [("d", None, begin(3.0)), ("c", None, begin(2.0)), ("b", None, begin(1.0)), ("a", None, begin(0.0))];
+    let begin = |k: f64| {
+        Some(
+            widefield_labels::seconds_at(jiff::civil::datetime(2017, 2, 14, 8, 0, 1, 0)) + 20.0 * k,
+        )
+    };
+    let begins = [
+        ("d", None, begin(3.0)),
+        ("c", None, begin(2.0)),
+        ("b", None, begin(1.0)),
+        ("a", None, begin(0.0)),
+    ];
     // Evenly spaced trials fit one trial further as well as they do in place, but not as many of them.
     let found = labels(&config, Some(&log()), None, &begins).expect("labels");
-    let logged: Vec<Option<u32>> = (0..4).map(|m| found.of(m).and_then(|entry| entry.logged())).collect();
+    let logged: Vec<Option<u32>> = (0..4)
+        .map(|m| found.of(m).and_then(|entry| entry.logged()))
+        .collect();
     assert_eq!(logged, [Some(4), Some(3), Some(2), Some(1)]);
     let error = labels(&config, Some(&log()), None, &begins[1..]).expect_err("one is missing");
-    assert!(error.to_string().contains("movies: none; entries: 4 of 2017-02-14T10:01:00"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("movies: none; entries: 4 of 2017-02-14T10:01:00"),
+        "{error}"
+    );
     let unknown = [("a", None, None), begins[1], begins[2], begins[3]];
     let error = labels(&config, Some(&log()), None, &unknown).expect_err("no begin");
-    assert!(error.to_string().contains("it is not known when these movies began"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("it is not known when these movies began"),
+        "{error}"
+    );
     // Rows by the date and time of their onsets, which are 3 s after the begins.
     let table = "trial,condition,onset\n7,B,2017-02-14 10:00:23\n8,A,14.02.2017 10:00:03.5\n";
     let found = labels(&config, None, Some(table), &begins[2..]).expect("labels");
-    assert_eq!(files(&found, 2), [Some("cond_B_trial1.mat"), Some("cond_A_trial1.mat")]);
-    let error = labels(&config, None, Some("trial,condition\n7,B\n"), &begins[2..]).expect_err("no time");
-    assert!(error.to_string().contains("trials.csv, line 2: data.match"), "{error}");
+    assert_eq!(
+        files(&found, 2),
+        [Some("cond_B_trial1.mat"), Some("cond_A_trial1.mat")]
+    );
+    let error =
+        labels(&config, None, Some("trial,condition\n7,B\n"), &begins[2..]).expect_err("no time");
+    assert!(
+        error.to_string().contains("trials.csv, line 2: data.match"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -188,27 +356,56 @@ fn every_bad_table_says_where_and_what_helps() {
     for (table, want) in [
         ("", "the table is empty"),
         ("file,condition\n", "the header line is all there is"),
-        ("name,condition\nm_1,A\n", "line 1: no column is called file or trial"),
+        (
+            "name,condition\nm_1,A\n",
+            "line 1: no column is called file or trial",
+        ),
         ("file,trial;x\n", "as many commas as semicolons"),
         ("file,condition\nm_1\n", "line 2: 1 cells, the header has 2"),
-        ("file,condition\nm_1,\"A\n", "line 2: a quotation mark is not closed"),
-        ("file,condition\nm_1,A\nm_1.dcimg,B\n", "line 3, column 1 (file): line 2 is of the same movie"),
-        ("file,trial,condition\nm_1,,A\n,1,B\n", "trials.csv, line 3: line 2 is of the same movie, m_1"),
-        ("trial,condition\n1,A\n1,B\n", "line 3, column 1 (trial): line 2 is of the same movie"),
+        (
+            "file,condition\nm_1,\"A\n",
+            "line 2: a quotation mark is not closed",
+        ),
+        (
+            "file,condition\nm_1,A\nm_1.dcimg,B\n",
+            "line 3, column 1 (file): line 2 is of the same movie",
+        ),
+        (
+            "file,trial,condition\nm_1,,A\n,1,B\n",
+            "trials.csv, line 3: line 2 is of the same movie, m_1",
+        ),
+        (
+            "trial,condition\n1,A\n1,B\n",
+            "line 3, column 1 (trial): line 2 is of the same movie",
+        ),
         ("trial,condition\n-1,A\n", "line 2, column 1 (trial)"),
         ("trial,onset_s\n1,\"3,1\"\n", "line 2, column 2 (onset_s)"),
-        ("trial,onset_s,onset\n1,3.1,2017-02-14 10:00:00\n", "the row has onset_s, too"),
+        (
+            "trial,onset_s,onset\n1,3.1,2017-02-14 10:00:00\n",
+            "the row has onset_s, too",
+        ),
         ("trial,onset\n1,yesterday\n", "line 2, column 2 (onset)"),
         ("trial,outcome\n1,good\n", "line 2, column 2 (outcome)"),
         ("trial,decision\n1,lick\n", "line 2, column 2 (decision)"),
         ("trial,exclude\n1,maybe\n", "line 2, column 2 (exclude)"),
-        ("trial,condition\n1,8 kHz\n", "line 2: condition `8 kHz` is no part of a valid name"),
-        ("trial,condition\n1,A\n2,a\n", "line 3: conditions `A` and `a` differ in case only"),
+        (
+            "trial,condition\n1,8 kHz\n",
+            "line 2: condition `8 kHz` is no part of a valid name",
+        ),
+        (
+            "trial,condition\n1,A\n2,a\n",
+            "line 3: conditions `A` and `a` differ in case only",
+        ),
     ] {
         let error = labels(&Config::new("m"), None, Some(table), &movies).expect_err(table);
         assert!(error.to_string().contains(want), "{table}: {error}");
         assert!(error.to_string().contains("trials.csv"), "{error}");
-        assert!(error.help().is_some_and(|help| help.contains("data.trials")), "{error:?}");
+        assert!(
+            error
+                .help()
+                .is_some_and(|help| help.contains("data.trials")),
+            "{error:?}"
+        );
     }
     // What has no counterpart is named with its line.
     let table = "file,condition\nm_1,A\nm_9,B\n";
@@ -219,7 +416,10 @@ fn every_bad_table_says_where_and_what_helps() {
         check.message,
         "movies without an entry in the table: m_2; trials of the table without a movie: m_9 (line 3)"
     );
-    assert_eq!(found.checks_of(&Config::new("m"), 1, Some(2))[0].message, "the table has no entry for this movie: no row names its file; HDF5 is written, MAT is not");
+    assert_eq!(
+        found.checks_of(&Config::new("m"), 1, Some(2))[0].message,
+        "the table has no entry for this movie: no row names its file; HDF5 is written, MAT is not"
+    );
 }
 
 #[test]
@@ -252,7 +452,16 @@ fn what_is_named_and_missing_is_an_error() {
     data.put("other.csv", b"file\n".to_vec()).expect("put");
     config.data.trials = Some("trials.csv".into());
     let error = Sources::load(&config, &data).expect_err("missing");
-    assert!(error.to_string().contains("there is no such file; tables there: other.csv"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("there is no such file; tables there: other.csv"),
+        "{error}"
+    );
     config.data.trials = None;
-    assert!(Sources::load(&config, &data).expect("nothing is asked for").is_none());
+    assert!(
+        Sources::load(&config, &data)
+            .expect("nothing is asked for")
+            .is_none()
+    );
 }
