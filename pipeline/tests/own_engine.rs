@@ -68,12 +68,14 @@ impl Cluster for Broken {
     }
 }
 
-/// A session whose mask is decided in a round of its own.
+/// A session whose mask is decided in a round of its own, each trial with its own time 0.
 fn session(dir: &Path) -> Experiment {
     let session = simulate::Session {
         trials: 3,
         size: 48,
         frames: 24,
+        kind: simulate::Kind::Csv,
+        onset_jitter_s: 0.5,
         ..Default::default()
     };
     let path = session.write(dir, |_| {}).expect("session");
@@ -109,6 +111,8 @@ fn trials_are_those_of_the_local_engine() {
     };
     let (local, own) = (run(Engine::local()), run(Engine::cluster("here", Here)));
     assert!(local.0.iter().all(|trial| !trial.outputs.is_empty()));
+    let onset = |trial: &TrialRecord| trial.onset.expect("an onset").s;
+    assert!(onset(&local.0[0]) != onset(&local.0[1]));
     assert_eq!(own.0, local.0);
     assert_eq!(own.1, local.1);
     assert_eq!(own.2, ["3 requests", "3 requests"]);

@@ -32,8 +32,12 @@ pub(super) fn behaviour(page: &mut String, record: &RunRecord) {
     let share = |value: Option<f64>| {
         value.map_or_else(|| "–".to_owned(), |v| format!("{:.0} %", 100.0 * v))
     };
+    let listed = match record.config.data.trials {
+        Some(_) => "Trials listed",
+        None => "Trials in the log",
+    };
     let counts = [
-        ("Trials in the log", b.trials.to_string()),
+        (listed, b.trials.to_string()),
         ("Go trials", b.go_trials.to_string()),
         ("No Go trials", b.no_go_trials.to_string()),
         ("Hits", format!("{} ({})", b.hits, share(b.hit_rate))),
@@ -173,7 +177,20 @@ pub(super) fn over_trials(page: &mut String, record: &RunRecord) {
 /// Mean dF/F over the mask, averaged over the trials of a condition with the same outcome.
 pub(super) fn responses(page: &mut String, record: &RunRecord, pictures: &[Option<Pictures>]) {
     let timing = &record.config.experiment;
+    // What happens by itself happens at other times in each recording.
+    if timing.kind == Kind::Spontaneous {
+        return;
+    }
     let axis = timing.axis(None);
+    let baselines = record.trials.iter().filter_map(|trial| {
+        let axis = trial.axis(&record.config);
+        let frames = trial.quality.as_ref()?.baseline_frames?;
+        Some((axis, frames))
+    });
+    let mut baselines: Vec<_> = baselines.collect();
+    baselines.dedup();
+    // Those that lie elsewhere in each trial have no common place.
+    let baseline = (baselines.len() == 1).then(|| baselines[0].1);
     let mut groups: BTreeMap<String, BTreeMap<&str, Mean>> = BTreeMap::new();
     for (trial, pictures) in record.trials.iter().zip(pictures) {
         let Some(pictures) = pictures else { continue };
@@ -184,7 +201,6 @@ pub(super) fn responses(page: &mut String, record: &RunRecord, pictures: &[Optio
             (Some(name), Some(condition)) => format!("{name} (condition {condition})"),
             (Some(name), None) => name.clone(),
             (None, Some(condition)) => format!("condition {condition}"),
-            (None, None) if timing.kind == Kind::Spontaneous => "all recordings".into(),
             (None, None) => "no stimulus known".into(),
         };
         if trial.exclude {
@@ -194,11 +210,12 @@ pub(super) fn responses(page: &mut String, record: &RunRecord, pictures: &[Optio
         let group = groups.entry(condition).or_default();
         // Frames of trials with a time 0 of their own go to the nearest of the common one.
         let first_s = trial.axis(&record.config).first_frame_s;
-        let later = ((first_s - axis.first_frame_s) * axis.sample_rate_hz).round();
+        #[expect(clippy::cast_possible_truncation, reason = "frames of a trial")]
+        let later = ((first_s - axis.first_frame_s) * axis.sample_rate_hz).round() as i64;
         group
             .entry(outcome)
             .or_default()
-            .add(&pictures.trace, later as i64);
+            .add(&pictures.trace, later);
     }
     if groups.is_empty() {
         return;
@@ -224,9 +241,9 @@ pub(super) fn responses(page: &mut String, record: &RunRecord, pictures: &[Optio
         }
         if let [only] = lines.as_slice() {
             let title = format!("{condition}: {}", only.name);
-            page.push_str(&trace_plot(record, axis, title, lines, 600));
+            page.push_str(&trace_plot(record, (axis, baseline), title, lines, 600));
         } else {
-            page.push_str(&trace_plot(record, axis, condition, lines, 600));
+            page.push_str(&trace_plot(record, (axis, baseline), condition, lines, 600));
         }
     }
     page.push_str("</div>\n<p class=\"quiet\">Mean over the pixels of the mask, then over trials. Dashed: early trials.</p>\n");
@@ -242,7 +259,7 @@ fn plural(trials: usize) -> String {
 /// A plot of dF/F against time with the configured events.
 pub(super) fn trace_plot(
     record: &RunRecord,
-    axis: TimeAxis,
+    (axis, baseline): (TimeAxis, Option<[usize; 2]>),
     title: String,
     lines: Vec<Line>,
     most: usize,
@@ -251,10 +268,6 @@ pub(super) fn trace_plot(
     let event = |(name, s): (&String, &f64)| (*s, name.trim_end_matches("_s").replace('_', " "));
     let mut places: Vec<(f64, String)> = events.iter().map(event).collect();
     places.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let baseline = record
-        .trials
-        .iter()
-        .find_map(|t| t.quality.as_ref()?.baseline_frames);
     let band = baseline.map(|frames| (frames.map(|t| axis.time_s(t)), "F0"));
     let plot = Plot {
         title,

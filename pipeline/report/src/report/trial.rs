@@ -378,6 +378,9 @@ fn plots(
         look,
     };
     let axis = trial.axis(&record.config);
+    let baseline = trial.quality.as_ref().and_then(|q| q.baseline_frames);
+    // A band behind everything marks nothing.
+    let baseline = baseline.filter(|frames| *frames != [0, pictures.trace.len()]);
     if !pictures.trace.is_empty() {
         let point = |(t, v): (usize, &Option<f32>)| {
             let percent = v.map_or(f64::NAN, |v| 100.0 * f64::from(v));
@@ -387,7 +390,7 @@ fn plots(
         let trace = vec![line(0, "mean dF/F", points, Look::Solid)];
         page.push_str(&trace_plot(
             record,
-            axis,
+            (axis, baseline),
             "Mean dF/F over the mask".into(),
             trace,
             detail.points,
