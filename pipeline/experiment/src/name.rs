@@ -158,51 +158,14 @@ impl Part {
                     })
                     .collect()
             }
-            Self::Date => {
-                let read = |format, n| {
-                    Date::strptime(format, rest.get(..n)?)
-                        .ok()
-                        .map(|date| (n, date))
-                };
-                let forms = [("%Y%m%d", 8), ("%Y-%m-%d", 10), ("%Y_%m_%d", 10)];
-                let found = forms.into_iter().filter_map(|(format, n)| read(format, n));
-                found
-                    .map(|(n, date)| {
-                        (
-                            at + n,
-                            Named {
-                                date: Some(date),
-                                ..named
-                            },
-                        )
-                    })
-                    .collect()
-            }
-            Self::Time => {
-                let read = |format, n| {
-                    Time::strptime(format, rest.get(..n)?)
-                        .ok()
-                        .map(|time| (n, time))
-                };
-                let forms = [
-                    ("%H%M%S", 6),
-                    ("%H-%M-%S", 8),
-                    ("%H_%M_%S", 8),
-                    ("%H.%M.%S", 8),
-                ];
-                let found = forms.into_iter().filter_map(|(format, n)| read(format, n));
-                found
-                    .map(|(n, time)| {
-                        (
-                            at + n,
-                            Named {
-                                time: Some(time),
-                                ..named
-                            },
-                        )
-                    })
-                    .collect()
-            }
+            Self::Date => spelt(rest, at, &DATES, |format, text| {
+                let date = Some(Date::strptime(format, text).ok()?);
+                Some(Named { date, ..named })
+            }),
+            Self::Time => spelt(rest, at, &TIMES, |format, text| {
+                let time = Some(Time::strptime(format, text).ok()?);
+                Some(Named { time, ..named })
+            }),
             Self::Any => match next {
                 None => vec![(name.len(), named)],
                 Some(Self::Text(text)) => {
@@ -216,6 +179,29 @@ impl Part {
             },
         }
     }
+}
+
+/// Spellings of a day, with their lengths.
+const DATES: [(&str, usize); 3] = [("%Y%m%d", 8), ("%Y-%m-%d", 10), ("%Y_%m_%d", 10)];
+/// Spellings of a time of day.
+const TIMES: [(&str, usize); 4] = [
+    ("%H%M%S", 6),
+    ("%H-%M-%S", 8),
+    ("%H_%M_%S", 8),
+    ("%H.%M.%S", 8),
+];
+
+/// Where what is spelt in one of some forms ends, and what it says.
+fn spelt(
+    rest: &str,
+    at: usize,
+    forms: &[(&str, usize)],
+    read: impl Fn(&str, &str) -> Option<Named>,
+) -> Vec<(usize, Named)> {
+    let found = forms
+        .iter()
+        .filter_map(|(format, n)| Some((at + n, read(format, rest.get(..*n)?)?)));
+    found.collect()
 }
 
 impl fmt::Display for Part {

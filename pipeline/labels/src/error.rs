@@ -44,7 +44,7 @@ pub enum Error {
         list(entries)
     )]
     Pairing {
-        /// `order` or `time`.
+        /// `number`, `order` or `time`.
         by: &'static str,
         /// What is wrong.
         cause: String,

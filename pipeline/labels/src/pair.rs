@@ -2,6 +2,7 @@
 
 use crate::{Error, Movie, Sources, recorded, seconds_at};
 use std::cmp::Ordering;
+use widefield_behaviour::Trial;
 use widefield_behaviour::pairing::{self, Pairing, by_key, by_order, by_time};
 use widefield_behaviour::table::{Onset, Row, Table};
 use widefield_experiment::{Config, Match};
@@ -33,50 +34,24 @@ impl Pairs {
     }
 }
 
-/// The movie of each entry, from the entry of each of some movies.
-fn turned(
-    pairing: &Pairing,
-    movies: &[usize],
-    entries: &[usize],
-    count: usize,
-) -> Vec<Option<usize>> {
-    let mut of = vec![None; count];
-    for (movie, entry) in movies.iter().zip(&pairing.entries) {
-        if let Some(entry) = entry {
-            of[entries[*entry]] = Some(*movie);
-        }
-    }
-    of
-}
-
 fn of_log(
     config: &Config,
-    trials: &[widefield_behaviour::Trial],
+    trials: &[Trial],
     movies: &[Movie<'_>],
 ) -> Result<Vec<Option<usize>>, Error> {
-    let all: Vec<usize> = (0..trials.len()).collect();
-    let imaged: Vec<usize> = all
-        .iter()
-        .copied()
-        .filter(|&i| recorded(&trials[i]))
-        .collect();
-    let name = |i: usize| format!("{} of {}", trials[i].running, trials[i].start);
-    match config.data.matching {
-        Match::Order => in_order(movies, &every(movies), &imaged, trials.len(), name),
-        Match::Time => {
-            let begin = |&i: &usize| Ok(seconds_at(trials[i].start));
-            in_time(movies, &every(movies), &imaged, trials.len(), begin, name)
-        }
-        _ => {
-            let movies: Vec<Option<u32>> = movies.iter().map(|movie| movie.number).collect();
-            let numbers: Vec<Option<u32>> =
-                trials.iter().map(|trial| Some(trial.running)).collect();
-            let places: Vec<usize> = (0..movies.len()).collect();
-            // Movies of one number have been refused, and a log counts its trials.
-            let pairing = by_key(&movies, &numbers).unwrap_or_default();
-            Ok(turned(&pairing, &places, &all, trials.len()))
-        }
+    // Numbers count every trial; what was not recorded has no place in an order, and no movie that began with it.
+    let imaged = |&i: &usize| config.data.matching == Match::Number || recorded(&trials[i]);
+    let entries = Entries {
+        places: (0..trials.len()).filter(imaged).collect(),
+        number: &|i| Some(trials[i].running),
+        begin_s: &|i| Ok(seconds_at(trials[i].start)),
+        name: &|i| format!("{} of {}", trials[i].running, trials[i].start),
+    };
+    let mut of = vec![None; trials.len()];
+    for (movie, entry) in entries.paired(config, movies, every(movies))? {
+        of[entry] = Some(movie);
     }
+    Ok(of)
 }
 
 /// A row that names a file is of that movie, the others as `data.match` says.
@@ -89,68 +64,42 @@ fn of_table(
     let rows = table.rows();
     let stems: Vec<Option<&str>> = movies.iter().map(|movie| Some(movie.stem())).collect();
     let files: Vec<Option<&str>> = rows.iter().map(|row| row.file.as_deref()).collect();
-    // Both are told apart by now: files by their names, rows where the table was read.
-    let named = by_key(&stems, &files).unwrap_or_default();
-    let all: Vec<usize> = (0..rows.len()).collect();
-    let mut of = turned(&named, &every(movies), &all, rows.len());
-    let rest: Vec<usize> = all
-        .iter()
-        .copied()
-        .filter(|&i| rows[i].file.is_none())
-        .collect();
-    if rest.is_empty() {
+    // Names of movies differ, and rows of one movie were refused where the table was read.
+    let by_file = by_key(&stems, &files).unwrap_or_default();
+    let mut of = vec![None; rows.len()];
+    for (movie, row) in by_file.entries.iter().enumerate() {
+        if let Some(row) = row {
+            of[*row] = Some(movie);
+        }
+    }
+    let entries = Entries {
+        places: (0..rows.len()).filter(|&i| files[i].is_none()).collect(),
+        number: &|i| rows[i].trial,
+        begin_s: &|i| begin_s(config, name, &rows[i]),
+        name: &|i| format!("line {}", rows[i].line),
+    };
+    if entries.places.is_empty() {
         return Ok(of);
     }
-    let spare: Vec<usize> = every(movies)
-        .into_iter()
-        .filter(|&m| named.entries.get(m).copied().flatten().is_none())
-        .collect();
-    let called = |i: usize| format!("line {}", rows[i].line);
-    let found = match config.data.matching {
-        Match::Order => in_order(movies, &spare, &rest, rows.len(), called)?,
-        Match::Time => {
-            let begin = |&i: &usize| begin_of(config, name, &rows[i]);
-            in_time(movies, &spare, &rest, rows.len(), begin, called)?
-        }
-        _ => {
-            let numbers: Vec<Option<u32>> = movies.iter().map(|movie| movie.number).collect();
-            let trials: Vec<Option<u32>> = rest.iter().map(|&i| rows[i].trial).collect();
-            let pairing =
-                by_key(&numbers, &trials).map_err(|error| two_rows(name, rows, &rest, &error))?;
-            turned(&pairing, &every(movies), &rest, rows.len())
-        }
-    };
-    for i in rest {
-        let Some(movie) = found[i] else { continue };
+    // A number may be of a movie that another row names: those contradict each other.
+    let free = |m: &usize| config.data.matching == Match::Number || !of.contains(&Some(*m));
+    let candidates: Vec<usize> = every(movies).into_iter().filter(free).collect();
+    for (movie, row) in entries.paired(config, movies, candidates)? {
         if let Some(other) = of.iter().position(|m| *m == Some(movie)) {
+            let (line, file) = (rows[other].line, movies[movie].file);
             return Err(Error::Row {
                 name: name.to_owned(),
-                line: rows[i].line,
-                cause: format!(
-                    "line {} is of the same movie, {}",
-                    rows[other].line, movies[movie].file
-                ),
+                line: rows[row].line,
+                cause: format!("line {line} is of the same movie, {file}"),
             });
         }
-        of[i] = Some(movie);
+        of[row] = Some(movie);
     }
     Ok(of)
 }
 
-fn two_rows(name: &str, rows: &[Row], of: &[usize], error: &pairing::Error) -> Error {
-    let line = match error {
-        pairing::Error::SameEntries(places) => places.last().map_or(0, |&i| rows[of[i]].line),
-        _ => rows.first().map_or(0, |row| row.line),
-    };
-    Error::Row {
-        name: name.to_owned(),
-        line,
-        cause: error.to_string(),
-    }
-}
-
 /// When the recording of a row began by the rig's clock, as far as a fixed onset says.
-fn begin_of(config: &Config, name: &str, row: &Row) -> Result<f64, Error> {
+fn begin_s(config: &Config, name: &str, row: &Row) -> Result<f64, Error> {
     match row.onset {
         Some(Onset::At(moment)) => Ok(seconds_at(moment) + config.experiment.first_frame_s),
         _ => Err(Error::Row {
@@ -167,72 +116,119 @@ fn every(movies: &[Movie<'_>]) -> Vec<usize> {
     (0..movies.len()).collect()
 }
 
-fn in_order(
-    movies: &[Movie<'_>],
-    of: &[usize],
-    entries: &[usize],
-    count: usize,
-    name: impl Fn(usize) -> String,
-) -> Result<Vec<Option<usize>>, Error> {
-    let mut sorted = of.to_vec();
-    sorted.sort_by(|&a, &b| natural(movies[a].stem(), movies[b].stem()));
-    let pairing = by_order(sorted.len(), entries.len()).map_err(|error| Error::Pairing {
-        by: "order",
-        cause: error.to_string(),
-        movies: files(movies, sorted.iter().copied()),
-        entries: entries.iter().map(|&i| name(i)).collect(),
-    })?;
-    Ok(turned(&pairing, &sorted, entries, count))
+/// Trials of a log or rows of a table that look for their movies, by their places.
+struct Entries<'a> {
+    places: Vec<usize>,
+    number: &'a dyn Fn(usize) -> Option<u32>,
+    begin_s: &'a dyn Fn(usize) -> Result<f64, Error>,
+    name: &'a dyn Fn(usize) -> String,
 }
 
-fn in_time(
-    movies: &[Movie<'_>],
-    of: &[usize],
-    entries: &[usize],
-    count: usize,
-    begin: impl Fn(&usize) -> Result<f64, Error>,
-    name: impl Fn(usize) -> String,
-) -> Result<Vec<Option<usize>>, Error> {
-    let wrong = |cause: String, of_movies: Vec<usize>, of_entries: Vec<usize>| Error::Pairing {
-        by: "time",
-        cause,
-        movies: files(movies, of_movies.iter().map(|&m| of[m])),
-        entries: of_entries.iter().map(|&i| name(entries[i])).collect(),
-    };
-    let begins: Vec<Option<f64>> = of.iter().map(|&m| movies[m].begin_s).collect();
-    let unknown: Vec<usize> = (0..of.len()).filter(|&m| begins[m].is_none()).collect();
-    if !unknown.is_empty() {
-        let cause = "it is not known when these movies began: neither has data.name {date} and {time}, nor can their time stamps \
-                     be read";
-        return Err(wrong(cause.into(), unknown, Vec::new()));
+impl Entries<'_> {
+    /// Movies among the `candidates`, each with its entry.
+    fn paired(
+        &self,
+        config: &Config,
+        movies: &[Movie<'_>],
+        mut candidates: Vec<usize>,
+    ) -> Result<Vec<(usize, usize)>, Error> {
+        let pairing = match config.data.matching {
+            Match::Order => {
+                candidates.sort_by(|&a, &b| natural(movies[a].stem(), movies[b].stem()));
+                self.in_order(movies, &candidates)?
+            }
+            Match::Time => self.in_time(movies, &candidates)?,
+            _ => {
+                let numbers: Vec<_> = candidates.iter().map(|&m| movies[m].number).collect();
+                let trials: Vec<_> = self.places.iter().map(|&i| (self.number)(i)).collect();
+                by_key(&numbers, &trials).map_err(|error| {
+                    let cause = error.to_string();
+                    let (of, entries) = match error {
+                        pairing::Error::SameMovies(of) => (of, Vec::new()),
+                        pairing::Error::SameEntries(entries) => (Vec::new(), entries),
+                        _ => Default::default(),
+                    };
+                    self.wrong("number", &cause, movies, &candidates, &of, &entries)
+                })?
+            }
+        };
+        let pairs = candidates.iter().zip(&pairing.entries);
+        Ok(pairs
+            .filter_map(|(movie, entry)| Some((*movie, self.places[(*entry)?])))
+            .collect())
     }
-    let begins: Vec<f64> = begins.into_iter().flatten().collect();
-    let times: Vec<f64> = entries.iter().map(begin).collect::<Result<_, _>>()?;
-    let (all_movies, all_entries) = ((0..of.len()).collect(), (0..entries.len()).collect());
-    let pairing = match by_time(&begins, &times, LIMIT_S) {
-        Ok(pairing) => pairing,
-        Err(pairing::Error::Ambiguous { movies, entries }) => {
-            let cause = format!("within {LIMIT_S} s these stand for one another");
-            return Err(wrong(cause, movies, entries));
+
+    fn in_order(&self, movies: &[Movie<'_>], candidates: &[usize]) -> Result<Pairing, Error> {
+        by_order(candidates.len(), self.places.len()).map_err(|error| {
+            let all = |n: usize| (0..n).collect::<Vec<_>>();
+            let (of, entries) = (all(candidates.len()), all(self.places.len()));
+            self.wrong(
+                "order",
+                &error.to_string(),
+                movies,
+                candidates,
+                &of,
+                &entries,
+            )
+        })
+    }
+
+    fn in_time(&self, movies: &[Movie<'_>], candidates: &[usize]) -> Result<Pairing, Error> {
+        let wrong = |cause: &str, of: &[usize], entries: &[usize]| {
+            self.wrong("time", cause, movies, candidates, of, entries)
+        };
+        let begins: Vec<Option<f64>> = candidates.iter().map(|&m| movies[m].begin_s).collect();
+        let unknown: Vec<usize> = (0..begins.len()).filter(|&m| begins[m].is_none()).collect();
+        if !unknown.is_empty() {
+            let cause = "it is not known when these movies began: neither has data.name {date} and {time}, nor can \
+                         their time stamps be read";
+            return Err(wrong(cause, &unknown, &[]));
         }
-        Err(error) => return Err(wrong(error.to_string(), all_movies, all_entries)),
-    };
-    if !pairing.is_one_to_one() {
-        let cause = format!(
-            "with clocks {:+} s apart, these have nothing that began within {LIMIT_S} s of them",
-            pairing.offset_s
-        );
-        return Err(wrong(
-            cause,
-            pairing.without_entry().collect(),
-            pairing.without_movie,
-        ));
+        let begins: Vec<f64> = begins.into_iter().flatten().collect();
+        let times = self.places.iter().map(|&i| (self.begin_s)(i));
+        let times: Vec<f64> = times.collect::<Result<_, _>>()?;
+        let pairing = by_time(&begins, &times, LIMIT_S).map_err(|error| match error {
+            pairing::Error::Ambiguous { movies, entries } => {
+                let cause = format!("within {LIMIT_S} s these stand for one another");
+                wrong(&cause, &movies, &entries)
+            }
+            error => {
+                let all = |n: usize| (0..n).collect::<Vec<_>>();
+                wrong(&error.to_string(), &all(begins.len()), &all(times.len()))
+            }
+        })?;
+        if !pairing.is_one_to_one() {
+            let cause = format!(
+                "with clocks {:+} s apart, these have nothing that began within {LIMIT_S} s of them",
+                pairing.offset_s
+            );
+            let movies: Vec<usize> = pairing.without_entry().collect();
+            return Err(wrong(&cause, &movies, &pairing.without_movie));
+        }
+        Ok(pairing)
     }
-    Ok(turned(&pairing, of, entries, count))
-}
 
-fn files(movies: &[Movie<'_>], places: impl Iterator<Item = usize>) -> Vec<String> {
-    places.map(|m| movies[m].file.to_owned()).collect()
+    /// That some of the candidates and some of the entries, by their places among them, do not belong together.
+    fn wrong(
+        &self,
+        by: &'static str,
+        cause: &str,
+        movies: &[Movie<'_>],
+        candidates: &[usize],
+        of: &[usize],
+        entries: &[usize],
+    ) -> Error {
+        let file = |&m: &usize| movies[candidates[m]].file.to_owned();
+        Error::Pairing {
+            by,
+            cause: cause.to_owned(),
+            movies: of.iter().map(file).collect(),
+            entries: entries
+                .iter()
+                .map(|&i| (self.name)(self.places[i]))
+                .collect(),
+        }
+    }
 }
 
 /// Names in the order in which people count: `t2` before `t10`.

@@ -5,7 +5,7 @@ use crate::error::{Error, with_causes};
 use crate::labels::{INDICES, Movie};
 use crate::recording::{Recording, RecordingError};
 use crate::results::REFERENCE;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 pub(crate) use widefield_behaviour::table::stem;
 use widefield_storage::{Entry, ErrorKind, Listing, Place};
 
@@ -222,9 +222,11 @@ pub(super) fn for_labels<'e>(
         Match::Time => crate::concurrent::map(entries, |entry| begin(entry)),
         _ => vec![None; entries.len()],
     };
+    let mut taken = BTreeSet::new();
     let movies = entries.iter().zip(begins).map(|(entry, begin_s)| {
         let mut movie = Movie::new(&entry.name);
-        movie.number = number(config, movie.stem());
+        // Of movies that share one, which is refused where they can be read, the first: what is unreadable comes last.
+        movie.number = number(config, movie.stem()).filter(|n| taken.insert(*n));
         movie.begin_s = begin_s;
         movie
     });
