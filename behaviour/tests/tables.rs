@@ -207,12 +207,20 @@ fn cells_that_are_not_what_the_column_says() {
 
 #[test]
 fn decimal_commas_are_told() {
-    let told = Table::parse("trial;onset_s\n1;3,02\n")
+    let told = Table::parse("trial\tonset_s\n1\t3,02\n")
         .unwrap_err()
         .to_string();
     let expected = "line 2, column 2 (onset_s): \"3,02\" is no number of seconds; the decimal sign is a point, and \
         what is not known is left empty";
     assert_eq!(told, expected);
+    // Where they separate by semicolons, spreadsheets write them.
+    let read = Table::parse("trial;onset_s\n1;3,02\n2;3.5\n").unwrap();
+    let onsets = read.rows().iter().map(|row| row.onset.unwrap());
+    assert!(onsets.eq([Onset::Seconds(3.02), Onset::Seconds(3.5)]));
+    for cell in ["1.000,5", "3,0,2", ",", "1,000.5"] {
+        let fault = Table::parse(&format!("trial;onset_s\n1;{cell}\n")).unwrap_err();
+        assert_eq!(fault.what, What::Seconds(cell.to_owned()));
+    }
 }
 
 #[test]

@@ -349,7 +349,10 @@ impl Plan {
         }
         trials.append(&mut failing);
         trials.sort_by(|a, b| a.file.cmp(&b.file));
-        let checks = labelled.as_ref().map(Labels::checks).unwrap_or_default();
+        let checks = labelled
+            .as_ref()
+            .map(|labels| labels.checks(&config))
+            .unwrap_or_default();
         Ok(Self {
             config,
             own,
@@ -505,17 +508,15 @@ fn trial_plan(
     let label = found.map(|entry| entry.label.clone());
     let in_folder =
         |folder: &str, name: String| (!folder.is_empty()).then(|| format!("{folder}/{name}"));
-    let out = &config.output;
-    let mat = match labelled {
-        None => Some(format!("{stem}.mat")),
-        Some(_) => label.as_ref().and_then(|label| label.file_name.clone()),
-    };
+    let (out, timing) = (&config.output, &config.experiment);
+    let by_condition = label.as_ref().and_then(|label| label.file_name.clone());
+    let own_name = labelled.is_none() || timing.kind == Kind::Spontaneous;
+    let mat = by_condition.or_else(|| own_name.then(|| format!("{stem}.mat")));
     let outputs = Outputs {
         movie: in_folder(&out.movie, format!("{stem}.h5")),
         dff: in_folder(&out.dff, format!("{stem}.h5")),
         mat: mat.and_then(|name| in_folder(&out.mat, name)),
     };
-    let timing = &config.experiment;
     let fixed = Onset {
         s: 0.0 - timing.first_frame_s,
         from: OnsetFrom::Fixed,

@@ -49,8 +49,8 @@ pub(crate) fn folders(config: &Config, own: &Own) -> Vec<Folder> {
 pub(crate) const OWN: [&str; 4] = [
     crate::plan::RUN_JSON,
     "report.html",
-    "TrialList.txt",
-    "BehaviourPerformance.txt",
+    crate::labels::TRIAL_LIST,
+    crate::labels::PERFORMANCE,
 ];
 
 /// MAT files of the session; no trial may have one of that name.
@@ -83,7 +83,7 @@ pub(crate) fn is_of_trial(config: &Config, stem: &str, name: &str) -> bool {
 }
 
 /// Whether a MAT file is called as those of labelled trials are: `cond_<c>_trial<k>.mat`.
-fn is_of_condition(file: &str) -> bool {
+pub(crate) fn is_of_condition(file: &str) -> bool {
     let inner = file
         .strip_prefix("cond_")
         .and_then(|f| f.strip_suffix(".mat"));

@@ -27,7 +27,7 @@ use crate::time::parse_date_time;
 /// | `condition` | its name in files, as it stands |
 /// | `decision` | what the animal did, as [`Decision`] spells it |
 /// | `outcome` | or what that means, as [`Outcome`] spells it; where both are given it is this that counts |
-/// | `onset_s` | when the stimulus began, seconds from the recording's first frame |
+/// | `onset_s` | when the stimulus began, seconds from the recording's first frame; between semicolons the decimal sign may be a comma |
 /// | `onset` | or its date and time |
 /// | `exclude` | `true` or `false`: is in no score |
 ///
@@ -183,7 +183,7 @@ impl Table {
             if record.iter().all(str::is_empty) {
                 continue;
             }
-            let row = table.columns.row(line, &record, order)?;
+            let row = table.columns.row(line, &record, order, separator)?;
             movies.add(&row, &table.columns)?;
             table.rows.push(row);
         }
@@ -208,6 +208,17 @@ impl Table {
     /// What stands between the cells.
     pub fn separator(&self) -> Separator {
         self.separator
+    }
+
+    /// The place of a column that [is understood](Table), from 1; `None` if the header has it not.
+    ///
+    /// ```
+    /// let table = widefield_behaviour::table::Table::parse("weight_g,Trial\n21,1\n")?;
+    /// assert_eq!((table.column("trial"), table.column("file")), (Some(2), None));
+    /// # Ok::<(), widefield_behaviour::table::Fault>(())
+    /// ```
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.columns.known.get(name).map(|at| at + 1)
     }
 
     /// Whether the header has a column of this name, case ignored.
@@ -326,7 +337,13 @@ impl Columns {
         }
     }
 
-    fn row(&self, line: usize, record: &csv::StringRecord, order: DateOrder) -> Result<Row, Fault> {
+    fn row(
+        &self,
+        line: usize,
+        record: &csv::StringRecord,
+        order: DateOrder,
+        separator: Separator,
+    ) -> Result<Row, Fault> {
         let (found, needed) = (record.len(), self.names.len());
         if found != needed {
             return Err(Fault::of_line(line, What::Cells { found, needed }));
@@ -351,7 +368,12 @@ impl Columns {
         let onset = match (seconds, at) {
             (Some(_), Some(_)) => return Err(self.fault(line, "onset", What::TwoOnsets)),
             (Some(cell), None) => {
-                let seconds = cell.parse().ok().filter(|s: &f64| s.is_finite());
+                // Where the decimal sign is a comma, spreadsheets separate by semicolons.
+                let plain = match separator {
+                    Separator::Semicolon if !cell.contains('.') => cell.replacen(',', ".", 1),
+                    _ => cell.to_owned(),
+                };
+                let seconds = plain.parse().ok().filter(|s: &f64| s.is_finite());
                 Some(Onset::Seconds(seconds.ok_or_else(|| no_seconds(cell))?))
             }
             (None, Some(cell)) => {

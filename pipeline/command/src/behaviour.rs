@@ -70,7 +70,12 @@ pub(super) fn run(args: &Args) -> miette::Result<Ended> {
     let bytes = std::fs::read(&args.file)
         .into_diagnostic()
         .wrap_err_with(|| format!("cannot read {path}"))?;
-    let trials = Trials::from_bytes(&bytes).map_err(|fault| miette::miette!("{path}: {fault}"))?;
+    let ending = args.file.extension().unwrap_or_default();
+    let called_table = ["csv", "tsv"]
+        .iter()
+        .any(|e| ending.eq_ignore_ascii_case(e));
+    let trials =
+        Trials::read(&bytes, called_table).map_err(|fault| miette::miette!("{path}: {fault}"))?;
     let (problems, omitted) = trials.problems();
     for problem in problems {
         output::message(format_args!("{path}: {problem}"));

@@ -22,7 +22,7 @@ pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
         .wrap_err_with(|| format!("cannot write {}", args.file.display()))?;
     file.write_all(TEMPLATE.as_bytes()).into_diagnostic()?;
     output::message(format_args!(
-        "{} written; set data.prefix, then: widefield run {}",
+        "{} written; set data.prefix or data.name, then: widefield run {}",
         args.file.display(),
         args.file.display()
     ));

@@ -261,7 +261,13 @@ fn order_time_and_patterns_give_the_labels_that_numbers_gave() {
     let letters = ["d", "a", "c", "b"];
     // Where nothing is shifted, name and way to match; of names in no order by time only.
     type Name = fn(usize, [&str; 4]) -> String;
-    let cases: [(&str, &str, Name); 5] = [
+    let cases: [(&str, &str, Name); 6] = [
+        // Beside a prefix.
+        (
+            "{date}_{time}_{trial}\"\nprefix = \"2017",
+            "number",
+            |i, _| format!("20170214_10000{i}_{}", i + 1),
+        ),
         ("{any}_t{trial}_x", "number", |i, _| {
             format!("mouse1_t{}_x.dcimg", i + 1)
         }),
@@ -462,7 +468,7 @@ fn what_cannot_be_told_apart_is_said_with_its_remedy() {
         .iter()
         .find(|c| c["name"] == "log_match")
         .expect("told");
-    let message = "movies without an entry in the table: rec-000001.dcimg; trials of the table without a movie: 9 (line 2)";
+    let message = "movies without an entry in the table: rec-000001.dcimg; trials of the table without a movie: 9: line 2, column 1 (trial)";
     assert_eq!(
         (check["level"].as_str(), check["message"].as_str()),
         (Some("warn"), Some(message))
@@ -479,6 +485,47 @@ fn what_cannot_be_told_apart_is_said_with_its_remedy() {
         (first["onset_s"].as_f64(), first["onset_from"].as_str()),
         (Some(3.0), Some("fixed"))
     );
+}
+
+#[test]
+fn onsets_outside_of_their_movies_are_told() {
+    let (dir, experiment) = written(&session(Kind::Csv, 0.0), |text| text);
+    let path = dir.path().join("trials.csv");
+    let table = std::fs::read_to_string(&path).expect("table");
+    // Milliseconds in a column of seconds, as Excel writes numbers where the comma is the decimal sign.
+    let table = table
+        .replace(',', ";")
+        .replacen(";3;", ";3000,5;", 1)
+        .replacen(";3;", ";2,5;", 1);
+    std::fs::write(&path, table).expect("table");
+    for _ in 0..2 {
+        assert_eq!(run_experiment(&experiment, &[]).0, 0);
+        let found = trials(dir.path());
+        let [one, two] = [&found[0], &found[1]];
+        assert_eq!(
+            [one, two].map(|t| t["onset_s"].as_f64()),
+            [Some(3000.5), Some(2.5)]
+        );
+        let raised = |trial: &Value| {
+            let checks = trial["checks"].as_array().expect("checks").clone();
+            checks
+                .into_iter()
+                .filter(|c| c["name"] == "onset_outside")
+                .collect::<Vec<_>>()
+        };
+        assert!(raised(two).is_empty());
+        let [check] = &raised(one)[..] else {
+            panic!("told {} times", raised(one).len());
+        };
+        assert_eq!(check["level"], "fail");
+        assert!(
+            check["message"]
+                .as_str()
+                .expect("text")
+                .contains("6.00 s long; onset_s is in seconds"),
+            "{check}"
+        );
+    }
 }
 
 #[test]

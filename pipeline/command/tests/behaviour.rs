@@ -176,7 +176,7 @@ fn faults_of_a_table_say_where_and_what_helps() {
     let dir = tempfile::tempdir().unwrap();
     for (text, said) in [
         (
-            "trial;onset_s\n1;3,02\n",
+            "trial\tonset_s\n1\t3,02\n",
             "trials.csv: line 2, column 2 (onset_s): \"3,02\" is no number of seconds; the decimal sign is a point",
         ),
         (
@@ -193,6 +193,11 @@ fn faults_of_a_table_say_where_and_what_helps() {
             "line 4, column 1 (file): line 2 is of the same movie",
         ),
         ("file,outcome\n", "trials.csv: holds no trial"),
+        (
+            "Recording;Stim;Result\na;A;hit\n",
+            "trials.csv: line 1: no column is called file or trial, so rows cannot be matched to movies; there are: \
+             Recording, Stim, Result",
+        ),
     ] {
         let path = table(&dir, text);
         for more in [&[][..], &["--json"], &["--csv"]] {

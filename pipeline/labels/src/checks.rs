@@ -1,18 +1,23 @@
 //! What is wrong with log and table, and with how movies fit them.
 
 use crate::{Entry, Labels};
-use widefield_experiment::{Align, Config, Kind};
+use widefield_behaviour::{Correct, Outcome};
+use widefield_experiment::{Align, Config, Kind, Match};
 use widefield_record::{Check, CheckName, Level};
 
 impl Labels {
     /// Checks of the session: lines that could not be used, stimuli that are not configured, movies without entry and
     /// entries without movie.
     #[must_use]
-    pub fn checks(&self) -> Vec<Check> {
+    pub fn checks(&self, config: &Config) -> Vec<Check> {
         let mut checks = Vec::new();
         checks.extend(self.log_lines());
-        checks.extend(self.table());
-        checks.extend(self.unlisted());
+        checks.extend(self.table(config));
+        checks.extend(self.outcomes());
+        // Recordings without stimulus bear their own names.
+        if config.experiment.kind == Kind::Trials {
+            checks.extend(self.unlisted());
+        }
         checks.push(self.matched());
         checks
     }
@@ -23,7 +28,8 @@ impl Labels {
     pub fn checks_of(&self, config: &Config, movie: usize, number: Option<u32>) -> Vec<Check> {
         let entry = self.of(movie);
         let mut checks = Vec::new();
-        if let Some(why) = self.unlabelled(config, entry, number) {
+        let named = config.experiment.kind == Kind::Spontaneous;
+        if let Some(why) = self.unlabelled(config, entry, number).filter(|_| !named) {
             let message = format!("{why}; HDF5 is written, MAT is not");
             checks.push(Check::found(CheckName::Label, Level::Warn, message));
         }
@@ -35,6 +41,7 @@ impl Labels {
                     "the table gives the time of day of its onset, which without the log's begin of the recording says \
                      nothing of the movie's frames; give onset_s"
                 }
+                Some(Entry { row: Some(row), .. }) => &format!("{row} of the table gives no onset"),
                 _ => "neither log nor table give its onset",
             };
             let message = format!(
@@ -103,8 +110,8 @@ impl Labels {
         Some(Check::new(CheckName::LogLines, level, value, 0.0, message))
     }
 
-    /// How the table was read: what separates its columns is found, not told.
-    fn table(&self) -> Option<Check> {
+    /// How the table was read: what separates its columns is found, not told; and what it does not say.
+    fn table(&self, config: &Config) -> Option<Check> {
         let (name, table) = self.sources.table.as_ref()?;
         let mut message = format!(
             "{name}: {} rows, {}s between the columns",
@@ -117,7 +124,62 @@ impl Labels {
                 table.other().join(", ")
             );
         }
-        Some(Check::found(CheckName::Table, Level::Pass, message))
+        let has_none = |columns: [&str; 2]| columns.iter().all(|column| !table.has(column));
+        let alone = self.sources.log.is_none();
+        let timing = &config.experiment;
+        let by_file = table.rows().iter().all(|row| row.file.is_some());
+        let lacks = [
+            (
+                alone && has_none(["stimulus", "condition"]),
+                "no column is called stimulus or condition, so no movie gets a name of what was shown",
+            ),
+            (
+                alone && !timing.stimulus.is_empty() && has_none(["decision", "outcome"]),
+                "no column is called decision or outcome, so nothing is scored",
+            ),
+            (
+                alone && by_file && config.data.matching != Match::Number,
+                "data.match has no say, since every row names its file",
+            ),
+        ];
+        let lacks: Vec<&str> = lacks
+            .iter()
+            .filter(|(is, _)| *is)
+            .map(|(_, what)| *what)
+            .collect();
+        let level = if lacks.is_empty() {
+            Level::Pass
+        } else {
+            Level::Warn
+        };
+        for what in lacks {
+            message += &format!("; {what}");
+        }
+        Some(Check::found(CheckName::Table, level, message))
+    }
+
+    /// Outcomes of the table that the stimulus of their row cannot have.
+    fn outcomes(&self) -> Option<Check> {
+        let (name, _) = self.sources.table.as_ref()?;
+        let wrong = self.entries.iter().filter_map(|entry| {
+            let stimulus = entry.label.stimulus.as_deref()?;
+            let (row, outcome) = (entry.row.as_ref()?, entry.given_outcome?);
+            let of_other = match self.stimuli.correct(stimulus)? {
+                Correct::Go => [Outcome::CorrectRejection, Outcome::FalseAlarm],
+                Correct::NoGo => [Outcome::Hit, Outcome::Miss],
+            };
+            of_other
+                .contains(&outcome)
+                .then(|| format!("line {}, {outcome} to {stimulus}", row.line))
+        });
+        let wrong: Vec<String> = wrong.collect();
+        (!wrong.is_empty()).then(|| {
+            let message = format!(
+                "{name}: outcomes that the decision of their [[experiment.stimulus]] does not allow, counted as they stand: {}",
+                wrong.join("; ")
+            );
+            Check::new(CheckName::Outcome, Level::Warn, wrong.len() as f64, 0.0, message)
+        })
     }
 
     /// Stimuli that are not configured, with what they may be called there.

@@ -1,5 +1,8 @@
 //! Why there are no labels.
 
+use std::fmt;
+use widefield_behaviour::table::{Row, Table};
+
 /// Why log or table cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -28,12 +31,12 @@ pub enum Error {
         cause: String,
     },
     /// A row of the table contradicts another, or the configuration.
-    #[error("{name}, line {line}: {cause}")]
+    #[error("{name}, {at}: {cause}")]
     Row {
         /// Name of the table.
         name: String,
-        /// Its line, from 1.
-        line: usize,
+        /// The cell.
+        at: Cell,
         /// What is wrong.
         cause: String,
     },
@@ -53,6 +56,47 @@ pub enum Error {
         /// The entries that it is about.
         entries: Vec<String>,
     },
+}
+
+/// A cell of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cell {
+    /// Line of the text, from 1.
+    pub line: usize,
+    /// Name of the column.
+    pub column: &'static str,
+    /// Its place, from 1; `None` if the table has it not.
+    pub place: Option<usize>,
+}
+
+impl Cell {
+    pub(crate) fn of(table: &Table, row: &Row, column: &'static str) -> Self {
+        Self {
+            line: row.line,
+            column,
+            place: table.column(column),
+        }
+    }
+
+    /// That which says of which movie a row is.
+    pub(crate) fn of_movie(table: &Table, row: &Row) -> Self {
+        let column = if row.file.is_some() { "file" } else { "trial" };
+        Self::of(table, row, column)
+    }
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            line,
+            column,
+            place,
+        } = self;
+        match place {
+            Some(place) => write!(f, "line {line}, column {place} ({column})"),
+            None => write!(f, "line {line}"),
+        }
+    }
 }
 
 impl Error {

@@ -5,6 +5,10 @@ use widefield_behaviour::{Trial, text};
 use widefield_experiment::Config;
 use widefield_storage::{Error, mat};
 
+/// Text of the trials of the log.
+pub const TRIAL_LIST: &str = "TrialList.txt";
+/// Text of the counts of the task.
+pub const PERFORMANCE: &str = "BehaviourPerformance.txt";
 /// MAT file of the numbers of the trials of each condition.
 pub const INDICES: &str = "trials_ind.mat";
 
@@ -21,10 +25,10 @@ impl Labels {
         let mut files = Vec::new();
         if self.sources.log.is_some() {
             let text = text::trial_list(&trials).into_bytes();
-            files.push((out.beside("TrialList.txt"), text));
+            files.push((out.beside(TRIAL_LIST), text));
         }
         let text = text::performance(&self.score, &self.stimuli).into_bytes();
-        files.push((out.beside("BehaviourPerformance.txt"), text));
+        files.push((out.beside(PERFORMANCE), text));
         let conditions = self.conditions.iter();
         let mut rows = conditions
             .filter(|(_, numbers)| !numbers.is_empty())

@@ -27,14 +27,14 @@ mod merge;
 mod pair;
 mod sources;
 
-pub use error::Error;
-pub use files::INDICES;
+pub use error::{Cell, Error};
+pub use files::{INDICES, PERFORMANCE, TRIAL_LIST};
 pub use sources::Sources;
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use widefield_behaviour::table::stem;
-use widefield_behaviour::{Recording, Score, Stimuli, Trial, Verdict};
+use widefield_behaviour::{Outcome, Recording, Score, Stimuli, Trial, Verdict};
 use widefield_record::{BehaviourRecord, Onset, OutcomeRecord};
 
 // What public signatures are made of, in the versions they are made of.
@@ -108,10 +108,12 @@ pub struct Entry {
     movie: Option<usize>,
     /// Its trial of the log, corrected by the table.
     trial: Option<Trial>,
-    /// Its line of the table.
-    line: Option<usize>,
+    /// Where the table names its movie.
+    row: Option<Cell>,
     /// A file that the table names.
     file: Option<String>,
+    /// An outcome that the table names.
+    given_outcome: Option<Outcome>,
     /// A condition that the table names.
     given: Option<String>,
     /// A time of the table that nothing relates to the movie's first frame.
@@ -134,10 +136,11 @@ impl Entry {
 
     /// What it is called in a list.
     fn name(&self) -> String {
-        match (self.line, &self.file) {
-            (Some(line), Some(file)) => format!("{file} (line {line})"),
-            (Some(line), None) => format!("{} (line {line})", self.running),
-            (None, _) => self.running.to_string(),
+        let name = self.file.clone();
+        let name = name.unwrap_or_else(|| self.running.to_string());
+        match &self.row {
+            Some(row) => format!("{name}: {row}"),
+            None => name,
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Log and table as one list of trials.
 
+use crate::error::Cell;
 use crate::pair::Pairs;
 use crate::{Entry, Error, Label, Labels, Movie, Sources, recorded};
 use std::collections::BTreeMap;
-use widefield_behaviour::table::{Onset as Cell, Row, Table};
+use widefield_behaviour::table::{self, Row, Table};
 use widefield_behaviour::{Matching, Stimuli, Trial, Unlabelled, Verdict};
 use widefield_experiment::{Config, Kind, Stimulus};
 use widefield_record::{Onset, OnsetFrom};
@@ -42,7 +43,7 @@ impl Labels {
                 match entries
                     .iter_mut()
                     .find(same)
-                    .filter(|entry| entry.line.is_none())
+                    .filter(|entry| entry.row.is_none())
                 {
                     Some(entry) => merging.correct(entry, table, row),
                     None => {
@@ -92,8 +93,9 @@ impl Merging<'_> {
             running,
             movie,
             trial: None,
-            line: None,
+            row: None,
             file: None,
+            given_outcome: None,
             given: None,
             condition: None,
             unrelated: false,
@@ -139,9 +141,9 @@ impl Merging<'_> {
             label.decision = Some(decision.to_string());
         }
         let moment = match row.onset {
-            Some(Cell::Seconds(s)) => Some(s),
+            Some(table::Onset::Seconds(s)) => Some(s),
             // The rig's clock is related to the movie's by the log alone.
-            Some(Cell::At(moment)) => {
+            Some(table::Onset::At(moment)) => {
                 let trial = entry.trial.as_ref().filter(|t| recorded(t) && !t.damaged);
                 entry.unrelated = trial.is_none();
                 trial.map(|trial| after(trial, moment))
@@ -152,9 +154,10 @@ impl Merging<'_> {
             entry.onset = self.onset(s, OnsetFrom::Table);
         }
         entry.exclude = row.exclude;
-        entry.line = Some(row.line);
+        entry.row = Some(Cell::of_movie(table, row));
         entry.file.clone_from(&row.file);
         entry.given.clone_from(&row.condition);
+        entry.given_outcome = row.outcome;
         let filled = table.other().iter().cloned().zip(row.other.iter().cloned());
         entry.columns = filled.filter(|(_, cell)| !cell.is_empty()).collect();
         entry.verdict = match (row.exclude, row.outcome, &mut entry.trial) {
@@ -185,7 +188,7 @@ impl Merging<'_> {
             };
             let wrong = |cause: String| Error::Row {
                 name: name.to_owned(),
-                line: row.line,
+                at: Cell::of(table, row, "condition"),
                 cause,
             };
             if !mat::valid_name(&format!("tr_{condition}")) {

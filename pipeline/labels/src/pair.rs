@@ -1,5 +1,6 @@
 //! Which entry is which movie's, as the configuration says.
 
+use crate::error::Cell;
 use crate::{Error, Movie, Sources, recorded, seconds_at};
 use std::cmp::Ordering;
 use widefield_behaviour::Trial;
@@ -75,7 +76,7 @@ fn of_table(
     let entries = Entries {
         places: (0..rows.len()).filter(|&i| files[i].is_none()).collect(),
         number: &|i| rows[i].trial,
-        begin_s: &|i| begin_s(config, name, &rows[i]),
+        begin_s: &|i| begin_s(config, name, table, &rows[i]),
         name: &|i| format!("line {}", rows[i].line),
     };
     if entries.places.is_empty() {
@@ -89,7 +90,7 @@ fn of_table(
             let (line, file) = (rows[other].line, movies[movie].file);
             return Err(Error::Row {
                 name: name.to_owned(),
-                line: rows[row].line,
+                at: Cell::of_movie(table, &rows[row]),
                 cause: format!("line {line} is of the same movie, {file}"),
             });
         }
@@ -99,12 +100,12 @@ fn of_table(
 }
 
 /// When the recording of a row began by the rig's clock, as far as a fixed onset says.
-fn begin_s(config: &Config, name: &str, row: &Row) -> Result<f64, Error> {
+fn begin_s(config: &Config, name: &str, table: &Table, row: &Row) -> Result<f64, Error> {
     match row.onset {
         Some(Onset::At(moment)) => Ok(seconds_at(moment) + config.experiment.first_frame_s),
         _ => Err(Error::Row {
             name: name.to_owned(),
-            line: row.line,
+            at: Cell::of(table, row, "onset"),
             cause:
                 "data.match = \"time\" needs the date and time of each row's onset, column onset"
                     .into(),

@@ -1,6 +1,7 @@
 //! Log and table as they are read.
 
 use crate::Error;
+use crate::files::{PERFORMANCE, TRIAL_LIST};
 use widefield_behaviour::Log;
 use widefield_behaviour::table::Table;
 use widefield_experiment::Config;
@@ -88,10 +89,14 @@ fn read_table(name: &str, data: &Place) -> Result<Table, Error> {
     }
 }
 
+/// What a run writes is no input.
+const TEXTS: [&str; 2] = [TRIAL_LIST, PERFORMANCE];
+
 /// That a file is missing, with those like it that are there instead.
 fn no_such_file(data: &Place, endings: &[&str], kind: &str) -> Result<String, Error> {
     let entries = data.list("")?;
-    let alike = |name: &&str| endings.iter().any(|ending| name.ends_with(ending));
+    let alike =
+        |name: &&str| endings.iter().any(|ending| name.ends_with(ending)) && !TEXTS.contains(name);
     let alike: Vec<&str> = entries
         .iter()
         .map(|e| e.name.as_str())

@@ -108,15 +108,15 @@ fn a_log_alone_labels_by_number() {
     );
     assert!(
         found
-            .checks()
+            .checks(&config())
             .iter()
             .all(|check| check.level == Level::Pass),
         "{:?}",
-        found.checks()
+        found.checks(&config())
     );
     // Without a movie an entry counts all the same, and is named.
     let found = labels(&config(), Some(&log()), None, &numbered(5)[1..]).expect("labels");
-    let check = found.checks().pop().expect("a check");
+    let check = found.checks(&config()).pop().expect("a check");
     assert_eq!(
         (&check.name, check.value),
         (&CheckName::LogMatch, Some(2.0))
@@ -173,7 +173,7 @@ fn a_table_alone_labels_scores_and_aligns() {
         ),
         (3, 1, 1, 0, 1)
     );
-    let said = found.checks();
+    let said = found.checks(&config());
     let table = said
         .iter()
         .find(|check| check.name == CheckName::Table)
@@ -372,7 +372,7 @@ fn every_bad_table_says_where_and_what_helps() {
         ),
         (
             "file,trial,condition\nm_1,,A\n,1,B\n",
-            "trials.csv, line 3: line 2 is of the same movie, m_1",
+            "trials.csv, line 3, column 2 (trial): line 2 is of the same movie, m_1",
         ),
         (
             "trial,condition\n1,A\n1,B\n",
@@ -390,11 +390,11 @@ fn every_bad_table_says_where_and_what_helps() {
         ("trial,exclude\n1,maybe\n", "line 2, column 2 (exclude)"),
         (
             "trial,condition\n1,8 kHz\n",
-            "line 2: condition `8 kHz` is no part of a valid name",
+            "line 2, column 2 (condition): condition `8 kHz` is no part of a valid name",
         ),
         (
             "trial,condition\n1,A\n2,a\n",
-            "line 3: conditions `A` and `a` differ in case only",
+            "line 3, column 2 (condition): conditions `A` and `a` differ in case only",
         ),
     ] {
         let error = labels(&Config::new("m"), None, Some(table), &movies).expect_err(table);
@@ -410,11 +410,11 @@ fn every_bad_table_says_where_and_what_helps() {
     // What has no counterpart is named with its line.
     let table = "file,condition\nm_1,A\nm_9,B\n";
     let found = labels(&Config::new("m"), None, Some(table), &movies).expect("labels");
-    let check = found.checks().pop().expect("a check");
+    let check = found.checks(&config()).pop().expect("a check");
     assert_eq!(check.level, Level::Warn);
     assert_eq!(
         check.message,
-        "movies without an entry in the table: m_2; trials of the table without a movie: m_9 (line 3)"
+        "movies without an entry in the table: m_2; trials of the table without a movie: m_9: line 3, column 1 (file)"
     );
     assert_eq!(
         found.checks_of(&Config::new("m"), 1, Some(2))[0].message,
@@ -464,4 +464,44 @@ fn what_is_named_and_missing_is_an_error() {
             .expect("nothing is asked for")
             .is_none()
     );
+}
+
+#[test]
+fn what_a_table_does_not_say_is_a_warning() {
+    let raised = |table: &str, config: &Config| {
+        let movies = [("m_1", Some(1), None)];
+        let found = labels(config, None, Some(table), &movies).expect("labels");
+        let checks = found.checks(config).into_iter();
+        let raised = checks.filter(|check| check.level != Level::Pass);
+        raised
+            .map(|check| (check.name, check.message))
+            .collect::<Vec<_>>()
+    };
+    let [(CheckName::Table, said)] = &raised("trial;Stim;Result\n1;A;hit\n", &Config::new("m"))[..]
+    else {
+        panic!("no warning");
+    };
+    assert!(
+        said.contains("no column is called stimulus or condition") && said.contains("Stim, Result"),
+        "{said}"
+    );
+    let [(CheckName::Table, said)] = &raised("trial,stimulus\n1,Texture 1 P100\n", &config())[..]
+    else {
+        panic!("no warning");
+    };
+    assert!(said.contains("decision or outcome"), "{said}");
+    let table = "trial,stimulus,outcome\n1,Texture 1 P100,false alarm\n";
+    let [(CheckName::Outcome, said)] = &raised(table, &config())[..] else {
+        panic!("no warning");
+    };
+    assert!(
+        said.contains("line 2, false alarm to Texture 1 P100"),
+        "{said}"
+    );
+    let mut ordered = Config::new("m");
+    ordered.data.matching = Match::Order;
+    let [(CheckName::Table, said)] = &raised("file,condition\nm_1,A\n", &ordered)[..] else {
+        panic!("no warning");
+    };
+    assert!(said.contains("data.match has no say"), "{said}");
 }

@@ -98,6 +98,10 @@ pub enum CheckName {
     LogLines,
     /// How the table of trials was read.
     Table,
+    /// Outcomes of the table that their stimuli cannot have.
+    Outcome,
+    /// An onset that lies outside of its movie.
+    OnsetOutside,
     /// A trial without onset where each has its own.
     Onset,
     /// How much the onsets of the trials differ where time 0 is fixed.

@@ -11,7 +11,7 @@ mod session;
 pub use session::{Session, of_session};
 
 use crate::CheckName::{self, *};
-use crate::{Check, Level, Quality, Status, TrialRecord};
+use crate::{Check, Level, OnsetFrom, Quality, Status, TrialRecord};
 use widefield::background::Bound;
 use widefield_experiment::{Checks, Config, Kind};
 
@@ -79,6 +79,7 @@ const JUDGED: &[CheckName] = &[
     ClockJitter,
     Bleaching,
     SlowDrift,
+    OnsetOutside,
     BaselineEvent,
     DffRange,
 ];
@@ -205,6 +206,7 @@ fn of_trial(config: &Config, record: &TrialRecord) -> Vec<Check> {
     let mut checks: Vec<Check> = of_light(limits, quality, record);
     checks.extend(of_clock(config, quality, record));
     checks.extend(of_mask(config, quality));
+    checks.extend(onset(config, record));
     checks.extend(of_dff(config, quality, record));
     checks
 }
@@ -426,6 +428,29 @@ fn of_clock(config: &Config, quality: &Quality, record: &TrialRecord) -> Vec<Che
         checks.push(measure.check());
     }
     checks
+}
+
+/// Whether the stimulus came while the movie was taken.
+fn onset(config: &Config, record: &TrialRecord) -> Option<Check> {
+    let onset = record
+        .onset
+        .filter(|onset| onset.from != OnsetFrom::Fixed)?;
+    let length_s = record.frames? as f64 / config.experiment.sample_rate_hz;
+    if (0.0..=length_s).contains(&onset.s) {
+        return None;
+    }
+    let message = format!(
+        "the onset of its stimulus, {} s after its first frame, lies outside of the movie, which is {length_s:.2} s long; \
+         onset_s is in seconds",
+        onset.s
+    );
+    Some(Check::new(
+        OnsetOutside,
+        Level::Fail,
+        onset.s,
+        length_s,
+        message,
+    ))
 }
 
 fn of_mask(config: &Config, quality: &Quality) -> Vec<Check> {

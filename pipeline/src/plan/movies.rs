@@ -1,10 +1,10 @@
 //! Which files are movies, and which trial each is.
 
-use crate::config::{Config, Match, Mismatch};
+use crate::config::{Config, Kind, Match, Mismatch};
 use crate::error::{Error, with_causes};
 use crate::labels::{INDICES, Movie};
 use crate::recording::{Recording, RecordingError};
-use crate::results::REFERENCE;
+use crate::results::{REFERENCE, is_of_condition};
 use std::collections::{BTreeMap, BTreeSet};
 pub(crate) use widefield_behaviour::table::stem;
 use widefield_storage::{Entry, ErrorKind, Listing, Place};
@@ -265,17 +265,19 @@ pub(super) fn refuse_same_trial(
     }
 }
 
-/// Without labels the MAT file of a movie bears its name, which must not be one of the session's own.
+/// Without labels, or without stimulus, the MAT file of a movie bears its name, which must not be one of the session's own.
 pub(super) fn refuse_own_names(config: &Config, movies: &[Entry]) -> Result<(), Error> {
     let labelled = config.data.behaviour_log.is_some() || config.data.trials.is_some();
-    if labelled || config.output.mat.is_empty() {
+    let spontaneous = config.experiment.kind == Kind::Spontaneous;
+    if (labelled && !spontaneous) || config.output.mat.is_empty() {
         return Ok(());
     }
     for entry in movies {
         let name = format!("{}.mat", stem(&entry.name));
         // Of either spelling: some file systems take them for one.
         let own = |own: &&str| own.eq_ignore_ascii_case(&name);
-        if [REFERENCE, INDICES].iter().any(own) {
+        let labels = labelled && is_of_condition(&name.to_ascii_lowercase());
+        if labels || [REFERENCE, INDICES].iter().any(own) {
             return Err(Error::OwnName {
                 file: entry.name.clone(),
                 output: format!("{}/{name}", config.output.mat),

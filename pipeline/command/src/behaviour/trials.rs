@@ -23,11 +23,16 @@ pub(super) struct Judged<'a> {
 }
 
 impl Trials {
-    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, Fault> {
-        match table::is_table(bytes) {
-            true => Table::from_bytes(bytes).map(Self::Table),
-            false => Ok(Self::Log(Log::from_bytes(bytes))),
+    /// Of a file that is called as tables are, or not: such a one without a trial of a log is a table whose columns are
+    /// called otherwise.
+    pub(super) fn read(bytes: &[u8], called_table: bool) -> Result<Self, Fault> {
+        if !table::is_table(bytes) {
+            let log = Log::from_bytes(bytes);
+            if !called_table || !log.trials().is_empty() {
+                return Ok(Self::Log(log));
+            }
         }
+        Table::from_bytes(bytes).map(Self::Table)
     }
 
     pub(super) fn len(&self) -> usize {
