@@ -155,6 +155,14 @@ impl Config {
         self.output.problem()?;
         self.checks.problem()?;
         self.experiment.problem()?;
+        let by_labels = self.experiment.align == Align::Log;
+        let onsets =
+            "\"log\" takes onsets from data.behaviour_log or data.trials; give one of them";
+        ensure(
+            !by_labels || self.data.labelled(),
+            "experiment.align",
+            onsets,
+        )?;
         self.analysis.problem()?;
         self.experiment.suits(&self.analysis.baseline.method)
     }
@@ -168,7 +176,7 @@ impl Data {
         ensure(given, "data.prefix", needed)?;
         let folder = "names the start of a file name; folders belong into data.url";
         ensure(!self.prefix.contains(['/', '\\']), "data.prefix", folder)?;
-        let labelled = self.behaviour_log.is_some() || self.trials.is_some();
+        let labelled = self.labelled();
         let alone =
             "says how a log or table finds its movies: give data.behaviour_log or data.trials";
         ensure(
@@ -176,6 +184,12 @@ impl Data {
             "data.match",
             alone,
         )
+    }
+
+    /// Whether something says what its trials were.
+    #[must_use]
+    pub fn labelled(&self) -> bool {
+        self.behaviour_log.is_some() || self.trials.is_some()
     }
 }
 

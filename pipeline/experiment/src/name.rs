@@ -92,10 +92,10 @@ impl NamePattern {
         // Every place that is reached, with what was read until there: no way is tried twice.
         let mut reached = BTreeSet::from([(0, Named::default())]);
         for (i, part) in self.parts.iter().enumerate() {
-            let rest = self.parts.get(i + 1);
+            let after = self.parts.get(i + 1);
             let next: BTreeSet<(usize, Named)> = reached
                 .iter()
-                .flat_map(|(at, named)| part.ends(name, *at, *named, rest))
+                .flat_map(|(at, named)| part.ends(name, *at, *named, after))
                 .collect();
             if next.is_empty() {
                 return Err(unlike(&reached, part.to_string()));
@@ -109,12 +109,6 @@ impl NamePattern {
             (Some(one), Some(other)) => Err(Mismatch::Ambiguous([one, other])),
             (None, _) => Err(unlike(&reached, String::new())),
         }
-    }
-
-    /// Whether it has a place for the trial's number.
-    #[must_use]
-    pub fn has_trial(&self) -> bool {
-        self.parts.contains(&Part::Trial)
     }
 
     /// Whether it has places for day and time.

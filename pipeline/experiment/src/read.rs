@@ -399,6 +399,7 @@ name = "{any}{trial}"                                     -> put the text betwee
 name = "a/{trial}"                                        -> folders belong into data.url
 match = "order"                                           -> data.match: says how a log or table
 match = "names"                                           -> data.match: unknown variant
+[experiment]; align = "log"                               -> experiment.align: "log" takes onsets from
 [experiment]; align = "table"                             -> experiment.align: unknown variant
 [experiment]; kind = "spontaneous"                        -> analysis.baseline.method: spontaneous recordings
 [experiment]; kind = "spontaneous"; align = "log"         -> experiment.align: belongs to kind = "trials"

@@ -10,6 +10,9 @@ pub enum Error {
     /// The place does not answer or does not let us in.
     #[error(transparent)]
     Storage(#[from] widefield_storage::Error),
+    /// Stimuli are configured that contradict each other.
+    #[error("experiment.stimulus: {0}")]
+    Stimuli(#[from] widefield_behaviour::Error),
     /// The named log is not there, or no log.
     #[error("behaviour log {place}/{name}: {cause}")]
     Log {
@@ -104,7 +107,7 @@ impl Error {
     #[must_use]
     pub fn help(&self) -> Option<&str> {
         Some(match self {
-            Self::Storage(_) => return None,
+            Self::Storage(_) | Self::Stimuli(_) => return None,
             Self::Log { .. } => {
                 "data.behaviour_log is the name of a file in data.url; without that key trials are not labelled"
             }

@@ -15,13 +15,11 @@ impl Labels {
     ///
     /// # Errors
     /// [`Error::Row`] for a row that contradicts another or has a condition that no file can bear, [`Error::Pairing`] where
-    /// movies and entries do not belong together one to one under `match = "order"` or `"time"`.
+    /// movies and entries do not belong together one to one under `match = "order"` or `"time"`; [`Error::Stimuli`].
     pub fn new(config: &Config, sources: Sources, movies: &[Movie<'_>]) -> Result<Self, Error> {
         let pairs = Pairs::find(config, &sources, movies)?;
         let rules = config.experiment.rules();
-        // The configuration has no stimulus twice.
-        let stimuli = Stimuli::new(&rules, Matching::FullName).unwrap_or_default();
-        let stimuli = stimuli.unlabelled(Unlabelled::LeaveOut);
+        let stimuli = Stimuli::new(&rules, Matching::FullName)?.unlabelled(Unlabelled::LeaveOut);
         let merging = Merging {
             config,
             stimuli: &stimuli,

@@ -267,7 +267,7 @@ pub(super) fn refuse_same_trial(
 
 /// Without labels, or without stimulus, the MAT file of a movie bears its name, which must not be one of the session's own.
 pub(super) fn refuse_own_names(config: &Config, movies: &[Entry]) -> Result<(), Error> {
-    let labelled = config.data.behaviour_log.is_some() || config.data.trials.is_some();
+    let labelled = config.data.labelled();
     let spontaneous = config.experiment.kind == Kind::Spontaneous;
     if (labelled && !spontaneous) || config.output.mat.is_empty() {
         return Ok(());
