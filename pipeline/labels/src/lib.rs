@@ -6,7 +6,7 @@
 //!
 //! let data = Place::open("memory://")?;
 //! let table = "file,condition,outcome,onset_s\nrec-000001,A,hit,3.02\nrec-000002,B,miss,2.98\n";
-//! data.put("trials.csv", table.into())?;
+//! data.put("trials.csv", table)?;
 //! let mut config = widefield_experiment::Config::new("rec-");
 //! config.data.trials = Some("trials.csv".into());
 //!
