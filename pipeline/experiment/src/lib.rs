@@ -78,7 +78,7 @@ pub struct Data {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trials: Option<String>,
     /// How the entries of log and table find their movies.
-    #[serde(default, rename = "match")]
+    #[serde(default, rename = "match", skip_serializing_if = "is_default")]
     pub matching: Match,
 }
 
@@ -94,6 +94,11 @@ pub enum Match {
     Order,
     /// By when both began.
     Time,
+}
+
+/// Values of keys that descriptions of before do not have are written only where they are set.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 fn here() -> String {

@@ -66,6 +66,7 @@ limits! {
     /// Share of light lost during a trial; above.
     bleaching = [0.01, 0.03],
     /// How far slow changes of light lie apart over a recording without trials, besides a straight line; above.
+    #[serde(skip_serializing_if = "slow_drift_is_usual")]
     slow_drift = [0.05, 0.2],
     /// Change of F0 over the session; above.
     f0_drift = [0.1, 0.25],
@@ -79,6 +80,7 @@ limits! {
     /// slipped fail whatever the second value.
     clock_match = [2.0, 60.0],
     /// Frames between the earliest and the latest onset that log or table give, where `experiment.align` is fixed; above.
+    #[serde(skip_serializing_if = "onset_spread_is_usual")]
     onset_spread = [2.0, 40.0],
 }
 
@@ -86,6 +88,14 @@ limits! {
 
 fn clamped_is_usual(limits: &[f64; 2]) -> bool {
     *limits == Checks::default().clamped
+}
+
+fn slow_drift_is_usual(limits: &[f64; 2]) -> bool {
+    *limits == Checks::default().slow_drift
+}
+
+fn onset_spread_is_usual(limits: &[f64; 2]) -> bool {
+    *limits == Checks::default().onset_spread
 }
 
 fn alternating_light_is_usual(limits: &[f64; 2]) -> bool {

@@ -258,6 +258,16 @@ mod tests {
         assert_eq!(text(TEMPLATE).expect("template"), least);
     }
 
+    /// Values unlike the default of keys that are written only then.
+    const UNUSUAL: [(&str, &str); 3] = [
+        ("data.match", "trials = \"t.csv\"\nmatch = \"order\"\n"),
+        (
+            "experiment.kind",
+            "kind = \"spontaneous\"\n[analysis.baseline]\nmethod = \"mean\"\n",
+        ),
+        ("experiment.align", "align = \"log\"\n"),
+    ];
+
     #[test]
     fn every_key_of_the_template_is_read() {
         for key in template::KEYS.iter() {
@@ -265,6 +275,7 @@ mod tests {
             let (line, _) = key.line.split_once(" #").unwrap_or((&key.line, ""));
             let mut lines = match table {
                 "data" => LEAST.to_owned(),
+                "experiment" => format!("{LEAST}trials = \"t.csv\"\n[experiment]\n"),
                 "experiment.stimulus" => format!("{LEAST}[[{table}]]\n"),
                 _ => format!("{LEAST}[{table}]\n"),
             };
@@ -284,6 +295,8 @@ mod tests {
             if table == "checks" {
                 // Unlike the default, as some limits are written only then.
                 lines += &format!("{name} = [0.25, 0.5]\n");
+            } else if let Some((_, other)) = UNUSUAL.iter().find(|(path, _)| *path == key.path) {
+                lines += other;
             } else if key.path != "data.prefix" {
                 lines += line;
             }

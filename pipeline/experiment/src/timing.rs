@@ -1,6 +1,7 @@
 //! The keys of `[experiment]`: times and stimuli.
 
 use super::error::{Problem, Rule, ensure};
+use super::is_default;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use widefield::baseline::Frames;
@@ -15,10 +16,12 @@ pub struct Timing {
     /// Frames per second.
     pub sample_rate_hz: f64,
     /// Whether trials have a stimulus.
+    #[serde(skip_serializing_if = "is_default")]
     pub kind: Kind,
     /// Time of frame 0 in seconds from stimulus onset, where no trial says its own.
     pub first_frame_s: f64,
     /// Where time 0 is.
+    #[serde(skip_serializing_if = "is_default")]
     pub align: Align,
     /// Size of a resized pixel at the brain in micrometres.
     #[serde(skip_serializing_if = "Option::is_none")]
