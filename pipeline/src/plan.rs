@@ -300,6 +300,7 @@ impl Plan {
             movies,
             unreadable,
             ignored,
+            broken,
         } = movies::find(&config, &data, &listing, known);
         if movies.is_empty() && unreadable.is_empty() {
             return Err(Error::NothingToDo {
@@ -323,7 +324,7 @@ impl Plan {
                 let manifest = earlier.finished(entry)?;
                 manifest.record.quality.as_ref()?.first_frame_unix_s
             };
-            let movies = movies::for_labels(&config, &data, &of_both, begin);
+            let movies = movies::for_labels(&config, &data, &of_both, &broken, begin);
             Labels::new(&config, sources, &movies)
         });
         let labelled = labelled.transpose()?;
@@ -503,7 +504,7 @@ fn trial_plan(
     entry: &Entry,
 ) -> TrialPlan {
     let stem = movies::stem(&entry.name).to_owned();
-    let number = movies::number(config, &stem);
+    let number = config.data.number(&stem);
     let found = labelled.and_then(|labels| labels.of(movie));
     let label = found.map(|entry| entry.label.clone());
     let in_folder =

@@ -160,7 +160,6 @@ impl Worker<'_> {
 pub(crate) fn described(trial: &TrialPlan) -> TrialRecord {
     let label = trial.label.as_ref();
     TrialRecord {
-        trial: trial.number,
         stimulus: label.and_then(|l| l.stimulus.clone()),
         decision: label.and_then(|l| l.decision.clone()),
         checks: trial.checks.clone(),
@@ -172,6 +171,7 @@ pub(crate) fn described(trial: &TrialPlan) -> TrialRecord {
 /// A record with what log and table say today that no result depends on.
 pub(crate) fn told(trial: &TrialPlan, record: TrialRecord) -> TrialRecord {
     TrialRecord {
+        trial: trial.number,
         onset: trial.onset,
         condition: trial.said.condition.clone(),
         outcome: trial.said.outcome.clone(),

@@ -62,8 +62,6 @@ pub enum What {
     Seconds(String),
     /// No date and time.
     DateTime(String),
-    /// Both `onset` and `onset_s` are given.
-    TwoOnsets,
     /// No decision of the log.
     Decision(String),
     /// No outcome.
@@ -126,7 +124,6 @@ impl fmt::Display for What {
                 "{text:?} is no date and time such as 2017-02-14 10:22:36.25; what is not known is left \
                  empty"
             ),
-            What::TwoOnsets => f.write_str("the row has onset_s, too; one of them is enough"),
             What::Decision(text) => write!(
                 f,
                 "{text:?} is no decision: Go, No Go, No Response, Inappropriate Response or Early"

@@ -28,7 +28,7 @@ use crate::time::parse_date_time;
 /// | `decision` | what the animal did, as [`Decision`] spells it |
 /// | `outcome` | or what that means, as [`Outcome`] spells it; where both are given it is this that counts |
 /// | `onset_s` | when the stimulus began, seconds from the recording's first frame; between semicolons the decimal sign may be a comma |
-/// | `onset` | or its date and time |
+/// | `onset` | its date and time; beside `onset_s` it tells which movie it is |
 /// | `exclude` | `true` or `false`: is in no score |
 ///
 /// One of `file` and `trial` is needed in the header, and in each row. Empty cells are what is not
@@ -71,8 +71,10 @@ pub struct Row {
     pub decision: Option<Decision>,
     /// What that means.
     pub outcome: Option<Outcome>,
-    /// When the stimulus began.
+    /// When the stimulus began: seconds where both are given.
     pub onset: Option<Onset>,
+    /// Its date and time, by which movies may be matched.
+    pub at: Option<DateTime>,
     /// Is in no score.
     pub exclude: bool,
     /// The cells of the other columns, in the order of [`Table::other`].
@@ -365,9 +367,10 @@ impl Columns {
         let (exclude, neither) = read("exclude", What::Exclude);
         let (seconds, no_seconds) = read("onset_s", What::Seconds);
         let (at, no_moment) = read("onset", What::DateTime);
-        let onset = match (seconds, at) {
-            (Some(_), Some(_)) => return Err(self.fault(line, "onset", What::TwoOnsets)),
-            (Some(cell), None) => {
+        let at = at.map(|cell| parse_date_time(cell, order).map_err(|_| no_moment(cell)));
+        let at = at.transpose()?;
+        let onset = match seconds {
+            Some(cell) => {
                 // Where the decimal sign is a comma, spreadsheets separate by semicolons.
                 let plain = match separator {
                     Separator::Semicolon if !cell.contains('.') => cell.replacen(',', ".", 1),
@@ -376,11 +379,7 @@ impl Columns {
                 let seconds = plain.parse().ok().filter(|s: &f64| s.is_finite());
                 Some(Onset::Seconds(seconds.ok_or_else(|| no_seconds(cell))?))
             }
-            (None, Some(cell)) => {
-                let moment = parse_date_time(cell, order);
-                Some(Onset::At(moment.map_err(|_| no_moment(cell))?))
-            }
-            (None, None) => None,
+            None => at.map(Onset::At),
         };
         let row = Row {
             line,
@@ -397,6 +396,7 @@ impl Columns {
                 .map(|cell| cell.parse().map_err(|_| no_outcome(cell)))
                 .transpose()?,
             onset,
+            at,
             exclude: exclude
                 .map(|cell| match cell.to_ascii_lowercase().as_str() {
                     "true" => Ok(true),

@@ -193,10 +193,9 @@ pub fn rows(table: &Table, stimuli: Option<&Stimuli>) -> String {
 fn row_cells(table: &Table, row: &Row, stimuli: Option<&Stimuli>) -> [String; ROWS.len()] {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let judged = || stimuli.and_then(|stimuli| table.judge(row, stimuli).ok()?.outcome());
-    let (seconds, moment) = match row.onset {
-        Some(Onset::Seconds(seconds)) => (Some(seconds), None),
-        Some(Onset::At(moment)) => (None, Some(moment)),
-        None => (None, None),
+    let seconds = match row.onset {
+        Some(Onset::Seconds(seconds)) => Some(seconds),
+        _ => None,
     };
     [
         text(&row.file),
@@ -212,7 +211,7 @@ fn row_cells(table: &Table, row: &Row, stimuli: Option<&Stimuli>) -> [String; RO
         shown(row.decision),
         shown(row.outcome.or_else(judged)),
         shown(seconds),
-        shown(moment),
+        shown(row.at),
         row.exclude.to_string(),
     ]
 }

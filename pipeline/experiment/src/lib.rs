@@ -191,6 +191,22 @@ impl Data {
         )
     }
 
+    /// The number of the trial in a name without ending: as [`Data::name`] says, or what follows the last `_`.
+    ///
+    /// ```
+    /// let mut data = widefield_experiment::Data::new("a_");
+    /// assert_eq!([data.number("a_007"), data.number("a_x")], [Some(7), None]);
+    /// data.name = "{any}-t{trial}".parse().ok();
+    /// assert_eq!([data.number("a_7"), data.number("m1-t7")], [None, Some(7)]);
+    /// ```
+    #[must_use]
+    pub fn number(&self, stem: &str) -> Option<u32> {
+        match &self.name {
+            Some(pattern) => pattern.read(stem).ok()?.trial,
+            None => name::trailing_number(stem),
+        }
+    }
+
     /// Whether something says what its trials were.
     #[must_use]
     pub fn labelled(&self) -> bool {

@@ -118,6 +118,13 @@ impl NamePattern {
     }
 }
 
+/// The number after the last `_`.
+pub(super) fn trailing_number(stem: &str) -> Option<u32> {
+    let (_, digits) = stem.rsplit_once('_')?;
+    let all_digits = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    all_digits.then(|| digits.parse().ok()).flatten()
+}
+
 fn unlike(reached: &BTreeSet<(usize, Named)>, wanted: String) -> Mismatch {
     let matched = reached.iter().map(|(at, _)| *at).max().unwrap_or(0);
     Mismatch::Unlike { matched, wanted }
@@ -380,6 +387,22 @@ mod tests {
             serde_json::to_string(&pattern).expect("text"),
             "\"rec-{trial}\""
         );
+    }
+
+    #[test]
+    fn numbers_follow_the_last_underscore() {
+        for (stem, want) in [
+            ("20170214_102233_1", Some(1)),
+            ("a_007", Some(7)),
+            ("a_x", None),
+            ("a_", None),
+            ("12", None),
+            ("a_99999999999", None),
+            ("é_3", Some(3)),
+            ("ééé", None),
+        ] {
+            assert_eq!(trailing_number(stem), want, "{stem}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ impl Labels {
         let mut checks = Vec::new();
         checks.extend(self.log_lines());
         checks.extend(self.table(config));
-        checks.extend(self.outcomes());
+        checks.extend(self.outcomes(config));
         // Recordings without stimulus bear their own names.
         if config.experiment.kind == Kind::Trials {
             checks.extend(self.unlisted());
@@ -41,6 +41,11 @@ impl Labels {
                     "the table gives the time of day of its onset, which without the log's begin of the recording says \
                      nothing of the movie's frames; give onset_s"
                 }
+                Some(Entry {
+                    trial: Some(trial), ..
+                }) if trial.damaged => {
+                    "lines of its trial in the log cannot be used; give its onset_s in a table"
+                }
                 Some(Entry { row: Some(row), .. }) => &format!("{row} of the table gives no onset"),
                 _ => "neither log nor table give its onset",
             };
@@ -63,6 +68,12 @@ impl Labels {
         let called = self.sources.called();
         let Some(entry) = entry else {
             let why = match (number, &config.data.name) {
+                _ if config.data.matching == Match::Time => {
+                    "it is not known when it began".to_owned()
+                }
+                _ if config.data.matching == Match::Order => {
+                    "its place is that of a trial without end".to_owned()
+                }
                 _ if !self.sources.by_number(config) => "no row names its file".to_owned(),
                 (Some(n), None) => {
                     format!("none of trial {n}, the number after the last _ of its name")
@@ -158,24 +169,34 @@ impl Labels {
         Some(Check::found(CheckName::Table, level, message))
     }
 
-    /// Outcomes of the table that the stimulus of their row cannot have.
-    fn outcomes(&self) -> Option<Check> {
+    /// Outcomes and conditions of the table that the stimulus of their row cannot have.
+    fn outcomes(&self, config: &Config) -> Option<Check> {
         let (name, _) = self.sources.table.as_ref()?;
         let wrong = self.entries.iter().filter_map(|entry| {
             let stimulus = entry.label.stimulus.as_deref()?;
-            let (row, outcome) = (entry.row.as_ref()?, entry.given_outcome?);
+            let line = entry.row.as_ref()?.line;
+            let other = |condition: &&str| {
+                config
+                    .experiment
+                    .stimulus(stimulus)
+                    .is_some_and(|s| s.condition() != *condition)
+            };
+            if let Some(condition) = entry.given.as_deref().filter(other) {
+                return Some(format!("line {line}, condition {condition} of {stimulus}"));
+            }
+            let outcome = entry.given_outcome?;
             let of_other = match self.stimuli.correct(stimulus)? {
                 Correct::Go => [Outcome::CorrectRejection, Outcome::FalseAlarm],
                 Correct::NoGo => [Outcome::Hit, Outcome::Miss],
             };
             of_other
                 .contains(&outcome)
-                .then(|| format!("line {}, {outcome} to {stimulus}", row.line))
+                .then(|| format!("line {line}, {outcome} to {stimulus}"))
         });
         let wrong: Vec<String> = wrong.collect();
         (!wrong.is_empty()).then(|| {
             let message = format!(
-                "{name}: outcomes that the decision of their [[experiment.stimulus]] does not allow, counted as they stand: {}",
+                "{name}: outcomes or conditions that the [[experiment.stimulus]] of their row does not have, taken as they stand: {}",
                 wrong.join("; ")
             );
             Check::new(CheckName::Outcome, Level::Warn, wrong.len() as f64, 0.0, message)

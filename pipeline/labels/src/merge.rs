@@ -3,7 +3,7 @@
 use crate::error::Cell;
 use crate::pair::Pairs;
 use crate::{Entry, Error, Label, Labels, Movie, Sources, recorded};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use widefield_behaviour::table::{self, Row, Table};
 use widefield_behaviour::{Matching, Stimuli, Trial, Unlabelled, Verdict};
 use widefield_experiment::{Config, Kind, Stimulus};
@@ -30,39 +30,83 @@ impl Labels {
             .zip(&pairs.log)
             .map(|(trial, movie)| merging.of_log(trial, *movie))
             .collect();
-        if let Some((name, table)) = &sources.table {
-            for (row, movie) in table.rows().iter().zip(&pairs.table) {
-                let same = |entry: &&mut Entry| match (movie, row.file.as_ref()) {
-                    (Some(movie), _) => entry.movie == Some(*movie),
-                    // No movie has it: the log may have it all the same.
-                    (None, None) => entry.movie.is_none() && Some(entry.running) == row.trial,
-                    (None, Some(_)) => false,
-                };
-                match entries
-                    .iter_mut()
-                    .find(same)
-                    .filter(|entry| entry.row.is_none())
-                {
-                    Some(entry) => merging.correct(entry, table, row),
-                    None => {
-                        let number = movie.and_then(|m| movies[m].number);
-                        let running = row.trial.or(number);
-                        let place = u32::try_from(entries.len() + 1).unwrap_or(u32::MAX);
-                        let mut entry = merging.empty(running.unwrap_or(place), *movie);
-                        merging.correct(&mut entry, table, row);
-                        entries.push(entry);
-                    }
-                }
-            }
-            merging.refuse_bad_conditions(name, table)?;
-        }
-        let conditions = merging.name_files(&mut entries);
+        let of_log = entries.len();
+        let by_running: BTreeMap<u32, usize> =
+            (0..of_log).map(|i| (entries[i].running, i)).collect();
         let mut of = vec![None; movies.len()];
         for (i, entry) in entries.iter().enumerate() {
             if let Some(movie) = entry.movie {
                 of[movie] = Some(i);
             }
         }
+        if let Some((name, table)) = &sources.table {
+            for (row, movie) in table.rows().iter().zip(&pairs.table) {
+                let wrong = |cause: String| Error::Row {
+                    name: name.clone(),
+                    at: Cell::of(table, row, "trial"),
+                    cause,
+                };
+                // A movie that is gone may still say in its name which trial of the log it was.
+                let lost = || {
+                    config
+                        .data
+                        .number(row.file.as_deref().filter(|_| movie.is_none())?)
+                };
+                let trial = row.trial.or_else(lost);
+                let by_trial = trial.and_then(|trial| by_running.get(&trial).copied());
+                let by_movie = movie.and_then(|movie| of[movie]);
+                let found = match (by_movie, by_trial) {
+                    (Some(own), Some(other)) if own != other => {
+                        let (own, other) = (entries[own].running, entries[other].running);
+                        return Err(wrong(format!(
+                            "its movie is that of trial {own} of the log, not of {other}"
+                        )));
+                    }
+                    (Some(own), None) if row.trial.is_some() => {
+                        let own = entries[own].running;
+                        return Err(wrong(format!(
+                            "its movie is that of trial {own} of the log, which has no such one"
+                        )));
+                    }
+                    (own, other) => own.or(other),
+                };
+                let at = match found {
+                    Some(at) => at,
+                    None => {
+                        let number = movie.and_then(|m| movies[m].number);
+                        let place = u32::try_from(entries.len() + 1).unwrap_or(u32::MAX);
+                        let running = trial.or(number).unwrap_or(place);
+                        entries.push(merging.empty(running, *movie));
+                        entries.len() - 1
+                    }
+                };
+                let entry = &mut entries[at];
+                if let Some(other) = &entry.row {
+                    return Err(wrong(format!("line {} is of the same trial", other.line)));
+                }
+                if let Some(movie) = *movie {
+                    match entry.movie {
+                        Some(other) if other != movie => {
+                            let (running, file) = (entry.running, movies[other].file);
+                            return Err(wrong(format!(
+                                "the movie of trial {running} of the log is {file}"
+                            )));
+                        }
+                        _ => (entry.movie, of[movie]) = (Some(movie), Some(at)),
+                    }
+                }
+                merging.correct(entry, table, row);
+            }
+            merging.refuse_bad_conditions(name, table)?;
+        }
+        // Numbers of several animals, say, are none of the session.
+        let distinct: BTreeSet<u32> = entries.iter().map(|entry| entry.running).collect();
+        if of_log == 0 && distinct.len() < entries.len() {
+            for (place, entry) in (1..).zip(&mut entries) {
+                entry.running = place;
+            }
+        }
+        let conditions = merging.name_files(&mut entries);
         Ok(Self {
             score: entries.iter().map(|entry| entry.verdict).collect(),
             files: movies.iter().map(|movie| movie.file.to_owned()).collect(),
@@ -158,16 +202,16 @@ impl Merging<'_> {
         entry.given_outcome = row.outcome;
         let filled = table.other().iter().cloned().zip(row.other.iter().cloned());
         entry.columns = filled.filter(|(_, cell)| !cell.is_empty()).collect();
-        entry.verdict = match (row.exclude, row.outcome, &mut entry.trial) {
+        if let Some(trial) = &mut entry.trial {
+            trial.stimulus.clone_from(&entry.label.stimulus);
+            trial.decision = row.decision.unwrap_or(trial.decision);
+            // What the lines that were lost may have held stands in the row.
+            trial.damaged &= named.is_none() || row.decision.is_none();
+        }
+        entry.verdict = match (row.exclude, row.outcome, &entry.trial) {
             (true, ..) => Verdict::LeftOut,
             (_, Some(outcome), _) => outcome.into(),
-            (_, None, Some(trial)) => {
-                trial.stimulus.clone_from(&entry.label.stimulus);
-                trial.decision = row.decision.unwrap_or(trial.decision);
-                // What the lines that were lost may have held stands in the row.
-                trial.damaged &= named.is_none() || row.decision.is_none();
-                self.stimuli.judge(trial).unwrap_or(Verdict::LeftOut)
-            }
+            (_, None, Some(trial)) => self.stimuli.judge(trial).unwrap_or(Verdict::LeftOut),
             (_, None, None) => {
                 let mut row = row.clone();
                 row.stimulus.clone_from(&entry.label.stimulus);

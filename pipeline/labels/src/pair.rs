@@ -3,9 +3,10 @@
 use crate::error::Cell;
 use crate::{Error, Movie, Sources, recorded, seconds_at};
 use std::cmp::Ordering;
-use widefield_behaviour::Trial;
-use widefield_behaviour::pairing::{self, Pairing, by_key, by_order, by_time};
-use widefield_behaviour::table::{Onset, Row, Table};
+use std::collections::BTreeSet;
+use widefield_behaviour::pairing::{self, by_key, by_order, by_time};
+use widefield_behaviour::table::{Row, Table};
+use widefield_behaviour::{Log, Trial};
 use widefield_experiment::{Config, Match};
 
 /// Most seconds between the begins of a movie and of its entry, whole quarters of an hour taken away.
@@ -24,69 +25,89 @@ impl Pairs {
         movies: &[Movie<'_>],
     ) -> Result<Self, Error> {
         let log = match &sources.log {
-            Some((_, log)) => of_log(config, log.trials(), movies)?,
+            Some((_, log)) => of_log(config, log, movies)?,
             None => Vec::new(),
         };
         let table = match &sources.table {
-            Some((name, table)) => of_table(config, name, table, movies)?,
+            Some((name, table)) => of_table(config, name, table, movies, sources.log.is_some())?,
             None => Vec::new(),
         };
         Ok(Self { log, table })
     }
 }
 
-fn of_log(
-    config: &Config,
-    trials: &[Trial],
-    movies: &[Movie<'_>],
-) -> Result<Vec<Option<usize>>, Error> {
+fn of_log(config: &Config, log: &Log, movies: &[Movie<'_>]) -> Result<Vec<Option<usize>>, Error> {
+    // The camera records a trial from its begin on, whether it ends or not.
+    let mut trials: Vec<&Trial> = log.trials().iter().collect();
+    if config.data.matching != Match::Number {
+        trials.extend(log.incomplete());
+    }
     // Numbers count every trial; what was not recorded has no place in an order, and no movie that began with it.
-    let imaged = |&i: &usize| config.data.matching == Match::Number || recorded(&trials[i]);
+    let imaged = |&i: &usize| config.data.matching == Match::Number || recorded(trials[i]);
+    let mut places: Vec<usize> = (0..trials.len()).filter(imaged).collect();
+    places.sort_by_key(|&i| trials[i].running);
+    let ended = log.trials().len();
     let entries = Entries {
-        places: (0..trials.len()).filter(imaged).collect(),
+        places,
         number: &|i| Some(trials[i].running),
         begin_s: &|i| Ok(seconds_at(trials[i].start)),
-        name: &|i| format!("{} of {}", trials[i].running, trials[i].start),
+        optional: &|i| i >= ended,
+        name: &|i| {
+            let not = if i < ended { "" } else { ", which has no end" };
+            format!("{} of {}{not}", trials[i].running, trials[i].start)
+        },
     };
-    let mut of = vec![None; trials.len()];
+    let mut of = vec![None; ended];
     for (movie, entry) in entries.paired(config, movies, every(movies))? {
-        of[entry] = Some(movie);
+        if let Some(of) = of.get_mut(entry) {
+            *of = Some(movie);
+        }
     }
     Ok(of)
 }
 
-/// A row that names a file is of that movie, the others as `data.match` says.
+/// A row that names a file is of that movie, the others as `data.match` says; beside a log that is matched otherwise than by
+/// number, of the movie of the log's trial, which is for later to find.
 fn of_table(
     config: &Config,
     name: &str,
     table: &Table,
     movies: &[Movie<'_>],
+    has_log: bool,
 ) -> Result<Vec<Option<usize>>, Error> {
     let rows = table.rows();
-    let stems: Vec<Option<&str>> = movies.iter().map(|movie| Some(movie.stem())).collect();
+    // Of movies that share a name but for the ending, which is refused where they can be read, the first.
+    let mut taken = BTreeSet::new();
+    let stems = movies.iter().map(Movie::stem);
+    let stems: Vec<Option<&str>> = stems
+        .map(|stem| taken.insert(stem).then_some(stem))
+        .collect();
     let files: Vec<Option<&str>> = rows.iter().map(|row| row.file.as_deref()).collect();
-    // Names of movies differ, and rows of one movie were refused where the table was read.
     let by_file = by_key(&stems, &files).unwrap_or_default();
     let mut of = vec![None; rows.len()];
+    let mut row_of = vec![None; movies.len()];
     for (movie, row) in by_file.entries.iter().enumerate() {
         if let Some(row) = row {
             of[*row] = Some(movie);
+            row_of[movie] = Some(*row);
         }
     }
     let entries = Entries {
         places: (0..rows.len()).filter(|&i| files[i].is_none()).collect(),
         number: &|i| rows[i].trial,
         begin_s: &|i| begin_s(config, name, table, &rows[i]),
+        optional: &|_| false,
         name: &|i| format!("line {}", rows[i].line),
     };
-    if entries.places.is_empty() {
+    let by_number = config.data.matching == Match::Number;
+    if entries.places.is_empty() || (has_log && !by_number) {
         return Ok(of);
     }
     // A number may be of a movie that another row names: those contradict each other.
-    let free = |m: &usize| config.data.matching == Match::Number || !of.contains(&Some(*m));
+    let free = |m: &usize| by_number || row_of[*m].is_none();
     let candidates: Vec<usize> = every(movies).into_iter().filter(free).collect();
     for (movie, row) in entries.paired(config, movies, candidates)? {
-        if let Some(other) = of.iter().position(|m| *m == Some(movie)) {
+        if let Some(other) = row_of[movie] {
             let (line, file) = (rows[other].line, movies[movie].file);
             return Err(Error::Row {
                 name: name.to_owned(),
@@ -101,9 +122,9 @@ fn of_table(
 
 /// When the recording of a row began by the rig's clock, as far as a fixed onset says.
 fn begin_s(config: &Config, name: &str, table: &Table, row: &Row) -> Result<f64, Error> {
-    match row.onset {
-        Some(Onset::At(moment)) => Ok(seconds_at(moment) + config.experiment.first_frame_s),
-        _ => Err(Error::Row {
+    match row.at {
+        Some(moment) => Ok(seconds_at(moment) + config.experiment.first_frame_s),
+        None => Err(Error::Row {
             name: name.to_owned(),
             at: Cell::of(table, row, "onset"),
             cause:
@@ -122,6 +143,8 @@ struct Entries<'a> {
     places: Vec<usize>,
     number: &'a dyn Fn(usize) -> Option<u32>,
     begin_s: &'a dyn Fn(usize) -> Result<f64, Error>,
+    /// Whether it is no loss if there is no movie that began with it.
+    optional: &'a dyn Fn(usize) -> bool,
     name: &'a dyn Fn(usize) -> String,
 }
 
@@ -133,7 +156,7 @@ impl Entries<'_> {
         movies: &[Movie<'_>],
         mut candidates: Vec<usize>,
     ) -> Result<Vec<(usize, usize)>, Error> {
-        let pairing = match config.data.matching {
+        let entries = match config.data.matching {
             Match::Order => {
                 candidates.sort_by(|&a, &b| natural(movies[a].stem(), movies[b].stem()));
                 self.in_order(movies, &candidates)?
@@ -142,25 +165,31 @@ impl Entries<'_> {
             _ => {
                 let numbers: Vec<_> = candidates.iter().map(|&m| movies[m].number).collect();
                 let trials: Vec<_> = self.places.iter().map(|&i| (self.number)(i)).collect();
-                by_key(&numbers, &trials).map_err(|error| {
-                    let cause = error.to_string();
-                    let (of, entries) = match error {
-                        pairing::Error::SameMovies(of) => (of, Vec::new()),
-                        pairing::Error::SameEntries(entries) => (Vec::new(), entries),
-                        _ => Default::default(),
-                    };
-                    self.wrong("number", &cause, movies, &candidates, &of, &entries)
-                })?
+                by_key(&numbers, &trials)
+                    .map_err(|error| {
+                        let cause = error.to_string();
+                        let (of, entries) = match error {
+                            pairing::Error::SameMovies(of) => (of, Vec::new()),
+                            pairing::Error::SameEntries(entries) => (Vec::new(), entries),
+                            _ => Default::default(),
+                        };
+                        self.wrong("number", &cause, movies, &candidates, &of, &entries)
+                    })?
+                    .entries
             }
         };
-        let pairs = candidates.iter().zip(&pairing.entries);
+        let pairs = candidates.iter().zip(entries);
         Ok(pairs
-            .filter_map(|(movie, entry)| Some((*movie, self.places[(*entry)?])))
+            .filter_map(|(movie, entry)| Some((*movie, self.places[entry?])))
             .collect())
     }
 
-    fn in_order(&self, movies: &[Movie<'_>], candidates: &[usize]) -> Result<Pairing, Error> {
-        by_order(candidates.len(), self.places.len()).map_err(|error| {
+    fn in_order(
+        &self,
+        movies: &[Movie<'_>],
+        candidates: &[usize],
+    ) -> Result<Vec<Option<usize>>, Error> {
+        let pairing = by_order(candidates.len(), self.places.len()).map_err(|error| {
             let all = |n: usize| (0..n).collect::<Vec<_>>();
             let (of, entries) = (all(candidates.len()), all(self.places.len()));
             self.wrong(
@@ -171,42 +200,66 @@ impl Entries<'_> {
                 &of,
                 &entries,
             )
-        })
+        })?;
+        Ok(pairing.entries)
     }
 
-    fn in_time(&self, movies: &[Movie<'_>], candidates: &[usize]) -> Result<Pairing, Error> {
+    /// The entry of each candidate, by its place among them.
+    fn in_time(
+        &self,
+        movies: &[Movie<'_>],
+        candidates: &[usize],
+    ) -> Result<Vec<Option<usize>>, Error> {
         let wrong = |cause: &str, of: &[usize], entries: &[usize]| {
             self.wrong("time", cause, movies, candidates, of, entries)
         };
-        let begins: Vec<Option<f64>> = candidates.iter().map(|&m| movies[m].begin_s).collect();
-        let unknown: Vec<usize> = (0..begins.len()).filter(|&m| begins[m].is_none()).collect();
-        if !unknown.is_empty() {
-            let cause = "it is not known when these movies began: neither has data.name {date} and {time}, nor can \
-                         their time stamps be read";
-            return Err(wrong(cause, &unknown, &[]));
+        // A movie that cannot be read does not say when it began, and cannot be processed either: it may be that of any
+        // entry that is left over.
+        let known: Vec<usize> = (0..candidates.len())
+            .filter(|&i| movies[candidates[i]].begin_s.is_some())
+            .collect();
+        let unknown = candidates.len() - known.len();
+        if known.is_empty() && unknown > 0 {
+            let cause = "it is not known when any movie began: neither has data.name {date} and {time}, nor can their time \
+                         stamps be read";
+            return Err(wrong(
+                cause,
+                &(0..candidates.len()).collect::<Vec<_>>(),
+                &[],
+            ));
         }
-        let begins: Vec<f64> = begins.into_iter().flatten().collect();
+        let begins: Vec<f64> = known
+            .iter()
+            .filter_map(|&i| movies[candidates[i]].begin_s)
+            .collect();
         let times = self.places.iter().map(|&i| (self.begin_s)(i));
         let times: Vec<f64> = times.collect::<Result<_, _>>()?;
-        let pairing = by_time(&begins, &times, LIMIT_S).map_err(|error| match error {
+        let all = |of: Vec<usize>| of.into_iter().map(|i| known[i]).collect::<Vec<_>>();
+        let found = by_time(&begins, &times, LIMIT_S).map_err(|error| match error {
             pairing::Error::Ambiguous { movies, entries } => {
                 let cause = format!("within {LIMIT_S} s these stand for one another");
-                wrong(&cause, &movies, &entries)
+                wrong(&cause, &all(movies), &entries)
             }
             error => {
-                let all = |n: usize| (0..n).collect::<Vec<_>>();
-                wrong(&error.to_string(), &all(begins.len()), &all(times.len()))
+                let entries: Vec<usize> = (0..times.len()).collect();
+                wrong(&error.to_string(), &known, &entries)
             }
         })?;
-        if !pairing.is_one_to_one() {
+        let lonely: Vec<usize> = found.without_entry().collect();
+        let needed = |&&entry: &&usize| !(self.optional)(self.places[entry]);
+        let left: Vec<usize> = found.without_movie.iter().filter(needed).copied().collect();
+        if !lonely.is_empty() || left.len() > unknown {
             let cause = format!(
                 "with clocks {:+} s apart, these have nothing that began within {LIMIT_S} s of them",
-                pairing.offset_s
+                found.offset_s
             );
-            let movies: Vec<usize> = pairing.without_entry().collect();
-            return Err(wrong(&cause, &movies, &pairing.without_movie));
+            return Err(wrong(&cause, &all(lonely), &left));
         }
-        Ok(pairing)
+        let mut entries = vec![None; candidates.len()];
+        for (i, entry) in known.into_iter().zip(found.entries) {
+            entries[i] = entry;
+        }
+        Ok(entries)
     }
 
     /// That some of the candidates and some of the entries, by their places among them, do not belong together.

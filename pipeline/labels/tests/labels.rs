@@ -327,14 +327,42 @@ fn time_pairs_across_zones_and_never_guesses() {
             .contains("movies: none; entries: 4 of 2017-02-14T10:01:00"),
         "{error}"
     );
-    let unknown = [("a", None, None), begins[1], begins[2], begins[3]];
-    let error = labels(&config, Some(&log()), None, &unknown).expect_err("no begin");
+    // A movie that cannot be read is nobody's, and stops no other.
+    let unknown = [("x", None, None), begins[1], begins[2], begins[3]];
+    let found = labels(&config, Some(&log()), None, &unknown).expect("labels");
+    assert_eq!(files(&found, 4)[..2], [None, Some("cond_100_trial2.mat")]);
+    let message = &found.checks_of(&config, 0, None)[0].message;
+    assert!(
+        message.contains("it is not known when it began"),
+        "{message}"
+    );
+    let nothing = [("a", None, None), ("b", None, None)];
+    let error = labels(&config, Some(&log()), None, &nothing).expect_err("no begin");
     assert!(
         error
             .to_string()
-            .contains("it is not known when these movies began"),
+            .contains("it is not known when any movie began"),
         "{error}"
     );
+    // A trial that was begun and never ended has its movie, or none, and no label.
+    let cut = log().replacen("End Trial", "Nothing", 1);
+    let incomplete = widefield_behaviour::Log::parse(&cut)
+        .expect("log")
+        .incomplete()
+        .len();
+    assert_eq!(incomplete, 1);
+    for movies in [&begins[..], &begins[..3]] {
+        let found = labels(&config, Some(&cut), None, movies).expect("labels");
+        assert_eq!(
+            files(&found, 3),
+            [
+                Some("cond_1200_trial2.mat"),
+                Some("cond_100_trial1.mat"),
+                Some("cond_1200_trial1.mat")
+            ]
+        );
+        assert!(found.of(3).is_none());
+    }
     // Rows by the date and time of their onsets, which are 3 s after the begins.
     let table = "trial,condition,onset\n7,B,2017-02-14 10:00:23\n8,A,14.02.2017 10:00:03.5\n";
     let found = labels(&config, None, Some(table), &begins[2..]).expect("labels");
@@ -380,10 +408,6 @@ fn every_bad_table_says_where_and_what_helps() {
         ),
         ("trial,condition\n-1,A\n", "line 2, column 1 (trial)"),
         ("trial,onset_s\n1,\"3,1\"\n", "line 2, column 2 (onset_s)"),
-        (
-            "trial,onset_s,onset\n1,3.1,2017-02-14 10:00:00\n",
-            "the row has onset_s, too",
-        ),
         ("trial,onset\n1,yesterday\n", "line 2, column 2 (onset)"),
         ("trial,outcome\n1,good\n", "line 2, column 2 (outcome)"),
         ("trial,decision\n1,lick\n", "line 2, column 2 (decision)"),
@@ -504,4 +528,80 @@ fn what_a_table_does_not_say_is_a_warning() {
         panic!("no warning");
     };
     assert!(said.contains("data.match has no say"), "{said}");
+}
+
+#[test]
+fn rows_and_trials_of_the_log_are_the_same_ones() {
+    let outcomes = |found: &Labels| -> Vec<String> {
+        found
+            .entries()
+            .iter()
+            .map(|entry| entry.outcome())
+            .collect()
+    };
+    // The movie of trial 4 is gone; its row still is of that trial.
+    let table = "file,outcome,exclude\nm_4.dcimg,,true\nm_1,miss,\n";
+    let found = labels(&config(), Some(&log()), Some(table), &numbered(3)).expect("labels");
+    assert_eq!(
+        outcomes(&found),
+        ["miss", "correct rejection", "miss", "left out"]
+    );
+    // A row says which movie a trial of the log has, whatever its name.
+    let named = [("rec-a", None, None), ("m_1", Some(1), None)];
+    let table = "file,trial,outcome\nrec-a.dcimg,3,hit\n";
+    let found = labels(&config(), Some(&log()), Some(table), &named).expect("labels");
+    assert_eq!(
+        files(&found, 2),
+        [Some("cond_100_trial2.mat"), Some("cond_100_trial1.mat")]
+    );
+    assert_eq!(outcomes(&found).len(), 4);
+    let names: Vec<(String, Vec<u8>)> = found.files(&config()).expect("files");
+    let list = String::from_utf8(names[0].1.clone()).expect("text");
+    assert_eq!(list.lines().count(), 4);
+    // In an order, rows are of the log's trials, too.
+    let mut ordered = config();
+    ordered.data.matching = Match::Order;
+    let movies = [
+        ("a", None, None),
+        ("b", None, None),
+        ("c", None, None),
+        ("d", None, None),
+    ];
+    let table = "trial,stimulus,outcome\n2,Texture 1 P100,hit\n";
+    let found = labels(&ordered, Some(&log()), Some(table), &movies).expect("labels");
+    assert_eq!(
+        found.of(1).map(|entry| entry.outcome()).as_deref(),
+        Some("hit")
+    );
+    let list = String::from_utf8(found.files(&ordered).expect("files")[0].1.clone()).expect("text");
+    assert!(
+        list.lines()
+            .nth(1)
+            .is_some_and(|line| line.contains("Texture 1 P100")),
+        "{list}"
+    );
+    for (table, want) in [
+        (
+            "file,trial\nm_1,3\n",
+            "its movie is that of trial 1 of the log, not of 3",
+        ),
+        (
+            "file,trial\nm_1,9\n",
+            "its movie is that of trial 1 of the log, which has no such one",
+        ),
+        (
+            "file,trial\nm_5,1\n",
+            "the movie of trial 1 of the log is m_1",
+        ),
+        ("file,trial\nm_1,\nm_9,1\n", "line 2 is of the same trial"),
+    ] {
+        let error = labels(&config(), Some(&log()), Some(table), &numbered(5)).expect_err(table);
+        assert!(error.to_string().contains(want), "{table}: {error}");
+    }
+    // Numbers that several animals share are none of the session.
+    let movies = [("s1_t1", Some(1), None), ("s2_t1", None, None)];
+    let table = "file,condition\ns2_t1,A\ns1_t1,A\n";
+    let found = labels(&Config::new("s"), None, Some(table), &movies).expect("labels");
+    let numbers: Vec<u32> = found.record().outcomes.iter().map(|o| o.trial).collect();
+    assert_eq!(numbers, [1, 2]);
 }

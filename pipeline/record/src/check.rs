@@ -98,7 +98,7 @@ pub enum CheckName {
     LogLines,
     /// How the table of trials was read.
     Table,
-    /// Outcomes of the table that their stimuli cannot have.
+    /// Outcomes and conditions of the table that their stimuli cannot have.
     Outcome,
     /// An onset that lies outside of its movie.
     OnsetOutside,

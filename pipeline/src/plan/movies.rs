@@ -18,6 +18,8 @@ pub(super) struct Movies {
     pub(super) unreadable: Vec<(Entry, String)>,
     /// What is no movie, with the reason.
     pub(super) ignored: Vec<String>,
+    /// Names of what is called as a movie and holds none: each has its place in an order.
+    pub(super) broken: Vec<String>,
 }
 
 /// Whether the description asks for files of that name.
@@ -65,6 +67,9 @@ pub(super) fn find(
         found.ignored.extend(why);
     }
     for (entry, is_movie) in candidates.into_iter().zip(magic) {
+        if entry.bytes == 0 || (matches!(is_movie, Ok(false)) && stem(&entry.name) != entry.name) {
+            found.broken.push(entry.name.clone());
+        }
         match (is_movie, entry.bytes) {
             (_, 0) => found.ignored.push(format!("{}: empty file", entry.name)),
             (Ok(true), _) => match ambiguous(config, &entry.name) {
@@ -141,6 +146,9 @@ pub(super) fn near(config: &Config, listing: &[Entry]) -> Option<String> {
         Err(Mismatch::Unlike { matched, wanted }) => Some((matched, wanted, entry.name.clone())),
         _ => None,
     };
+    if listing.iter().any(|entry| wanted(config, &entry.name)) {
+        return None;
+    }
     let mut names: Vec<_> = listing.iter().filter_map(unlike).collect();
     // Names that end as movies do first, of those the ones that come farthest.
     names.sort_by_key(|(matched, _, name)| (stem(name) == name, std::cmp::Reverse(*matched)));
@@ -164,7 +172,7 @@ pub(super) fn seen(listing: &[Entry], ignored: &[String]) -> String {
         ("it has", listing.iter().map(|e| e.name.as_str()).collect())
     } else {
         (
-            "these start so",
+            "these are called so",
             ignored.iter().map(String::as_str).collect(),
         )
     };
@@ -183,26 +191,13 @@ pub(super) fn seen(listing: &[Entry], ignored: &[String]) -> String {
     )
 }
 
-/// The number of the trial in a name without ending: as `data.name` says, or what follows the last `_`.
-pub(super) fn number(config: &Config, stem: &str) -> Option<u32> {
-    match &config.data.name {
-        Some(pattern) => pattern.read(stem).ok()?.trial,
-        None => trailing_number(stem),
-    }
-}
-
-fn trailing_number(stem: &str) -> Option<u32> {
-    let (_, digits) = stem.rsplit_once('_')?;
-    let all_digits = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-    all_digits.then(|| digits.parse().ok()).flatten()
-}
-
 /// What log and table are matched by. When movies began is looked up only where that is asked for: in their names if
 /// these say it, else by the camera's clock, which `known` may have of an earlier run.
 pub(super) fn for_labels<'e>(
     config: &Config,
     data: &Place,
     entries: &'e [&Entry],
+    broken: &'e [String],
     known: impl Fn(&Entry) -> Option<f64> + Sync,
 ) -> Vec<Movie<'e>> {
     let by_name = config
@@ -226,11 +221,17 @@ pub(super) fn for_labels<'e>(
     let movies = entries.iter().zip(begins).map(|(entry, begin_s)| {
         let mut movie = Movie::new(&entry.name);
         // Of movies that share one, which is refused where they can be read, the first: what is unreadable comes last.
-        movie.number = number(config, movie.stem()).filter(|n| taken.insert(*n));
+        movie.number = config
+            .data
+            .number(movie.stem())
+            .filter(|n| taken.insert(*n));
         movie.begin_s = begin_s;
         movie
     });
-    movies.collect()
+    let broken = broken
+        .iter()
+        .filter(|_| config.data.matching == Match::Order);
+    movies.chain(broken.map(|name| Movie::new(name))).collect()
 }
 
 fn began(data: &Place, name: &str) -> Result<Option<f64>, RecordingError> {
@@ -247,7 +248,7 @@ pub(super) fn refuse_same_trial(
     for entry in movies {
         let stem = stem(&entry.name);
         // Without a number only the names of outputs can clash.
-        let key = match number(config, stem).filter(|_| by_number) {
+        let key = match config.data.number(stem).filter(|_| by_number) {
             Some(n) => (Some(n), ""),
             None => (None, stem),
         };
@@ -285,32 +286,4 @@ pub(super) fn refuse_own_names(config: &Config, movies: &[Entry]) -> Result<(), 
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_give_stem_and_number() {
-        for (name, want_stem, want_number) in [
-            ("20170214_102233_1", "20170214_102233_1", Some(1)),
-            ("20170214_102233_12.dcimg", "20170214_102233_12", Some(12)),
-            ("a_7.DCIMG", "a_7", Some(7)),
-            ("a_007", "a_007", Some(7)),
-            ("a_x", "a_x", None),
-            ("a_", "a_", None),
-            ("12", "12", None),
-            ("a_99999999999", "a_99999999999", None),
-            (".dcimg", ".dcimg", None),
-            ("é_3", "é_3", Some(3)),
-            ("ééé", "ééé", None),
-        ] {
-            assert_eq!(
-                (stem(name), trailing_number(stem(name))),
-                (want_stem, want_number),
-                "{name}"
-            );
-        }
-    }
 }

@@ -187,11 +187,10 @@ impl Trials {
             }
             Self::Table(table) => {
                 let trials = table.rows().iter().zip(judged).map(|(row, judged)| {
-                    let (onset_s, onset) = match row.onset {
-                        Some(Onset::Seconds(seconds)) => (Some(seconds), None),
-                        Some(Onset::At(moment)) => (None, Some(moment.to_string())),
-                        None => (None, None),
-                    };
+                    let onset_s = match row.onset {
+        Some(Onset::Seconds(seconds)) => Some(seconds),
+        _ => None,
+    };
                     let other = table.other().iter().cloned().zip(&row.other);
                     json!({
                         "file": row.file,
@@ -202,7 +201,7 @@ impl Trials {
                         "decision": row.decision.map(|decision| decision.to_string()),
                         "outcome": judged.outcome,
                         "onset_s": onset_s,
-                        "onset": onset,
+                        "onset": row.at.map(|moment| moment.to_string()),
                         "excluded": row.exclude,
                         "other": other.map(|(name, cell)| (name, cell.as_str().into())).collect::<serde_json::Map<_, _>>(),
                     })

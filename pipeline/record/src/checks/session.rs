@@ -254,7 +254,7 @@ fn onset_spread(config: &Config, onsets_s: &[Option<f64>]) -> Option<Check> {
     let middle = widefield::percentiles::median(known())?;
     let measure = Measure {
         name: OnsetSpread,
-        value: (high - low) * timing.sample_rate_hz,
+        value: (high - low).max((middle + timing.first_frame_s).abs()) * timing.sample_rate_hz,
         limits: config.checks.onset_spread,
         beyond: above,
         found: format!(
@@ -263,9 +263,14 @@ fn onset_spread(config: &Config, onsets_s: &[Option<f64>]) -> Option<Check> {
             0.0 - timing.first_frame_s
         ),
         show: |frames| format!("{frames} frames"),
-        advice: "responses smear in averages over trials; set experiment.align = \"log\"",
+        advice: "responses smear in averages over trials, or come at another time than 0; set experiment.align = \"log\"",
     };
-    Some(measure.check())
+    let mut check = measure.check();
+    // What the rig calls the begin may lie a constant before the first frame.
+    if (high - low) * timing.sample_rate_hz <= config.checks.onset_spread[1] {
+        check.level = check.level.min(Level::Warn);
+    }
+    Some(check)
 }
 
 /// Fewer trials than this have no share worth a verdict.
