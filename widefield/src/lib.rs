@@ -69,6 +69,7 @@
 //! | --- | --- | --- |
 //! | `Image.fromarray(f).resize((w, h), BILINEAR)` | `imresize(f, [h w], "bilinear")`, not to the bit | [`Resize::Triangle`] |
 //! | `gaussian_filter(f, sd)` | `imgaussfilt(f, sd, Padding="symmetric", FilterSize=2*floor(4*sd+0.5)+1)` | [`smooth::gaussian`] |
+//! | `-phase_cross_correlation(r, f, normalization=None)[0]` of skimage | `dftregistration`, other sign | [`motion::Reference::shifts`], in a band of sizes |
 //! | `curve_fit(gaussian, xy, f.ravel(), p0)` | `lsqcurvefit` | [`GaussianFit::from_image`] |
 //! | `gaussian_kde(m.ravel())(linspace(0, m.max(), 500))` | `ksdensity`, other bandwidth | [`segment::density::Density`] |
 //! | `(f - f0) / f0` | `(f - f0) ./ f0` | [`DeltaF`] |
@@ -85,6 +86,7 @@ pub mod direct;
 mod error;
 pub mod invalid;
 mod mean_image;
+pub mod motion;
 mod normaliser;
 mod number;
 pub mod percentiles;

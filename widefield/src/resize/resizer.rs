@@ -17,13 +17,16 @@ use std::sync::Arc;
 /// Clone it to resize on several threads; a clone shares the weights and brings its own scratch memory.
 #[derive(Clone, Debug)]
 pub struct Resizer {
-    from: Size,
-    to: Size,
+    pub(super) resize: Resize,
+    pub(super) from: Size,
+    pub(super) to: Size,
     way: Way,
     /// The faster way for camera counts, where there is one.
     whole: Option<Whole>,
     /// A frame from a source of rows, where it is needed as a whole.
     frame: Vec<u16>,
+    /// For frames whose content has moved.
+    pub(super) shifted: Weighted,
 }
 
 /// How output pixels come from input pixels.
@@ -49,11 +52,13 @@ impl Resizer {
             Resize::Binning => (Way::Bins(bins(from, to)?, bins::Lines::default()), None),
         };
         Ok(Self {
+            resize,
             from,
             to,
             way,
             whole,
             frame: Vec::new(),
+            shifted: Weighted::new(None, None),
         })
     }
 
@@ -172,7 +177,7 @@ impl Resizer {
         })
     }
 
-    fn check(&self, frame: &[usize], out: &[usize]) -> Result<(), Error> {
+    pub(super) fn check(&self, frame: &[usize], out: &[usize]) -> Result<(), Error> {
         let Self { from, to, .. } = self;
         same_shape("frame to resize", &[from.height, from.width], frame)?;
         same_shape("resized frame", &[to.height, to.width], out)
@@ -228,7 +233,10 @@ impl Way {
 }
 
 /// Calls `write` with the pixels of `out` in order, through a copy where they are not.
-fn with_slice<T>(mut out: ArrayViewMut2<'_, f32>, write: impl FnOnce(&mut [f32]) -> T) -> T {
+pub(super) fn with_slice<T>(
+    mut out: ArrayViewMut2<'_, f32>,
+    write: impl FnOnce(&mut [f32]) -> T,
+) -> T {
     if let Some(out) = out.as_slice_mut() {
         return write(out);
     }

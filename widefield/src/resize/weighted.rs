@@ -7,8 +7,8 @@ use std::sync::Arc;
 /// Resizes frames along rows, then along columns; an axis without weights stays as it is.
 #[derive(Clone, Debug)]
 pub(super) struct Weighted {
-    horizontal: Option<Arc<Weights>>,
-    vertical: Option<Arc<Weights>>,
+    pub(super) horizontal: Option<Arc<Weights>>,
+    pub(super) vertical: Option<Arc<Weights>>,
     /// Rows of the frame after the pass along rows, each as long as those that come out.
     rows: Vec<f32>,
     columns: Vec<[f64; passes::ROWS]>,

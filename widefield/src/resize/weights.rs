@@ -1,5 +1,6 @@
 //! Filter weights of one axis, in the order of operations of Pillow's `precompute_coeffs`.
 
+use super::Resize;
 use crate::number::{count, index};
 
 /// For every output pixel the first input pixel and the weights from there on.
@@ -15,38 +16,51 @@ pub(crate) struct Weights {
 impl Weights {
     /// Triangle filter of half width one output pixel when shrinking, one input pixel when growing.
     pub(crate) fn triangle(n_in: usize, n_out: usize) -> Self {
-        Self::new(n_in, n_out, 1.0, |x| {
-            let x = x.abs();
-            if x < 1.0 { 1.0 - x } else { 0.0 }
-        })
+        Self::new(n_in, n_out, 0.0, 1.0, tent)
     }
 
     /// Box of half an output pixel to either side when shrinking, half an input pixel when growing.
     pub(crate) fn boxes(n_in: usize, n_out: usize) -> Self {
         let inside = |x: f64| x > -0.5 && x <= 0.5;
-        Self::new(n_in, n_out, 0.5, |x| if inside(x) { 1.0 } else { 0.0 })
+        Self::new(n_in, n_out, 0.0, 0.5, |x| if inside(x) { 1.0 } else { 0.0 })
     }
 
     /// Sinc under a sinc three times as wide.
     pub(crate) fn lanczos3(n_in: usize, n_out: usize) -> Self {
-        fn sinc(x: f64) -> f64 {
-            if x == 0.0 {
-                return 1.0;
-            }
-            let x = x * std::f64::consts::PI;
-            x.sin() / x
-        }
-        let inside = |x: f64| (-3.0..3.0).contains(&x);
-        Self::new(n_in, n_out, 3.0, |x| {
-            if inside(x) {
-                sinc(x) * sinc(x / 3.0)
-            } else {
-                0.0
-            }
-        })
+        Self::new(n_in, n_out, 0.0, 3.0, lanczos3)
     }
 
-    fn new(n_in: usize, n_out: usize, support: f64, filter: impl Fn(f64) -> f64) -> Self {
+    /// Those of a method where all output pixels lie `shift` of them further right. Boxes count parts of pixels: their
+    /// middles alone would move in steps of whole ones.
+    pub(super) fn shifted(resize: Resize, n_in: usize, n_out: usize, shift: f64) -> Self {
+        match resize {
+            Resize::Triangle => Self::new(n_in, n_out, shift, 1.0, tent),
+            Resize::Lanczos3 => Self::new(n_in, n_out, shift, 3.0, lanczos3),
+            Resize::Box | Resize::Binning => {
+                let half = 0.5 * (count(n_out) / count(n_in)).min(1.0);
+                let overlap = |x: f64| (x + half).min(0.5) - (x - half).max(-0.5);
+                Self::new(n_in, n_out, shift, 0.5 + half, |x| overlap(x).max(0.0))
+            }
+            Resize::Nearest => {
+                let scale = count(n_in) / count(n_out);
+                let place = |x: usize| index((count(x) + 0.5 + shift) * scale).min(n_in - 1);
+                Self {
+                    starts: (0..n_out).map(place).collect(),
+                    values: vec![1.0; n_out],
+                    lengths: vec![1; n_out],
+                    stride: 1,
+                }
+            }
+        }
+    }
+
+    fn new(
+        n_in: usize,
+        n_out: usize,
+        shift: f64,
+        support: f64,
+        filter: impl Fn(f64) -> f64,
+    ) -> Self {
         let scale = count(n_in) / count(n_out);
         let filter_scale = scale.max(1.0);
         let support = support * filter_scale;
@@ -59,9 +73,9 @@ impl Weights {
             stride,
         };
         for (x, values) in weights.values.chunks_exact_mut(stride).enumerate() {
-            let centre = (count(x) + 0.5) * scale;
-            let start = index(centre - support + 0.5);
+            let centre = (count(x) + 0.5 + shift) * scale;
             let end = index(centre + support + 0.5).min(n_in);
+            let start = index(centre - support + 0.5).min(end);
             let values = &mut values[..end - start];
             let mut sum = 0.0;
             for (i, value) in values.iter_mut().enumerate() {
@@ -90,6 +104,26 @@ impl Weights {
             self.starts[i],
             &self.values[i * self.stride..][..self.lengths[i]],
         )
+    }
+}
+
+fn tent(x: f64) -> f64 {
+    let x = x.abs();
+    if x < 1.0 { 1.0 - x } else { 0.0 }
+}
+
+fn lanczos3(x: f64) -> f64 {
+    fn sinc(x: f64) -> f64 {
+        if x == 0.0 {
+            return 1.0;
+        }
+        let x = x * std::f64::consts::PI;
+        x.sin() / x
+    }
+    if (-3.0..3.0).contains(&x) {
+        sinc(x) * sinc(x / 3.0)
+    } else {
+        0.0
     }
 }
 

@@ -1,0 +1,110 @@
+//! The pixels that no shift brings from outside.
+
+use super::Shift;
+use crate::number::{count, index};
+use ndarray::Array2;
+use std::ops::Range;
+
+/// The part of a picture that lies within the camera's in every frame. The centre of a pixel decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Crop {
+    dim: (usize, usize),
+    rows: Range<usize>,
+    columns: Range<usize>,
+}
+
+impl Crop {
+    /// For pictures `(height, width)` whose frames are moved back by these shifts, in their pixels. A shift that is not
+    /// finite leaves nothing, no shifts leave everything.
+    ///
+    /// ```
+    /// use widefield::motion::{Crop, Shift};
+    ///
+    /// // Content 3 px too low leaves the last 3 rows without light, content 2 px too far left the first 2 columns.
+    /// let crop = Crop::from_shifts((64, 48), &[Shift::from_px(3.0, 0.0), Shift::from_px(0.4, -2.0)]);
+    /// assert_eq!((crop.rows(), crop.columns()), (0..61, 2..48));
+    /// assert_eq!(crop.outside_pixels(), 64 * 48 - 61 * 46);
+    /// ```
+    pub fn from_shifts(dim: (usize, usize), shifts: &[Shift]) -> Self {
+        let all = |side: usize, shift: fn(&Shift) -> f64| {
+            let each = shifts.iter().map(|s| inside(side, shift(s)));
+            each.fold(0..side, |all, one| {
+                all.start.max(one.start)..all.end.min(one.end)
+            })
+        };
+        let (mut rows, mut columns) = (all(dim.0, |s| s.dy_px), all(dim.1, |s| s.dx_px));
+        if rows.is_empty() || columns.is_empty() {
+            (rows, columns) = (0..0, 0..0);
+        }
+        Self { dim, rows, columns }
+    }
+
+    /// Rows that every frame has.
+    pub fn rows(&self) -> Range<usize> {
+        self.rows.clone()
+    }
+
+    /// Columns that every frame has.
+    pub fn columns(&self) -> Range<usize> {
+        self.columns.clone()
+    }
+
+    /// How many pixels some frame does not have.
+    pub fn outside_pixels(&self) -> usize {
+        self.dim.0 * self.dim.1 - self.rows.len() * self.columns.len()
+    }
+
+    /// `true` for the pixels `(y, x)` that every frame has.
+    pub fn kept(&self) -> Array2<bool> {
+        Array2::from_shape_fn(self.dim, |(y, x)| {
+            self.rows.contains(&y) && self.columns.contains(&x)
+        })
+    }
+}
+
+/// The output pixels along an axis of `side` pixels whose centre lies within it after the content has moved by `shift`.
+pub(crate) fn inside(side: usize, shift: f64) -> Range<usize> {
+    if !shift.is_finite() {
+        return 0..0;
+    }
+    // Centres at i + 0.5 + shift, from 0 on and below the side.
+    let first = index((-0.5 - shift).ceil());
+    let end = index((count(side) - 0.5 - shift).ceil()).min(side);
+    first.min(end)..end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn centres_decide() {
+        for (shift, range) in [
+            (0.0, 0..8),
+            (0.49, 0..8),
+            (0.5, 0..7),
+            (-0.5, 0..8),
+            (-0.51, 1..8),
+            (3.0, 0..5),
+            (-3.0, 3..8),
+            (8.0, 0..0),
+            (1e300, 0..0),
+            (-1e300, 8..8),
+            (f64::NAN, 0..0),
+        ] {
+            assert_eq!(inside(8, shift), range, "{shift}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_left_where_frames_share_nothing() {
+        let far = [Shift::from_px(0.0, 5.0), Shift::from_px(0.0, -5.0)];
+        let crop = Crop::from_shifts((4, 8), &far);
+        assert_eq!(
+            (crop.rows(), crop.columns(), crop.outside_pixels()),
+            (0..0, 0..0, 32)
+        );
+        assert!(crop.kept().iter().all(|kept| !kept));
+        assert_eq!(Crop::from_shifts((4, 8), &[]).outside_pixels(), 0);
+    }
+}
