@@ -33,9 +33,10 @@
 //!
 //! Frames are cross-correlated with the reference by Fourier transforms in f32, both without their mean, under a Hann
 //! window and in a band of sizes, and not whitened: one-photon images hold nearly all signal below an eighth per
-//! pixel, and whitening gives the noise of all other frequencies the same weight. The lower end of the band is there for noise and fixed
-//! pattern, dust and columns of the sensor, which pull every shift towards 0; the upper one for responses. A
-//! parabola through the 3 x 3 pixels around the highest one says where the top is. Guizar-Sicairos et al. 2008,
+//! pixel, and whitening gives the noise of all other frequencies the same weight. The lower end of the band is there
+//! for noise and fixed pattern, which pulls every shift towards 0, the upper one for responses; along sides of 64 px or
+//! more what is the same in a whole row or column does not count either, as the gains of a sensor's columns. A parabola
+//! through the 3 x 3 pixels around the highest one says where the top is. Guizar-Sicairos et al. 2008,
 //! doi:10.1364/OL.33.000156, compare such measures; here nothing is interpolated but the peak.
 //!
 //! Blocks and threads do not change a bit. The transforms use the widest vector instructions that a processor has,
@@ -85,7 +86,7 @@ pub struct Shift {
 pub enum Flag {
     /// A pixel is NaN or infinite, or too large for sums in f32.
     NotFinite,
-    /// All pixels are equal.
+    /// All pixels are equal, or nothing lies in the band.
     Blank,
     /// It lies at the limit of the search, so it may be larger.
     AtLimit,

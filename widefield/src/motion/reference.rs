@@ -54,6 +54,9 @@ struct Scratch {
 /// Columns that are gone through together: a line of the cache.
 const TOGETHER: usize = 8;
 
+/// Sides from here on are long enough to do without the lowest three frequencies.
+const STRIPED: usize = 64;
+
 /// From this share of the highest peak on, another one may as well be it.
 const SAME: f64 = 0.9;
 
@@ -183,10 +186,14 @@ impl Prepared {
             let passes = |sd: f64| (-2.0 * (PI * sd * pixel).powi(2) * (fy * fy + fx * fx)).exp();
             (passes(rigid.band_px.0) - passes(rigid.band_px.1)).powi(2)
         };
+        // Gains of whole rows and columns of the sensor lie on the axes, as wide as the window makes them.
+        let on_axis = |k: usize, n: usize| n >= STRIPED && k.min(n - k) <= 1;
         let columns = (0..frequencies).flat_map(|x| {
             let fx = count(x) / count(width);
-            let fy = move |y: usize| count(y.min(height - y)) / count(height);
-            (0..height).map(move |y| narrow(power(fy(y), fx)))
+            (0..height).map(move |y| match on_axis(x, width) || on_axis(y, height) {
+                true => 0.0,
+                false => narrow(power(count(y.min(height - y)) / count(height), fx)),
+            })
         });
         // One place more, for the neighbours of the last one.
         let reach = rigid.reach_px((height, width)) + 1;

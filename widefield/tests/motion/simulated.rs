@@ -23,11 +23,11 @@ fn truth() -> Vec<[f64; 2]> {
 }
 
 /// Frames of 512 px with shot noise and a response of 10 %, under light that stays; the sensor's pattern stays, too:
-/// 1 % of gain of every pixel, and a quarter of that of every column.
+/// 1 % of gain of every pixel, and half as much of every column.
 fn movie(config: &Config, truth: &[[f64; 2]]) -> Array3<u16> {
     let mut next = randoms(9);
     let mut sd = |sd: f64| sd * ((0..12).map(|_| next()).sum::<f64>() - 6.0);
-    let columns: Vec<f64> = (0..512).map(|_| sd(0.0025)).collect();
+    let columns: Vec<f64> = (0..512).map(|_| sd(0.005)).collect();
     let gain = Array2::from_shape_fn((512, 512), |(_, x)| 1.0 + sd(0.01) + columns[x]);
     let mut movie = Array3::zeros((truth.len(), 512, 512));
     for (t, (mut frame, shift)) in movie.outer_iter_mut().zip(truth).enumerate() {
