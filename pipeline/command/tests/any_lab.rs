@@ -106,7 +106,7 @@ fn mean_rise_s(dir: &Path, centre: [usize; 2]) -> f64 {
 fn aligned_by_their_onsets_mean_responses_rise_as_they_do() {
     for kind in [Kind::Trials, Kind::Csv] {
         let session = Session {
-            trials: 24,
+            trials: 12,
             ..session(kind, 1.0)
         };
         let simulated = widefield::simulate::Session::new(
