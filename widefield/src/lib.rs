@@ -86,6 +86,7 @@ pub mod direct;
 mod error;
 pub mod invalid;
 mod mean_image;
+#[cfg(feature = "motion")]
 pub mod motion;
 mod normaliser;
 mod number;

@@ -4,6 +4,7 @@ mod bins;
 mod passes;
 mod points;
 mod resizer;
+#[cfg(feature = "motion")]
 mod shifted;
 mod weighted;
 mod weights;

@@ -17,6 +17,7 @@ use std::sync::Arc;
 /// Clone it to resize on several threads; a clone shares the weights and brings its own scratch memory.
 #[derive(Clone, Debug)]
 pub struct Resizer {
+    #[cfg(feature = "motion")]
     pub(super) resize: Resize,
     pub(super) from: Size,
     pub(super) to: Size,
@@ -26,6 +27,7 @@ pub struct Resizer {
     /// A frame from a source of rows, where it is needed as a whole.
     frame: Vec<u16>,
     /// For frames whose content has moved.
+    #[cfg(feature = "motion")]
     pub(super) shifted: Weighted,
 }
 
@@ -52,12 +54,14 @@ impl Resizer {
             Resize::Binning => (Way::Bins(bins(from, to)?, bins::Lines::default()), None),
         };
         Ok(Self {
+            #[cfg(feature = "motion")]
             resize,
             from,
             to,
             way,
             whole,
             frame: Vec::new(),
+            #[cfg(feature = "motion")]
             shifted: Weighted::new(None, None),
         })
     }

@@ -1,5 +1,6 @@
 //! Filter weights of one axis, in the order of operations of Pillow's `precompute_coeffs`.
 
+#[cfg(feature = "motion")]
 use super::Resize;
 use crate::number::{count, index};
 
@@ -32,6 +33,7 @@ impl Weights {
 
     /// Those of a method where all output pixels lie `shift` of them further right. Boxes count parts of pixels: their
     /// middles alone would move in steps of whole ones.
+    #[cfg(feature = "motion")]
     pub(super) fn shifted(resize: Resize, n_in: usize, n_out: usize, shift: f64) -> Self {
         match resize {
             Resize::Triangle => Self::new(n_in, n_out, shift, 1.0, tent),
