@@ -429,6 +429,20 @@ fn what_cannot_be_told_apart_is_said_with_its_remedy() {
         .0,
         2
     );
+    // What is called as a movie and holds none keeps its place: the others are who they were.
+    let empty = |dir: &Path| {
+        let name = truth(dir)[1]["file"].as_str().expect("name").to_owned();
+        std::fs::write(dir.join(name), "").expect("emptied");
+    };
+    let (status, dir) = said(Kind::Trials, &order, &empty, &[]);
+    assert_eq!(status, 0);
+    let shown = |trials: Vec<Value>| -> Vec<String> {
+        let text = |t: &Value| t["stimulus"].as_str().expect("text").to_owned();
+        trials.iter().map(text).collect()
+    };
+    let mut known = truth(dir.path());
+    known.remove(1);
+    assert_eq!(shown(trials(dir.path())), shown(known));
     // A name that can be read in two ways is one failed trial.
     let vague =
         |text: String| text.replace("prefix = \"20170214_\"", "name = \"{any}_{trial}_{any}\"");

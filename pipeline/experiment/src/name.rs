@@ -169,12 +169,12 @@ impl Part {
             }),
             Self::Any => match next {
                 None => vec![(name.len(), named)],
-                Some(Self::Text(text)) => {
-                    let places = rest.match_indices(text.as_str());
-                    places.map(|(n, _)| (at + n, named)).collect()
-                }
-                Some(_) => {
-                    let places = (0..=rest.len()).filter(|&n| rest.is_char_boundary(n));
+                Some(next) => {
+                    let fits = |n: &usize| match next {
+                        Self::Text(text) => rest.as_bytes()[*n..].starts_with(text.as_bytes()),
+                        _ => rest.is_char_boundary(*n),
+                    };
+                    let places = (0..=rest.len()).filter(fits);
                     places.map(|n| (at + n, named)).collect()
                 }
             },
@@ -318,6 +318,8 @@ mod tests {
             ("{date}{trial}", "2017021412", Some(12)),
             ("{trial}{date}", "1220170214", Some(12)),
             ("{any}é{trial}", "éé3", Some(3)),
+            // Where the text may stand at places that overlap.
+            ("{any}__{trial}", "a___1", Some(1)),
             ("rec-{trial}", "rec-x", None),
             ("rec-{trial}", "rec-1x", None),
             ("rec-{trial}", "Rec-1", None),

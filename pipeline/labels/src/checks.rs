@@ -68,13 +68,13 @@ impl Labels {
         let called = self.sources.called();
         let Some(entry) = entry else {
             let why = match (number, &config.data.name) {
+                _ if self.sources.by_file() => "no row names its file".to_owned(),
                 _ if config.data.matching == Match::Time => {
-                    "it is not known when it began".to_owned()
+                    "it is not known when it began, or its trial has no end".to_owned()
                 }
                 _ if config.data.matching == Match::Order => {
                     "its place is that of a trial without end".to_owned()
                 }
-                _ if !self.sources.by_number(config) => "no row names its file".to_owned(),
                 (Some(n), None) => {
                     format!("none of trial {n}, the number after the last _ of its name")
                 }
@@ -138,7 +138,6 @@ impl Labels {
         let has_none = |columns: [&str; 2]| columns.iter().all(|column| !table.has(column));
         let alone = self.sources.log.is_none();
         let timing = &config.experiment;
-        let by_file = table.rows().iter().all(|row| row.file.is_some());
         let lacks = [
             (
                 alone && has_none(["stimulus", "condition"]),
@@ -149,7 +148,7 @@ impl Labels {
                 "no column is called decision or outcome, so nothing is scored",
             ),
             (
-                alone && by_file && config.data.matching != Match::Number,
+                self.sources.by_file() && config.data.matching != Match::Number,
                 "data.match has no say, since every row names its file",
             ),
         ];
@@ -229,11 +228,10 @@ impl Labels {
             false => configured.join(", "),
         };
         let value = unlisted.len() as f64;
-        let (source, called) = match (&self.sources.log, &self.sources.table) {
-            (Some((name, _)), _) => (name, "log"),
-            (None, Some((name, _))) => (name, "table"),
-            (None, None) => return None,
-        };
+        let of_log = self.sources.log.iter().map(|(name, _)| name.as_str());
+        let of_table = self.sources.table.iter().map(|(name, _)| name.as_str());
+        let source = of_log.chain(of_table).collect::<Vec<_>>().join(", ");
+        let called = self.sources.called();
         let message = format!(
             "{source}: stimuli that are not configured: {}; configured: {configured}; spell [[experiment.stimulus]] entries as the {called} does to have them scored and written for OCIA",
             names.join(", ")

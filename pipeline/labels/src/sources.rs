@@ -43,9 +43,13 @@ impl Sources {
     /// Whether movies are found by the number in their names.
     #[must_use]
     pub fn by_number(&self, config: &Config) -> bool {
+        config.data.matching == widefield_experiment::Match::Number && !self.by_file()
+    }
+
+    /// Whether every entry names its movie's file, so that nothing has to be matched.
+    pub(crate) fn by_file(&self) -> bool {
         let mut rows = self.table.iter().flat_map(|(_, table)| table.rows());
-        let numbers = config.data.matching == widefield_experiment::Match::Number;
-        numbers && (self.log.is_some() || rows.any(|row| row.file.is_none()))
+        self.log.is_none() && rows.all(|row| row.file.is_some())
     }
 }
 

@@ -605,3 +605,16 @@ fn rows_and_trials_of_the_log_are_the_same_ones() {
     let numbers: Vec<u32> = found.record().outcomes.iter().map(|o| o.trial).collect();
     assert_eq!(numbers, [1, 2]);
 }
+
+#[test]
+fn a_movie_without_a_row_is_told_so_however_others_are_matched() {
+    for matching in [Match::Number, Match::Order, Match::Time] {
+        let mut config = Config::new("m");
+        config.data.matching = matching;
+        let movies = [("m_1", Some(1), None), ("m_2", Some(2), None)];
+        let found =
+            labels(&config, None, Some("file,condition\nm_1,A\n"), &movies).expect("labels");
+        let message = &found.checks_of(&config, 1, Some(2))[0].message;
+        assert!(message.contains("no row names its file"), "{message}");
+    }
+}

@@ -252,3 +252,24 @@ fn percentages_have_the_digits_they_need() {
         assert_eq!(percent(share), text);
     }
 }
+
+#[test]
+fn one_time_0_for_all_is_held_against_their_onsets() {
+    let level = |onsets: &[f64]| {
+        let onsets_s = onsets.iter().copied().map(Some).collect();
+        let session = Session {
+            onsets_s,
+            ..Session::default()
+        };
+        let checks = of_session(&config(), &mut [], &session);
+        let check = checks.into_iter().find(|c| c.name == OnsetSpread);
+        check.expect("a check").level
+    };
+    // 20 frames a second, time 0 after 3 s.
+    assert_eq!(level(&[2.95, 3.05]), Level::Pass);
+    assert_eq!(level(&[2.9, 3.1]), Level::Warn);
+    assert_eq!(level(&[1.5, 4.5]), Level::Fail);
+    // All alike and elsewhere: the rig's begin may lie a constant before the first frame.
+    assert_eq!(level(&[2.0, 2.0]), Level::Warn);
+    assert_eq!(level(&[9.0, 9.0]), Level::Warn);
+}
