@@ -33,6 +33,9 @@ pub struct Analysis {
     pub invalid_above: u16,
     /// Whether fluorescence below the background becomes 0.
     pub clamp_negative: bool,
+    /// What is done about motion of the head.
+    #[serde(skip_serializing_if = "MotionStep::is_usual")]
+    pub motion: MotionStep,
     /// How the background is estimated.
     pub background: BackgroundStep,
     /// How the dark surround is found.
@@ -48,6 +51,7 @@ impl Default for Analysis {
             resize: Resize::Triangle,
             invalid_above: 60_000,
             clamp_negative: true,
+            motion: MotionStep::default(),
             background: BackgroundStep::default(),
             segmentation: SegmentationStep::default(),
             baseline: BaselineStep::default(),
@@ -86,6 +90,12 @@ impl Analysis {
             let message = format_args!("[{w}, {h}] is outside 1 to {most} pixels");
             ensure(possible, "analysis.resolution", message)?;
         }
+        let reach = self.motion.max_shift_px;
+        ensure(
+            reach > 0.0 && reach <= 256.0,
+            "analysis.motion.max_shift_px",
+            format_args!("{reach} is not above 0 and at most 256 px of a picture 256 px wide"),
+        )?;
         let [from, to] = self.background.frames;
         ensure(
             from < to,
@@ -125,6 +135,46 @@ pub enum Scope {
     Trial,
     /// Once for the session.
     Session,
+}
+
+/// What is done about motion of the head. It is measured in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct MotionStep {
+    /// How it is taken away.
+    pub method: MotionMethod,
+    /// Shifts up to here are looked for, in y and in x; pixels of a picture 256 px wide, in proportion.
+    pub max_shift_px: f64,
+}
+
+/// How motion of the head is taken away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum MotionMethod {
+    /// Not at all.
+    #[default]
+    None,
+    /// Frames are shifted as a whole, while they are resized, to where the session's first movie lies.
+    Rigid,
+}
+
+impl Default for MotionStep {
+    fn default() -> Self {
+        Self {
+            method: MotionMethod::None,
+            max_shift_px: 16.0,
+        }
+    }
+}
+
+impl MotionStep {
+    /// Whether nothing is taken away and shifts are looked for as usual.
+    #[must_use]
+    pub fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// How the background is estimated.

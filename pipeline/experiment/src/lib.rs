@@ -18,7 +18,8 @@ mod timing;
 mod unknown_key;
 
 pub use analysis::{
-    Analysis, BackgroundStep, BaselineStep, MaskFile, Masking, Scope, SegmentationStep,
+    Analysis, BackgroundStep, BaselineStep, MaskFile, Masking, MotionMethod, MotionStep, Scope,
+    SegmentationStep,
 };
 pub use changes::{Affects, Change};
 pub use error::{ConfigError, Place};

@@ -51,6 +51,13 @@ limits! {
     saturation = [0.0, 0.001],
     /// Share of kept pixels with an F0 below 5 % of its median; above.
     low_f0 = [0.001, 0.01],
+    /// 99th percentile of how far frames lie from where the trial does, or of what a correction leaves of it; pixels of a
+    /// picture 256 px wide; from.
+    #[serde(skip_serializing_if = "motion_is_usual")]
+    motion = [0.5, 2.0],
+    /// How far a trial lies from the middle of the session, pixels of a picture 256 px wide; from.
+    #[serde(skip_serializing_if = "motion_between_trials_is_usual")]
+    motion_between_trials = [0.5, 2.0],
     /// Share of masked pixels; below, and fails at the second value.
     masked_share_low = [0.05, 0.0],
     /// Share of masked pixels; above.
@@ -88,6 +95,14 @@ limits! {
 
 fn clamped_is_usual(limits: &[f64; 2]) -> bool {
     *limits == Checks::default().clamped
+}
+
+fn motion_is_usual(limits: &[f64; 2]) -> bool {
+    *limits == Checks::default().motion
+}
+
+fn motion_between_trials_is_usual(limits: &[f64; 2]) -> bool {
+    *limits == Checks::default().motion_between_trials
 }
 
 fn slow_drift_is_usual(limits: &[f64; 2]) -> bool {

@@ -259,13 +259,15 @@ mod tests {
     }
 
     /// Values unlike the default of keys that are written only then.
-    const UNUSUAL: [(&str, &str); 3] = [
+    const UNUSUAL: [(&str, &str); 5] = [
         ("data.match", "trials = \"t.csv\"\nmatch = \"order\"\n"),
         (
             "experiment.kind",
             "kind = \"spontaneous\"\n[analysis.baseline]\nmethod = \"mean\"\n",
         ),
         ("experiment.align", "align = \"log\"\n"),
+        ("analysis.motion.method", "method = \"rigid\"\n"),
+        ("analysis.motion.max_shift_px", "max_shift_px = 8\n"),
     ];
 
     #[test]
