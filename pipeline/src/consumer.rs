@@ -8,6 +8,7 @@ use crate::observer::Observer;
 use crate::record::{RunRecord, TrialRecord};
 use crate::step::{Cause, Clip, StepError};
 use widefield::MovieSource;
+use widefield::motion::Shift;
 use widefield::quality::Summary;
 
 /// Makes something of the trials of a session.
@@ -72,6 +73,8 @@ pub struct Seen<'a> {
     /// What the pass over its movie and dF/F gave, peaks as of [`widefield::render::PeakMap::since_time_0`]; `None` if it failed
     /// before.
     pub summary: Option<&'a Summary>,
+    /// Frames whose motion was measured, and their shifts; pixels of the resized frames.
+    pub shifts: &'a [(usize, Shift)],
 }
 
 /// Name, beside `run.json`, of the part of a trial.

@@ -9,7 +9,7 @@ pub use crate::claim::Ticket;
 use crate::config::Config;
 use crate::error::Error;
 use crate::plan::TrialPlan;
-use crate::record::{Status, TrialRecord};
+use crate::record::{Input, Status, TrialRecord};
 use crate::step::Placed;
 use crate::trial::described;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ use std::time::Instant;
 use widefield::{BackgroundLevel, Mask};
 
 /// Version of [`Request`] and [`Reply`]; both sides must have the same.
-pub const CONTRACT: u32 = 3;
+pub const CONTRACT: u32 = 4;
 
 /// What is to be done with a trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +39,20 @@ pub struct Decided {
     /// Tells from which movies this was decided.
     #[serde(default)]
     pub of: u32,
+    /// What motion is measured against.
+    #[serde(default)]
+    pub reference: Option<Origin>,
+}
+
+/// The movie of a session whose first frames all others are compared with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// Its name in the data place.
+    pub file: String,
+    /// What identifies it.
+    pub input: Input,
+    /// Whether motion is taken away, so that results depend on it.
+    pub corrects: bool,
 }
 
 /// A trial to be carried out.

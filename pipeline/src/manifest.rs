@@ -4,8 +4,8 @@
 //! therefore leaves nothing that looks finished and is not. Where an earlier run had finished the trial, its manifest
 //! is first marked as unfinished, since new and old outputs may then stand side by side for a while.
 
-use crate::config::{Config, Existing, Masking, Match};
-use crate::contract::Decided;
+use crate::config::{Config, Existing, Masking, Match, MotionMethod, MotionStep};
+use crate::contract::{Decided, Origin};
 use crate::labels::Label;
 use crate::plan::TrialPlan;
 use crate::record::{Input, Output, TrialRecord};
@@ -62,6 +62,16 @@ pub(crate) struct Identity {
     pub(crate) mask: Option<u32>,
     /// [`set_of`] the movies it was decided from.
     pub(crate) of: u32,
+    /// [`Origin::identity`] of the movie to which motion was taken away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reference: Option<u32>,
+}
+
+impl Origin {
+    /// One number for a movie, as it is.
+    pub(crate) fn identity(file: &str, input: &Input) -> u32 {
+        crc32c::crc32c(&serde_json::to_vec(&(file, input)).unwrap_or_default())
+    }
 }
 
 /// One number for a set of movies, given in order of their names.
@@ -80,11 +90,22 @@ impl Decided {
             let bytes: Vec<u8> = mask.kept().iter().copied().map(u8::from).collect();
             crc32c::crc32c(&bytes)
         };
-        (self.background.is_some() || self.mask.is_some()).then(|| Identity {
+        let reference = self.moved_to();
+        let any = self.background.is_some() || self.mask.is_some() || reference.is_some();
+        any.then(|| Identity {
+            reference,
             background: self.background,
             mask: self.mask.as_ref().map(crc),
             of: self.of,
         })
+    }
+}
+
+impl Decided {
+    /// [`Origin::identity`] of the movie to which motion is taken away.
+    pub(crate) fn moved_to(&self) -> Option<u32> {
+        let origin = self.reference.as_ref().filter(|it| it.corrects)?;
+        Some(Origin::identity(&origin.file, &origin.input))
     }
 }
 
@@ -194,6 +215,10 @@ pub(crate) fn comparable(config: &Config) -> Config {
     c.output.records.clear();
     c.output.existing = Existing::Resume;
     c.output.verify = false;
+    // Where motion is only measured, no result depends on it.
+    if c.analysis.motion.method == MotionMethod::None {
+        c.analysis.motion = MotionStep::default();
+    }
     // The image counts, wherever it lies: its checksum is compared.
     if let Masking::File(given) = &mut c.analysis.segmentation.method {
         given.file.clear();
@@ -220,6 +245,9 @@ pub(crate) struct Measurement {
     steps: Vec<Placed>,
     input: Input,
     pub(crate) level: BackgroundLevel,
+    /// [`Origin::identity`] of the movie to which motion was taken away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reference: Option<u32>,
     /// Height and width of the mean image.
     shape: [usize; 2],
     /// CRC-32C of the mean image.
@@ -233,9 +261,11 @@ impl Measurement {
         config: &Config,
         steps: &[Placed],
         trial: &TrialPlan,
+        session: &Decided,
         level: BackgroundLevel,
     ) -> Self {
         Self {
+            reference: session.moved_to(),
             version: crate::VERSION.into(),
             config: config.clone(),
             steps: steps.to_vec(),
@@ -265,12 +295,13 @@ impl Measurement {
     }
 
     /// Reads what [`Measurement::put`] wrote of this trial under these parameters; nothing if it is of another
-    /// movie, of other parameters, of another version of the software, or damaged.
+    /// movie, moved to another one, of other parameters, of another version of the software, or damaged.
     pub(crate) fn read(
         output: &Place,
         config: &Config,
         steps: &[Placed],
         trial: &TrialPlan,
+        session: &Decided,
     ) -> Result<Option<(BackgroundLevel, Array2<f64>)>, Error> {
         let bytes = match output.read(&Self::name(config, &trial.stem)) {
             Ok(bytes) => bytes,
@@ -286,6 +317,7 @@ impl Measurement {
         };
         let same = found.version == crate::VERSION
             && found.input == trial.input
+            && found.reference == session.moved_to()
             && found.steps == steps
             && comparable(&found.config) == comparable(config);
         if !same || crc32c::crc32c(pixels) != found.crc32c {

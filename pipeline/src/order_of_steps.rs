@@ -1,4 +1,4 @@
-//! What happens to a resized movie, in order: transforms, background, mean image, mask, F0, dF/F.
+//! What happens to a movie, in order: motion is taken away while it is resized; then transforms, background, mean image, mask, F0, dF/F.
 //!
 //! Nothing here knows of files, records, pictures or time spent: values come out as they arise, to an [`Observer`].
 //! A session that decides something for all trials calls [`measure`] in its first round; whoever wants dF/F calls
@@ -7,7 +7,7 @@
 use crate::movie::{Movie, MovieStore, each_block};
 use crate::observer::Observer;
 use crate::step::{
-    Background, Clip, Masking, Normal, Normalise, Stage, StepError, Transform, failed,
+    Background, Clip, Masking, Normal, Normalise, Register, Stage, StepError, Transform, failed,
 };
 use ndarray::{Array2, Array3, ArrayView3, Axis, s};
 use std::ops::Range;
@@ -21,7 +21,9 @@ use widefield::{BackgroundLevel, Mask, MeanImage, MovieSource, Subtract, TimeAxi
 pub struct Steps {
     /// From the number of a frame to seconds.
     pub axis: TimeAxis,
-    /// What the movie goes through first, one after the other.
+    /// How motion is taken away while a movie is read; `None`: not at all. What is in memory already is taken as it is.
+    pub register: Option<Arc<dyn Register>>,
+    /// What the resized movie goes through first, one after the other.
     pub transforms: Vec<Arc<dyn Transform>>,
     /// How the light that is no fluorescence is estimated.
     pub background: Arc<dyn Background>,
@@ -39,6 +41,9 @@ pub struct Steps {
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Given<'a> {
+    /// The image the background is estimated from, `(y, x)`: the mean of its frames before motion was taken away. `None`:
+    /// from the movie, as where there are transforms, which another scale may have come from.
+    pub image: Option<&'a Array2<f64>>,
     /// The background that was estimated in this movie.
     pub level: Option<BackgroundLevel>,
     /// The background that is taken off, counts; `None`: the movie's own.
@@ -133,19 +138,27 @@ pub fn measure<O: Observer + ?Sized>(
 ) -> Result<Measured, O::Error> {
     let first = steps.background_frames.clone();
     clip.has("analysis.background.frames", &first)?;
-    let image = mean(movie, first, clip, &Subtract::NOTHING).map_err(failed(Stage::Background))?;
+    let own;
+    let image = match given.image.filter(|_| steps.transforms.is_empty()) {
+        Some(image) => image.view(),
+        None => {
+            own =
+                mean(movie, first, clip, &Subtract::NOTHING).map_err(failed(Stage::Background))?;
+            clip.seen.part(own.view())
+        }
+    };
     let level = match given.level {
         Some(level) => level,
         None => steps
             .background
-            .estimate(image.view())
+            .estimate(image)
             .map_err(failed(Stage::Background))?,
     };
     let subtract = Subtract {
         background: given.background.unwrap_or(level.value),
         clamp_negative: steps.clamp_negative,
     };
-    observer.background(image.view(), &level, &subtract)?;
+    observer.background(image, &level, &subtract)?;
     let mean = match given.mask {
         Some(_) => None,
         None => {
@@ -179,11 +192,17 @@ pub fn finish<O: Observer + ?Sized>(
                 let (size, mask) = (clip.size, widefield::Size { width, height });
                 return Err(StepError::MaskSize { size, mask }.into());
             }
-            mask.clone()
+            mask.clone().cropped(&clip.seen)
         }
-        (None, Some(mean)) => steps.mask.mask(mean.view()).map_err(failed(Stage::Mask))?,
+        (None, Some(mean)) => {
+            // What some frame does not have is no part of what decides.
+            let part = clip.seen.part(mean.view());
+            let mask = steps.mask.mask(part).map_err(failed(Stage::Mask))?;
+            mask.within(&clip.seen)
+        }
         (None, None) => return Err(StepError::NoMean.into()),
     };
+    let mask = mask.map_err(failed(Stage::Mask))?;
     observer.mask(&mask, given.mask.is_none())?;
     let normal = steps
         .normalise

@@ -15,8 +15,9 @@ use crate::labels::{self, Label, Labels, Sources};
 use crate::manifest::{Identity, Manifest};
 use crate::movie::Spare;
 use crate::record::{Check, Input, Onset, OnsetFrom, Output};
+use crate::results;
 use crate::step::Own;
-use crate::trial::ReferenceImage;
+use crate::trial::{ReferenceImage, References};
 use earlier::Earlier;
 pub(crate) use ground::Ground;
 pub(crate) use movies::stem;
@@ -170,8 +171,9 @@ pub struct Plan {
     pub(crate) labels: Option<Labels>,
     pub(crate) checks: Vec<Check>,
     pub(crate) reference_image: ReferenceImage,
+    pub(crate) references: References,
     /// Memory of movies that were observed.
-    spare: Spare,
+    pub(crate) spare: Spare,
     /// The mask that the description names, for all trials.
     pub(crate) mask: Option<Mask>,
     /// Names of objects that the first round of an earlier run left.
@@ -264,12 +266,15 @@ pub struct Outputs {
     pub dff: Option<String>,
     /// dF/F for OCIA.
     pub mat: Option<String>,
+    /// The shifts that were taken away.
+    #[serde(default)]
+    pub motion: Option<String>,
 }
 
 impl Outputs {
     /// Those that are written.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        [&self.movie, &self.dff, &self.mat]
+        [&self.movie, &self.dff, &self.mat, &self.motion]
             .into_iter()
             .flatten()
             .map(String::as_str)
@@ -334,12 +339,12 @@ impl Plan {
             ..Decided::default()
         };
         let planned =
-            |(i, entry): (usize, &&Entry)| trial_plan(&config, labelled.as_ref(), i, entry);
+            |(i, entry): (usize, &&Entry)| trial_plan(&config, &own, labelled.as_ref(), i, entry);
         let mut trials: Vec<TrialPlan> = of_both.iter().enumerate().map(planned).collect();
         let mut failing = trials.split_off(movies.len());
         earlier.decide(
             &config,
-            &own.placed(),
+            &own,
             &output,
             given.identity(),
             verify,
@@ -364,6 +369,7 @@ impl Plan {
             labels: labelled,
             checks,
             reference_image: ReferenceImage::default(),
+            references: References::default(),
             spare: Spare::default(),
             mask: given.mask,
             known: earlier.known,
@@ -462,7 +468,10 @@ impl Plan {
             steps: self.own.placed(),
             consumers: self.own.consumer_names(),
             trial: trial.clone(),
-            session: self.given(),
+            session: Decided {
+                reference: self.origin(),
+                ..self.given()
+            },
             level: None,
             memory,
             threads,
@@ -499,6 +508,7 @@ impl Plan {
 /// Of the movie at that place among those that were labelled.
 fn trial_plan(
     config: &Config,
+    own: &Own,
     labelled: Option<&Labels>,
     movie: usize,
     entry: &Entry,
@@ -517,19 +527,20 @@ fn trial_plan(
         movie: in_folder(&out.movie, format!("{stem}.h5")),
         dff: in_folder(&out.dff, format!("{stem}.h5")),
         mat: mat.and_then(|name| in_folder(&out.mat, name)),
+        motion: results::of_shifts(config, own).map(|folder| format!("{folder}/{stem}.csv")),
     };
     let fixed = Onset {
         s: 0.0 - timing.first_frame_s,
         from: OnsetFrom::Fixed,
     };
-    let own = found.filter(|_| timing.align == Align::Log);
+    let logged = found.filter(|_| timing.align == Align::Log);
     TrialPlan {
         input: input(entry),
         file: entry.name.clone(),
         number,
         label,
         onset: (timing.kind == Kind::Trials)
-            .then(|| own.and_then(|entry| entry.onset).unwrap_or(fixed)),
+            .then(|| logged.and_then(|entry| entry.onset).unwrap_or(fixed)),
         said: Said {
             condition: found.and_then(|found| found.condition.clone()),
             outcome: found.map(labels::Entry::outcome),

@@ -1,7 +1,7 @@
 //! Which objects of the output place are results of a session: their folders, their names, and the only way by which
 //! a run removes one.
 
-use crate::config::{Config, Masking};
+use crate::config::{Config, Masking, MotionMethod};
 use crate::manifest;
 use crate::step::Own;
 use std::path::{Path, PathBuf};
@@ -31,6 +31,8 @@ pub(crate) fn folders(config: &Config, own: &Own) -> Vec<Folder> {
         folder("output.mat", &out.mat, &[".mat"]),
     ];
     folders.retain(|f| !f.path.is_empty());
+    let shifts = of_shifts(config, own);
+    folders.extend(shifts.map(|path| folder("the folder of shifts", &path, &[".csv"])));
     let manifests = out.beside(manifest::FOLDER);
     folders.push(folder(
         "the folder of manifests",
@@ -53,6 +55,9 @@ pub(crate) const OWN: [&str; 4] = [
     crate::labels::PERFORMANCE,
 ];
 
+/// Folder of the shifts that were taken away.
+const SHIFTS: &str = "motion_out";
+
 /// MAT files of the session; no trial may have one of that name.
 pub(crate) const REFERENCE: &str = "refImg.mat";
 
@@ -61,12 +66,20 @@ pub(crate) fn split(name: &str) -> (&str, &str) {
     name.rsplit_once('/').unwrap_or(("", name))
 }
 
+/// The folder of the shifts that were taken away, where that is done.
+pub(crate) fn of_shifts(config: &Config, own: &Own) -> Option<String> {
+    let taken = own.register.is_some() || config.analysis.motion.method != MotionMethod::None;
+    taken.then(|| config.output.beside(SHIFTS))
+}
+
 /// Whether an object is called as results of such a session are.
 pub(crate) fn is_result(config: &Config, own: &Own, name: &str) -> bool {
     let (folder, file) = split(name);
     let ends = |ending: &String| file.len() > ending.len() && file.ends_with(ending.as_str());
     let named = |f: &Folder| f.path == folder && f.endings.iter().any(ends);
-    folders(config, own).iter().any(named)
+    // Those of a run that took motion away, too, where this one does not.
+    let shifts = folder == config.output.beside(SHIFTS) && ends(&".csv".to_owned());
+    shifts || folders(config, own).iter().any(named)
 }
 
 /// Whether a session with this description would write it of the movie `stem`.
@@ -78,6 +91,7 @@ pub(crate) fn is_of_trial(config: &Config, stem: &str, name: &str) -> bool {
         "" => false,
         f if f == out.movie || f == out.dff => is_named(".h5"),
         f if f == out.mat => is_named(".mat") || is_of_condition(file),
+        f if f == out.beside(SHIFTS) => is_named(".csv"),
         _ => false,
     }
 }

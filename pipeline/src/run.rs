@@ -10,9 +10,9 @@ use crate::contract::{Decided, Outcome, Round, failed};
 use crate::engine::{Engine, Task, Told};
 use crate::error::{Error, with_causes};
 use crate::manifest;
-use crate::movie::Spare;
 use crate::plan::{Plan, TrialPlan, Why, Work};
 use crate::record::{Check, RunRecord, Status, TrialRecord, checks};
+use crate::results;
 use crate::trial::{Worker, needs, told};
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -96,9 +96,11 @@ impl Plan {
         let consumers = self.own.consumers.iter().map(|consumer| consumer.name());
         let own = ["", manifest::FOLDER].into_iter().chain(consumers);
         let own: Vec<String> = own.map(|name| out.beside(name)).collect();
+        let shifts = results::of_shifts(&self.config, &self.own);
         let folders: Vec<&str> = own
             .iter()
             .chain([&out.movie, &out.dff, &out.mat])
+            .chain(&shifts)
             .map(String::as_str)
             .collect();
         for folder in &folders {
@@ -250,8 +252,14 @@ impl Run<'_> {
         }
         Known {
             levels: vec![None; plan.trials.len()],
+            decided: Decided {
+                reference: match to_do.is_empty() {
+                    true => None,
+                    false => Self::worker(plan, self.engine, None).origin(&plan.trials),
+                },
+                ..plan.given()
+            },
             to_do,
-            decided: plan.given(),
             claim: self.sessions[session].claim.as_ref().map(Ticket::of),
         }
     }
@@ -261,7 +269,8 @@ impl Run<'_> {
         let plans = self.plans;
         for (plan, known) in plans.iter().zip(known.iter_mut()) {
             if plan.decides() {
-                let levels = concurrent::map(&known.to_do, |&i| plan.measured_before(i));
+                let levels =
+                    concurrent::map(&known.to_do, |&i| plan.measured_before(i, &known.decided));
                 for (&i, level) in known.to_do.iter().zip(levels) {
                     known.levels[i] = level;
                 }
@@ -279,7 +288,8 @@ impl Run<'_> {
             return Ok(());
         }
         for (session, known) in known.iter_mut().enumerate() {
-            if plans[session].decides() && !known.to_do.is_empty() {
+            let decides = plans[session].decides() || known.decided.moved_to().is_some();
+            if decides && !known.to_do.is_empty() {
                 self.decide(session, known);
             }
         }
@@ -294,14 +304,13 @@ impl Run<'_> {
         wanted: impl Fn(usize, &Known, usize) -> bool,
     ) -> Result<Vec<(usize, usize, BackgroundLevel)>, Error> {
         let plans = self.plans;
-        let nothing = Decided::default();
         let mut tasks = Vec::new();
         let mut whose = Vec::new();
         for (session, known) in known.iter().enumerate() {
             let before = tasks.len();
             for &i in known.to_do.iter().filter(|&&i| wanted(session, known, i)) {
                 let (decided, level) = match round {
-                    Round::Measure => (&nothing, None),
+                    Round::Measure => (&known.decided, None),
                     Round::Process => (&known.decided, known.levels[i].as_ref()),
                 };
                 let file = &plans[session].trials[i].file;
@@ -374,8 +383,14 @@ impl Run<'_> {
     /// Decides for a session from its measured trials, and leaves the failed ones out.
     fn decide(&mut self, session: usize, known: &mut Known) {
         let plan = &self.plans[session];
-        known.to_do.retain(|&i| known.levels[i].is_some());
-        match plan.decide(&known.to_do, &known.levels) {
+        let decided = match plan.decides() {
+            true => {
+                known.to_do.retain(|&i| known.levels[i].is_some());
+                plan.decide(&known.to_do, &known.levels, &known.decided)
+            }
+            false => Ok(known.decided.clone()),
+        };
+        match decided {
             Ok(decided) => {
                 let same = decided.identity();
                 known.decided = decided;
@@ -440,6 +455,16 @@ impl Run<'_> {
         }
     }
 
+    /// For what is read of a session outside of its trials.
+    fn worker<'s>(plan: &'s Plan, engine: &'s Engine, claim: Option<&'s Ticket>) -> Worker<'s> {
+        let largest = plan.trials.iter().map(|t| t.input.bytes).max().unwrap_or(0);
+        Worker {
+            memory: engine.width(needs(largest)).1,
+            claim,
+            ..plan.worker(engine.flag())
+        }
+    }
+
     fn close(&mut self, session: usize) {
         let state = &mut self.sessions[session];
         if state.result.is_some() {
@@ -448,19 +473,8 @@ impl Run<'_> {
         let plan = &self.plans[session];
         let claim = state.claim.take();
         let ticket = claim.as_ref().map(Ticket::of);
-        let largest = plan.trials.iter().map(|t| t.input.bytes).max().unwrap_or(0);
-        let worker = Worker {
-            config: &plan.config,
-            own: &plan.own,
-            data: &plan.data,
-            output: &plan.output,
-            memory: self.engine.width(needs(largest)).1,
-            cancelled: self.engine.flag(),
-            claim: ticket.as_ref(),
-            reference_image: &plan.reference_image,
-            spare: &Spare::default(),
-        };
         let trials = std::mem::take(&mut state.records);
+        let worker = Self::worker(plan, self.engine, ticket.as_ref());
         let result = plan.finish(
             &worker,
             trials.into_iter().flatten().collect(),

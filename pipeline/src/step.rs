@@ -34,16 +34,18 @@
 //! ```
 
 mod configured;
+pub(crate) use configured::measuring;
 pub mod conformance;
 mod library;
 mod own;
 
 pub use own::{Known, Own, Placed, Slot};
 
-use ndarray::{ArrayView2, ArrayView3, ArrayViewMut3};
+use ndarray::{Array2, ArrayView2, ArrayView3, ArrayViewMut3};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::error::Error;
 use std::ops::Range;
+use widefield::motion::{Crop, Shift};
 use widefield::{BackgroundLevel, Mask, MovieSource, Size, Subtract, TimeAxis};
 
 /// Why a step does not go, as the step itself says it.
@@ -97,6 +99,8 @@ pub struct Clip {
     pub size: Size,
     /// Frames that are worked on at a time.
     pub block: usize,
+    /// The pixels that every frame has; others are NaN in some, as motion was taken away.
+    pub seen: Crop,
 }
 
 /// Frames that operators and writers are given at a time, where there is room: as many as are in a chunk of the HDF5
@@ -120,6 +124,7 @@ impl Clip {
             frames,
             size,
             block: BLOCK,
+            seen: Crop::whole((size.height, size.width)),
         }
     }
 
@@ -151,6 +156,37 @@ impl Clip {
             .saturating_mul(self.size.height as u64)
             .saturating_mul(4)
     }
+}
+
+/// Says where the content of frames lies, so that frames are resized from there: takes motion away while a movie is read.
+pub trait Register: Step {
+    /// The image `(y, x)` that all movies of a session are compared with, from the first ten resized frames, or as many as
+    /// there are, of its first movie.
+    ///
+    /// # Errors
+    /// Whatever makes them unfit: the next movie is asked.
+    fn reference(&self, first: ArrayView3<'_, f32>) -> Result<Array2<f32>, Cause>;
+
+    /// Gets ready to compare frames with that image, or with a part of it.
+    ///
+    /// # Errors
+    /// Whatever makes it impossible; the trial fails of it.
+    fn prepare(&self, reference: ArrayView2<'_, f32>) -> Result<Box<dyn Locate>, Cause>;
+
+    /// Looks at all shifts of a movie before those of flagged frames are used. By default these get the shift between those
+    /// of their neighbours; what other frames have stays.
+    fn settle(&self, shifts: &mut [Shift]) {
+        widefield::motion::interpolate(shifts);
+    }
+}
+
+/// Is ready to say where the content of frames lies.
+pub trait Locate: Send + Sync {
+    /// The shift of every resized frame, flagged where it is not to be believed. Any blocks must give the same bits.
+    ///
+    /// # Errors
+    /// Whatever makes it impossible; the trial fails of it.
+    fn shifts(&self, frames: ArrayView3<'_, f32>) -> Result<Vec<Shift>, Cause>;
 }
 
 /// Estimates the light that is no fluorescence.
@@ -331,6 +367,8 @@ pub enum StepError {
 pub enum Stage {
     /// Resizing.
     Resize,
+    /// Taking motion away.
+    Motion,
     /// Before the background.
     Transform,
     /// Reading the resized movie again.

@@ -3,6 +3,7 @@
 mod budget;
 mod error;
 mod files;
+mod motion;
 mod reading;
 mod reference_image;
 mod timing;
@@ -10,6 +11,7 @@ mod watcher;
 
 pub(crate) use budget::needs;
 pub(crate) use error::TrialError;
+pub(crate) use motion::References;
 pub(crate) use reading::{Resized, needed};
 pub(crate) use reference_image::ReferenceImage;
 
@@ -39,6 +41,8 @@ pub(crate) struct Worker<'a> {
     pub(crate) cancelled: &'a AtomicBool,
     /// The claim of the session on the output place.
     pub(crate) claim: Option<&'a Ticket>,
+    /// What movies are compared with.
+    pub(crate) references: &'a References,
     /// Keeps what the reference image is made of.
     pub(crate) reference_image: &'a ReferenceImage,
     /// Memory of movies of earlier trials.
@@ -64,8 +68,12 @@ impl Worker<'_> {
     }
 
     /// First round: background and mean image, or the record of the failure.
-    pub(crate) fn measure(&self, trial: &TrialPlan) -> Result<Measured, Box<Done>> {
-        self.measures(trial).map_err(|error| {
+    pub(crate) fn measure(
+        &self,
+        trial: &TrialPlan,
+        session: &Decided,
+    ) -> Result<Measured, Box<Done>> {
+        self.measures(trial, session).map_err(|error| {
             let mut record = described(trial);
             let retry = fail(&mut record, &error);
             checks::judge(self.config, &mut record);
@@ -77,10 +85,15 @@ impl Worker<'_> {
         })
     }
 
-    fn measures(&self, trial: &TrialPlan) -> Result<Measured, TrialError> {
+    fn measures(&self, trial: &TrialPlan, session: &Decided) -> Result<Measured, TrialError> {
         let steps = self.steps(trial);
-        let read = self.read(trial, &steps)?;
-        let given = Given::default();
+        // Nothing of what is measured depends on motion that stays.
+        let origin = session.reference.as_ref().filter(|it| it.corrects);
+        let read = self.read(trial, &steps, origin)?;
+        let given = Given {
+            image: read.uncorrected.as_ref(),
+            ..Given::default()
+        };
         let measured = order_of_steps::measure(&read.movie, &read.clip, &steps, &given, &mut ())?;
         self.spare.keep(read.movie);
         Ok(measured)
@@ -122,8 +135,9 @@ impl Worker<'_> {
         watcher: &mut Watcher<'_>,
     ) -> Result<Array2<f64>, TrialError> {
         let steps = self.steps(trial);
-        let read = self.read(trial, &steps)?;
+        let read = self.read(trial, &steps, session.reference.as_ref())?;
         let given = Given {
+            image: read.uncorrected.as_ref(),
             level: level.copied(),
             background: session.background,
             mask: session.mask.as_ref(),

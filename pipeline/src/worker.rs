@@ -11,7 +11,7 @@ use crate::movie::Spare;
 use crate::plan::TrialPlan;
 use crate::results;
 use crate::step::Known;
-use crate::trial::{ReferenceImage, Worker};
+use crate::trial::{ReferenceImage, References, Worker};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use widefield::BackgroundLevel;
@@ -38,6 +38,7 @@ impl Request {
                     memory: self.memory,
                     cancelled,
                     claim: self.claim.as_ref(),
+                    references: &References::default(),
                     reference_image: &ReferenceImage::default(),
                     spare: &Spare::default(),
                 };
@@ -87,7 +88,7 @@ pub(crate) fn perform(
     level: Option<&BackgroundLevel>,
 ) -> Outcome {
     guarded(trial, || match round {
-        Round::Measure => measure(worker, trial),
+        Round::Measure => measure(worker, trial, session),
         Round::Process => process(worker, trial, session, level)
             .unwrap_or_else(|error| Outcome::failed(trial, &error)),
     })
@@ -106,13 +107,14 @@ fn guarded(trial: &TrialPlan, work: impl FnOnce() -> Outcome) -> Outcome {
     })
 }
 
-fn measure(worker: &Worker<'_>, trial: &TrialPlan) -> Outcome {
-    match worker.measure(trial) {
+fn measure(worker: &Worker<'_>, trial: &TrialPlan, session: &Decided) -> Outcome {
+    match worker.measure(trial, session) {
         _ if interrupted(worker) => Outcome::Interrupted,
         Ok(measured) => {
             let level = measured.level;
             let mean = measured.mean.unwrap_or_default();
-            let measurement = Measurement::new(worker.config, &worker.own.placed(), trial, level);
+            let steps = worker.own.placed();
+            let measurement = Measurement::new(worker.config, &steps, trial, session, level);
             match measurement.put(worker.output, mean.view()) {
                 Ok(()) => Outcome::Measured { level },
                 Err(error) => Outcome::failed(trial, &error),

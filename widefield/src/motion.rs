@@ -49,11 +49,13 @@
 
 mod crop;
 mod peak;
+mod predicted;
 mod reference;
 mod verdict;
 
 pub use crop::Crop;
 pub(crate) use crop::inside;
+pub use predicted::dff_per_px;
 pub use reference::Reference;
 pub use verdict::{EdgeNoise, Edges, Extent, Judgement, Verdict};
 

@@ -295,6 +295,53 @@ impl Mask {
         self
     }
 
+    /// The mask of pictures of which this one has only the part `crop`: what lies outside of it is not kept.
+    ///
+    /// ```
+    /// use widefield::{Mask, motion::{Crop, Shift}};
+    ///
+    /// // The last of three columns is outside of some frame.
+    /// let crop = Crop::from_shifts((1, 3), &[Shift::from_px(0.0, 1.0)]);
+    /// let mask = Mask::from_kept(ndarray::array![[false, true]]).within(&crop)?;
+    /// assert_eq!(mask.kept(), ndarray::array![[false, true, false]]);
+    /// # Ok::<(), widefield::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if it has not the shape of that part.
+    #[cfg(feature = "motion")]
+    pub fn within(mut self, crop: &crate::motion::Crop) -> Result<Self, Error> {
+        let (rows, columns) = (crop.rows(), crop.columns());
+        let part = [rows.len(), columns.len()];
+        crate::error::same_shape("mask", &part, self.kept.shape())?;
+        let mut kept = Array2::from_elem(crop.dim(), false);
+        kept.slice_mut(ndarray::s![rows, columns])
+            .assign(&self.kept);
+        self.kept = kept;
+        Ok(self)
+    }
+
+    /// Keeps nothing outside of `crop`.
+    ///
+    /// ```
+    /// use widefield::{Mask, motion::{Crop, Shift}};
+    ///
+    /// let crop = Crop::from_shifts((1, 3), &[Shift::from_px(0.0, 1.0)]);
+    /// assert_eq!(Mask::keep_all((1, 3)).cropped(&crop)?.kept(), ndarray::array![[true, true, false]]);
+    /// # Ok::<(), widefield::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if it has not the shape of the pictures that are cropped.
+    #[cfg(feature = "motion")]
+    pub fn cropped(mut self, crop: &crate::motion::Crop) -> Result<Self, Error> {
+        let (height, width) = crop.dim();
+        crate::error::same_shape("mask", &[height, width], self.kept.shape())?;
+        self.kept
+            .zip_mut_with(&crop.kept(), |kept, &seen| *kept &= seen);
+        Ok(self)
+    }
+
     /// Which grid point of the density the threshold is, from 0; 0 where there is no density.
     pub fn threshold_index(&self) -> usize {
         self.threshold_index

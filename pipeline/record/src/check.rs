@@ -71,6 +71,12 @@ pub enum CheckName {
     MaskStability,
     /// The density is below its cutoff from the start.
     ThresholdZero,
+    /// How far frames lie from where the trial does.
+    Motion,
+    /// How far trials lie from the middle of the session.
+    MotionBetweenTrials,
+    /// What taking motion away did.
+    MotionCorrection,
     /// Frames missing by the framestamps.
     DroppedFrames,
     /// The camera's rate against the configured one.

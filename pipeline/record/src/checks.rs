@@ -6,6 +6,7 @@
 //! Some faults make others unavoidable: a dark movie has no sensible mask. Such a consequence is reported as part of
 //! its cause, by the table `CONSEQUENCES`, so that the page names what is wrong and not all that follows.
 
+mod motion;
 mod session;
 
 pub use session::{Session, of_session};
@@ -47,6 +48,8 @@ const OF_PIXELS: &[CheckName] = &[
     SlowDrift,
     BaselineEvent,
     DffRange,
+    Motion,
+    MotionCorrection,
 ];
 
 const BAD_BACKGROUND: &[CheckName] = &[
@@ -82,6 +85,8 @@ const JUDGED: &[CheckName] = &[
     OnsetOutside,
     BaselineEvent,
     DffRange,
+    Motion,
+    MotionCorrection,
 ];
 
 /// Judges a trial by its own measures, those of [`TrialRecord::quality`], and replaces earlier verdicts.
@@ -208,6 +213,8 @@ fn of_trial(config: &Config, record: &TrialRecord) -> Vec<Check> {
     checks.extend(of_mask(config, quality));
     checks.extend(onset(config, record));
     checks.extend(of_dff(config, quality, record));
+    let motion = record.motion.as_ref();
+    checks.extend(motion.map_or_else(Vec::new, |motion| motion::of_trial(limits, motion)));
     checks
 }
 

@@ -15,8 +15,10 @@
 
 mod check;
 pub mod checks;
+pub mod motion;
 
 pub use check::{Check, CheckName, Level};
+pub use motion::{Correction, Motion};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -113,6 +115,9 @@ pub struct TrialRecord {
     pub seconds: BTreeMap<String, f64>,
     /// What was read, so that a later run can tell whether it changed.
     pub input: Option<Input>,
+    /// How far its frames lie from the session's reference, where that was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub motion: Option<Motion>,
     /// What the checks are made from.
     #[serde(default)]
     pub quality: Option<Quality>,
@@ -400,6 +405,7 @@ impl TrialRecord {
             outputs: Vec::new(),
             seconds: BTreeMap::new(),
             input: None,
+            motion: None,
             quality: None,
         }
     }

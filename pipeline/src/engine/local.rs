@@ -22,15 +22,10 @@ pub(super) fn run(engine: &Engine, tasks: &[Task<'_>], tell: &mut dyn FnMut(Told
     let work = |index: usize| {
         let task = &tasks[index];
         let worker = Worker {
-            config: &task.plan.config,
-            own: &task.plan.own,
-            data: &task.plan.data,
-            output: &task.plan.output,
             memory,
-            cancelled: engine.flag(),
             claim: task.claim.as_ref(),
-            reference_image: &task.plan.reference_image,
             spare: &spare,
+            ..task.plan.worker(engine.flag())
         };
         let began = Instant::now();
         let outcome = perform(&worker, task.round, task.trial(), task.session, task.level);

@@ -1,12 +1,12 @@
 //! A trial of a plan into memory, instead of into files.
 
 use super::Plan;
-use crate::contract::Decided;
+use crate::contract::{Decided, Origin};
 use crate::error::Error;
 use crate::observer::Observer;
 use crate::order_of_steps::{self, Analysis, Given, Steps};
 use crate::step::Cause;
-use crate::trial::{ReferenceImage, Resized, Worker};
+use crate::trial::{Resized, Worker};
 use std::sync::atomic::AtomicBool;
 
 impl Plan {
@@ -82,6 +82,27 @@ impl Plan {
         })
     }
 
+    /// What motion is measured against.
+    pub(super) fn origin(&self) -> Option<Origin> {
+        self.worker(&AtomicBool::new(false)).origin(&self.trials)
+    }
+
+    /// Computes a trial alone, without a limit.
+    pub(crate) fn worker<'a>(&'a self, cancelled: &'a AtomicBool) -> Worker<'a> {
+        Worker {
+            config: &self.config,
+            own: &self.own,
+            data: &self.data,
+            output: &self.output,
+            memory: u64::MAX,
+            cancelled,
+            claim: None,
+            references: &self.references,
+            reference_image: &self.reference_image,
+            spare: &self.spare,
+        }
+    }
+
     /// Reads a trial and hands it over.
     fn read<T>(
         &self,
@@ -100,24 +121,25 @@ impl Plan {
                 format!("there is no trial {trial}, the plan has {count}").into(),
             )
         })?;
-        let worker = Worker {
-            config: &self.config,
-            own: &self.own,
-            data: &self.data,
-            output: &self.output,
-            memory: u64::MAX,
-            cancelled: &AtomicBool::new(false),
-            claim: None,
-            reference_image: &ReferenceImage::default(),
-            spare: &self.spare,
-        };
+        let cancelled = AtomicBool::new(false);
+        let worker = self.worker(&cancelled);
         let steps = worker.steps(planned);
+        let found = || worker.origin(&self.trials);
+        let origin = decided.reference.clone().or_else(found);
+        let origin = origin.filter(|it| it.corrects);
+        let read = worker
+            .read(planned, &steps, origin.as_ref())
+            .map_err(Cause::from);
         let given = Given {
             background: decided.background,
             mask: decided.mask.as_ref().or(self.mask.as_ref()),
             ..Given::default()
         };
-        let read = worker.read(planned, &steps).map_err(Cause::from);
+        let uncorrected = read.as_ref().ok().and_then(|read| read.uncorrected.clone());
+        let given = Given {
+            image: uncorrected.as_ref(),
+            ..given
+        };
         read.and_then(|read| then(&steps, read, &given))
             .map_err(|cause| failed(&planned.file, cause))
     }

@@ -2,11 +2,12 @@
 
 use super::{Outputs, RUN_JSON, TrialPlan, Why, Work, input, movies, neighbours, own_onset_s};
 use crate::config::{Affects, Change, Config, Existing};
+use crate::contract::Origin;
 use crate::error::Error;
 use crate::manifest::{self, Identity, Manifest, Measurement, comparable, set_of};
 use crate::record::{Output, RunRecord, TrialRecord};
 use crate::results;
-use crate::step::Placed;
+use crate::step::{Own, Placed};
 use std::collections::{BTreeMap, BTreeSet};
 use widefield_storage::{Ahead, Entry, Place};
 
@@ -95,21 +96,22 @@ impl Earlier {
     pub(super) fn decide(
         &self,
         config: &Config,
-        steps: &[Placed],
+        own: &Own,
         output: &Place,
         given: Option<Identity>,
         all: bool,
         trials: &mut [TrialPlan],
     ) -> Result<(), Error> {
+        let steps = &own.placed()[..];
         match config.output.existing {
             Existing::Error => {
-                let standing = Standing::look(output, config)?;
+                let standing = Standing::look(output, config, own)?;
                 return self.refuse(config, output, &standing, trials);
             }
             Existing::Resume => {
                 let standing = match self.manifests.is_empty() {
                     true => Standing::default(),
-                    false => Standing::look(output, config)?,
+                    false => Standing::look(output, config, own)?,
                 };
                 let parameters = comparable(config);
                 for trial in trials.iter_mut() {
@@ -128,7 +130,7 @@ impl Earlier {
                     }
                 }
                 self.compare(output, &standing, all, trials)?;
-                self.undecided(config, trials);
+                self.undecided(config, own, trials);
             }
             Existing::Replace | Existing::Clean => {
                 for trial in trials.iter_mut() {
@@ -267,17 +269,22 @@ impl Earlier {
     }
 
     /// What is decided for the session depends on every trial of it.
-    fn undecided(&self, config: &Config, trials: &mut [TrialPlan]) {
-        if !config.analysis.of_session() {
-            return;
-        }
+    fn undecided(&self, config: &Config, own: &Own, trials: &mut [TrialPlan]) {
+        let of_session = config.analysis.of_session();
+        // Most likely; the movie may turn out not to be fit for it.
+        let first = trials
+            .first()
+            .filter(|_| results::of_shifts(config, own).is_some());
+        let origin = first.map(|trial| Origin::identity(&trial.file, &trial.input));
         let all = set_of(trials.iter().map(|t| t.file.as_str()));
         let settled = |trial: &TrialPlan| {
             let manifest = self.manifests.get(&trial.stem).and_then(Option::as_ref);
-            let of = manifest.and_then(|m| m.decided.as_ref()).map(|d| d.of);
-            matches!(trial.work, Work::Keep(_)) && of == Some(all)
+            let decided = manifest.and_then(|m| m.decided.as_ref());
+            matches!(trial.work, Work::Keep(_))
+                && (!of_session || decided.map(|d| d.of) == Some(all))
+                && (origin.is_none() || decided.and_then(|d| d.reference) == origin)
         };
-        if trials.iter().all(settled) {
+        if !(of_session || origin.is_some()) || trials.iter().all(settled) {
             return;
         }
         for trial in trials {
@@ -329,11 +336,12 @@ struct Standing {
 
 impl Standing {
     /// Lists each folder once rather than asking for each output.
-    fn look(output: &Place, config: &Config) -> Result<Self, Error> {
+    fn look(output: &Place, config: &Config, own: &Own) -> Result<Self, Error> {
         let out = &config.output;
         let mut found = Self::default();
-        let kinds = [&out.movie, &out.dff, &out.mat];
-        for path in kinds.into_iter().filter(|path| !path.is_empty()) {
+        let shifts = results::of_shifts(config, own);
+        let kinds = [&out.movie, &out.dff, &out.mat].into_iter().chain(&shifts);
+        for path in kinds.filter(|path| !path.is_empty()) {
             let entries = listed(output, path)?.into_iter();
             found.entries.extend(entries.map(|e| (e.name.clone(), e)));
         }
@@ -493,6 +501,7 @@ fn unaffected<'o>(before: &Config, now: &Config, outputs: &'o Outputs) -> Vec<&'
         (&outputs.movie, any(|affects| affects.movie)),
         (&outputs.dff, of_session || any(|affects| affects.dff)),
         (&outputs.mat, of_session || any(|affects| affects.mat)),
+        (&outputs.motion, any(|affects| affects.movie)),
     ];
     let stay = kinds.into_iter().filter(|(_, affected)| !affected);
     stay.filter_map(|(name, _)| name.as_deref()).collect()

@@ -169,7 +169,9 @@ impl Plan {
         {
             let name = format!("{}/{}", out.mat, results::REFERENCE);
             let wrong = |cause: String| format!("{name}: {cause}");
-            let mean = worker.raw_mean(trial).map_err(|e| wrong(with_causes(&e)))?;
+            let mean = worker
+                .raw_mean(trial, &self.trials)
+                .map_err(|e| wrong(with_causes(&e)))?;
             let image =
                 widefield::reference::image(mean.view()).map_err(|e| wrong(e.to_string()))?;
             let bytes = mat::MatFile::new()

@@ -7,11 +7,12 @@ use crate::manifest::{Measurement, set_of};
 use crate::order_of_steps::Steps;
 use crate::plan::Plan;
 use widefield::BackgroundLevel;
+use widefield::motion::Crop;
 use widefield::session::MeanOf;
 
 impl Plan {
     /// The level that an earlier run measured in a trial, if nothing that matters has changed since.
-    pub(super) fn measured_before(&self, trial: usize) -> Option<BackgroundLevel> {
+    pub(super) fn measured_before(&self, trial: usize, known: &Decided) -> Option<BackgroundLevel> {
         let trial = &self.trials[trial];
         if !self
             .measured
@@ -20,7 +21,7 @@ impl Plan {
             return None;
         }
         // One that cannot be read is measured again.
-        let read = Measurement::read(&self.output, &self.config, &self.own.placed(), trial);
+        let read = Measurement::read(&self.output, &self.config, &self.own.placed(), trial, known);
         read.ok().flatten().map(|(level, _)| level)
     }
 
@@ -29,12 +30,13 @@ impl Plan {
         &self,
         of: &[usize],
         levels: &[Option<BackgroundLevel>],
+        known: &Decided,
     ) -> Result<Decided, String> {
         let analysis = &self.config.analysis;
         let files = of.iter().map(|&i| self.trials[i].file.as_str());
         let mut decided = Decided {
             of: set_of(files),
-            ..self.given()
+            ..known.clone()
         };
         if analysis.background.scope == Scope::Session {
             let values = of.iter().filter_map(|&i| levels[i]).map(|l| l.value);
@@ -45,7 +47,8 @@ impl Plan {
             for &i in of {
                 let trial = &self.trials[i];
                 let wrong = |cause: &str| format!("mean image: that of {}: {cause}", trial.file);
-                let read = Measurement::read(&self.output, &self.config, &self.own.placed(), trial);
+                let read =
+                    Measurement::read(&self.output, &self.config, &self.own.placed(), trial, known);
                 let (_, image) = read
                     .map_err(|e| wrong(&with_causes(&e)))?
                     .ok_or_else(|| wrong("is missing"))?;
@@ -56,7 +59,10 @@ impl Plan {
             }
             let mean = mean.finish().map_err(|e| format!("mean image: {e}"))?;
             let steps = Steps::configured(analysis, &self.config.experiment, &self.own);
-            let mask = steps.mask.mask(mean.view());
+            // What some frame of some trial does not have is no part of what decides.
+            let seen = Crop::from_image(mean.view());
+            let mask = steps.mask.mask(seen.part(mean.view()));
+            let mask = mask.map_err(|e| format!("mask: {e}"))?.within(&seen);
             decided.mask = Some(mask.map_err(|e| format!("mask: {e}"))?);
         }
         Ok(decided)

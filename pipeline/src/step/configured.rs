@@ -1,12 +1,17 @@
 //! The steps that a configuration asks for.
 
-use super::{Background, Cause, Clip, Held, Identity, Masking, Normal, Normalise, Own, Step};
+use super::{
+    Background, Cause, Clip, Held, Identity, Masking, Normal, Normalise, Own, Register, Step,
+};
 use crate::Steps;
-use crate::config::{Analysis, BackgroundStep, BaselineStep, SegmentationStep, Timing};
+use crate::config::{
+    Analysis, BackgroundStep, BaselineStep, MotionMethod, MotionStep, SegmentationStep, Timing,
+};
 use crate::error::MaskError;
 use ndarray::ArrayView2;
 use std::ops::Range;
 use std::sync::Arc;
+use widefield::motion::Rigid;
 use widefield::{BackgroundLevel, Mask, MovieSource, Subtract};
 
 impl Steps {
@@ -16,6 +21,12 @@ impl Steps {
         let [from, to] = analysis.background.frames;
         let configured = Self {
             axis: timing.axis(None),
+            register: match analysis.motion.method {
+                MotionMethod::Rigid => {
+                    Some(Arc::new(measuring(&analysis.motion)) as Arc<dyn Register>)
+                }
+                _ => None,
+            },
             transforms: Vec::new(),
             background: Arc::new(analysis.background.clone()),
             background_frames: from..to,
@@ -30,6 +41,14 @@ impl Steps {
 impl Default for Steps {
     fn default() -> Self {
         Self::configured(&Analysis::default(), &Timing::default(), &Own::default())
+    }
+}
+
+/// How motion is measured, whether it is taken away or not.
+pub(crate) fn measuring(motion: &MotionStep) -> Rigid {
+    Rigid {
+        max_shift_px: motion.max_shift_px,
+        ..Rigid::default()
     }
 }
 

@@ -1,10 +1,16 @@
 //! The operators of the library as steps.
 
-use super::{Background, Cause, Clip, Held, Identity, Masking, Normal, Normalise, Step, StepError};
-use ndarray::{ArrayView2, ArrayView3, ArrayViewMut3};
+use super::{
+    Background, Cause, Clip, Held, Identity, Locate, Masking, Normal, Normalise, Register,
+};
+use super::{Step, StepError};
+use ndarray::{Array2, ArrayView2, ArrayView3, ArrayViewMut3, Axis};
 use std::ops::Range;
 use widefield::baseline::Frames;
-use widefield::{BackgroundLevel, Baseline, DeltaF, Mask, MovieSource, Normaliser, Subtract};
+use widefield::motion::{Reference, Rigid, Shift};
+use widefield::{
+    BackgroundLevel, Baseline, DeltaF, Error, Mask, MovieSource, Normaliser, Subtract,
+};
 
 /// Operators say what they are with all their parameters.
 fn identity(name: &str, operator: &impl ToString) -> Identity {
@@ -12,6 +18,40 @@ fn identity(name: &str, operator: &impl ToString) -> Identity {
         name: name.into(),
         revision: 1,
         parameters: operator.to_string().into(),
+    }
+}
+
+impl Step for Rigid {
+    fn identity(&self) -> Identity {
+        let Self {
+            max_shift_px,
+            band_px,
+            lowest_peak,
+        } = self;
+        let parameters =
+            format!("up to {max_shift_px} px, band {band_px:?} px, peaks from {lowest_peak}");
+        identity("rigid", &parameters)
+    }
+}
+
+/// The mean of the frames.
+impl Register for Rigid {
+    fn reference(&self, first: ArrayView3<'_, f32>) -> Result<Array2<f32>, Cause> {
+        let mean = first.mean_axis(Axis(0));
+        let mean = mean.ok_or(Error::Empty { what: "movie" })?;
+        // Whether it can be compared with.
+        Rigid::reference(self, mean.view())?;
+        Ok(mean)
+    }
+
+    fn prepare(&self, reference: ArrayView2<'_, f32>) -> Result<Box<dyn Locate>, Cause> {
+        Ok(Box::new(Rigid::reference(self, reference)?))
+    }
+}
+
+impl Locate for Reference {
+    fn shifts(&self, frames: ArrayView3<'_, f32>) -> Result<Vec<Shift>, Cause> {
+        Ok(Reference::shifts(self, frames)?)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Steps that a program brings: in their places among the configured ones, and known to its workers.
 
-use super::{Background, Identity, Masking, Normalise, Parameters, Transform};
+use super::{Background, Identity, Masking, Normalise, Parameters, Register, Transform};
 use crate::consumer::Consumer;
 use crate::order_of_steps::Steps;
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,8 @@ use std::sync::Arc;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Slot {
+    /// While movies are read, in place of the configured one.
+    Register,
     /// Before the background; one after the other.
     Transform,
     /// In place of the configured background.
@@ -36,6 +38,7 @@ pub struct Placed {
 #[derive(Clone, Default)]
 #[must_use]
 pub struct Own {
+    pub(crate) register: Option<Arc<dyn Register>>,
     transforms: Vec<Arc<dyn Transform>>,
     background: Option<Arc<dyn Background>>,
     mask: Option<Arc<dyn Masking>>,
@@ -54,6 +57,12 @@ impl std::fmt::Debug for Own {
 }
 
 impl Own {
+    /// Takes motion away by this.
+    pub fn register(mut self, step: impl Register + 'static) -> Self {
+        self.register = Some(Arc::new(step));
+        self
+    }
+
     /// Lets every movie go through this before its background is estimated, after the transforms that are there.
     pub fn transform(mut self, step: impl Transform + 'static) -> Self {
         self.transforms.push(Arc::new(step));
@@ -88,6 +97,8 @@ impl Own {
     #[must_use]
     pub fn placed(&self) -> Vec<Placed> {
         let place = |slot, step: Identity| Placed { slot, step };
+        let register = self.register.iter();
+        let register = register.map(|step| place(Slot::Register, step.identity()));
         let transforms = self.transforms.iter();
         let transforms = transforms.map(|step| place(Slot::Transform, step.identity()));
         let background = self.background.iter();
@@ -98,7 +109,8 @@ impl Own {
             .map(|step| place(Slot::Mask, step.identity()));
         let normalise = self.normalise.iter();
         let normalise = normalise.map(|step| place(Slot::Normalise, step.identity()));
-        transforms
+        register
+            .chain(transforms)
             .chain(background)
             .chain(mask)
             .chain(normalise)
@@ -115,11 +127,13 @@ impl Own {
     pub(super) fn take_their_places(&self, mut steps: Steps) -> Steps {
         steps.transforms.extend(self.transforms.iter().cloned());
         let Self {
+            register,
             background,
             mask,
             normalise,
             ..
         } = self.clone();
+        steps.register = register.or(steps.register);
         steps.background = background.unwrap_or(steps.background);
         steps.mask = mask.unwrap_or(steps.mask);
         steps.normalise = normalise.unwrap_or(steps.normalise);
@@ -159,6 +173,13 @@ impl Known {
     fn knows<T: Parameters>(mut self, slot: Slot, make: Make) -> Self {
         self.steps.insert((slot, T::NAME), (T::REVISION, make));
         self
+    }
+
+    /// Knows a way to take motion away.
+    pub fn register<T: Register + Parameters>(self) -> Self {
+        self.knows::<T>(Slot::Register, |own, value| {
+            Ok(own.register(serde_json::from_value::<T>(value)?))
+        })
     }
 
     /// Knows a transform.

@@ -9,8 +9,8 @@ const IMAGES: u64 = 64;
 /// Buffers of the compressors of one trial, which work side by side: 32 chunks of up to 512 KiB of either HDF5 file,
 /// 16 pieces of 256 KiB of MAT and what becomes of them; the rest is those of single threads.
 const WRITERS: u64 = 64 << 20;
-/// Bytes of what is kept of each frame beside its pixels: stamps, intervals, gaps, and room in which they grow.
-const SEEN: u64 = 160;
+/// Bytes of what is kept of each frame beside its pixels: stamps, intervals, gaps, shifts, and room in which they grow.
+const SEEN: u64 = 256;
 /// Raw bytes that one request to a store asks for.
 const REQUEST: u64 = 4 << 20;
 /// Raw bytes of a trial on their way from a store, where there is room.
@@ -39,6 +39,8 @@ pub(super) struct Sizes {
     pub(super) threads: usize,
     /// What the normalisation holds of a movie that is not in memory.
     pub(super) held: Held,
+    /// Whether motion is taken away.
+    pub(super) registering: bool,
     /// What the transforms hold beside the movie.
     pub(super) rewriting: u64,
     /// Whether the file comes from a store.
@@ -130,8 +132,20 @@ impl Sizes {
             0
         };
         let decoders = decoder.saturating_mul(self.threads.min(block) as u64);
+        // Each thread has a whole frame once more, and spectra; besides, some images.
+        let registering = match self.registering {
+            true => {
+                let whole = area(self.camera).saturating_mul(2);
+                let each = frames(4)
+                    .saturating_add(whole)
+                    .saturating_mul(self.threads as u64);
+                each.saturating_add(frames(8))
+            }
+            false => 0,
+        };
         let reading = frames(scratch)
             .saturating_add(decoders)
+            .saturating_add(registering)
             .saturating_add(on_the_way);
 
         // The writers of both HDF5 files collect what does not fill a chunk.
@@ -201,6 +215,7 @@ mod tests {
             tables: 0,
             threads: 2,
             held: of(&Baseline::frames(9..12), frames, side),
+            registering: false,
             rewriting: 0,
             remote: false,
         }

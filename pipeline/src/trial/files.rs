@@ -3,7 +3,7 @@
 use super::{TrialError, Worker};
 use crate::config::{Affects, Axes, Scale};
 use crate::plan::TrialPlan;
-use crate::record::{Check, CheckName, Level, Output};
+use crate::record::{Check, CheckName, Level, Motion, Output};
 use crate::step::Normal;
 use ndarray::{ArrayView3, Axis};
 use widefield::Size;
@@ -16,6 +16,7 @@ pub(super) struct Told<'a> {
     pub(super) background: f64,
     pub(super) threshold: f64,
     pub(super) normal: &'a dyn Normal,
+    pub(super) motion: Option<&'a Motion>,
 }
 
 /// The files of a trial while they grow; dropped, they leave nothing.
@@ -49,9 +50,23 @@ impl Worker<'_> {
             let create = |path: &String| self.output.create_hdf5(path, dataset);
             path.as_ref().filter(made).map(create).transpose()
         };
+        let taken = told.motion.filter(|motion| motion.correction.is_some());
+        let moved = |dataset: Dataset| match taken {
+            Some(Motion { reference, .. }) => {
+                let motion = format!("taken away, to where the first frames of {reference} lie");
+                dataset.attribute("motion", motion.as_str())
+            }
+            None => dataset,
+        };
         Ok(Files {
-            movie: hdf5(&trial.outputs.movie, self.movie_dataset(trial, shape))?,
-            dff: hdf5(&trial.outputs.dff, self.dff_dataset(trial, shape, told))?,
+            movie: hdf5(
+                &trial.outputs.movie,
+                moved(self.movie_dataset(trial, shape)),
+            )?,
+            dff: hdf5(
+                &trial.outputs.dff,
+                moved(self.dff_dataset(trial, shape, told)),
+            )?,
             mat: match trial.outputs.mat.as_ref().filter(made) {
                 Some(path) => self.create_mat(path, shape, checks)?,
                 None => None,

@@ -1,8 +1,10 @@
 //! From the bytes of a recording to its resized movie, in one pass.
 
 use super::budget::{Room, Sizes, needs};
+use super::motion::{Comparison, Found, Registration};
 use super::{TrialError, Worker};
 use crate::config::Config;
+use crate::contract::Origin;
 use crate::movie::Movie;
 use crate::order_of_steps::{self, Steps};
 use crate::plan::TrialPlan;
@@ -11,9 +13,10 @@ use crate::recording::{Block, Recording};
 use crate::step::{Clip, Stage, failed};
 use dcimg::{Basis, Clock, Stamp, Warning};
 use ndarray::parallel::prelude::*;
-use ndarray::{Array2, Array3, ArrayViewMut3, Axis, s};
+use ndarray::{Array2, Array3, ArrayViewMut2, ArrayViewMut3, Axis, s};
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use widefield::motion::Shift;
 use widefield::{MeanImage, Resizer, Size, Subtract};
 use widefield_storage::{Ahead, Place};
 
@@ -26,6 +29,10 @@ pub(crate) struct Resized {
     pub(super) intervals_s: Vec<f64>,
     pub(super) quality: Quality,
     pub(super) checks: Vec<Check>,
+    /// What was found of its motion.
+    pub(super) motion: Option<Found>,
+    /// The mean of the background's frames before motion was taken away, where it was.
+    pub(crate) uncorrected: Option<Array2<f64>>,
 }
 
 /// Bytes with which the trial runs without a scratch file, by its header; if that cannot be read, which the trial
@@ -48,6 +55,8 @@ pub(super) struct Decoder {
 struct Tool {
     bytes: Vec<u8>,
     resizer: Resizer,
+    /// A whole frame, where motion is taken away.
+    frame: Array2<u16>,
 }
 
 /// What can go wrong between the bytes of a row and its resized pixels.
@@ -79,11 +88,30 @@ struct Reader {
 }
 
 impl Worker<'_> {
-    /// Reads and resizes a recording and lets it go through its transforms.
-    pub(crate) fn read(&self, trial: &TrialPlan, steps: &Steps) -> Result<Resized, TrialError> {
-        let reader = self.reader(trial, steps)?;
+    /// Reads and resizes a recording and lets it go through its transforms. Its motion against the first frames of
+    /// `origin` is measured, and taken away where a step does that.
+    pub(crate) fn read(
+        &self,
+        trial: &TrialPlan,
+        steps: &Steps,
+        origin: Option<&Origin>,
+    ) -> Result<Resized, TrialError> {
+        let reader = self.reader(&trial.file, steps)?;
         let Reader { sizes, room, .. } = &reader;
-        let clip = Clip::new(sizes.frames, sizes.resized, steps.axis).block(room.block);
+        let mut clip = Clip::new(sizes.frames, sizes.resized, steps.axis).block(room.block);
+        let mut registration = match (&steps.register, origin) {
+            (None, _) => None,
+            (Some(_), None) => {
+                let none =
+                    "no movie of the session has first frames that others can be compared with";
+                return Err(failed(Stage::Motion)(none).into());
+            }
+            (Some(_), Some(origin)) => {
+                let comparison = self.comparison(origin, steps)?;
+                let background = steps.background_frames.clone();
+                Some(Registration::new(comparison, origin, background, &clip)?)
+            }
+        };
         let spare = self.spare.take();
         let dim = (sizes.frames, sizes.resized.height, sizes.resized.width);
         let mut movie = if room.in_memory {
@@ -94,8 +122,12 @@ impl Worker<'_> {
         let mut seen = Vec::new();
         let mut fill = || {
             reader.each_block(self, |block| {
-                movie.fill(block.frames(), |out| {
-                    reader.decoder.block(&block, out, &mut seen)
+                movie.fill(block.frames(), |mut out| {
+                    reader.decoder.block(&block, out.view_mut(), &mut seen)?;
+                    match &mut registration {
+                        Some(registration) => registration.block(&reader.decoder, &block, out),
+                        None => Ok(()),
+                    }
                 })
             })
         };
@@ -105,6 +137,23 @@ impl Worker<'_> {
             // Threads of the pool are not for waiting.
             fill()?;
         }
+        let (motion, uncorrected) = match (registration, origin) {
+            (Some(registration), _) => {
+                let Reader {
+                    decoder, recording, ..
+                } = &reader;
+                let (found, image) =
+                    registration.finish(decoder, recording, &mut movie, &mut clip)?;
+                (Some(found), image)
+            }
+            (None, Some(origin)) => {
+                // A reference that went meanwhile makes the trial no worse.
+                let comparison = self.comparison(origin, steps).ok();
+                let measure = |c: Arc<Comparison>| c.measure(origin, &movie, &clip).ok()?;
+                (rayon::scope(|_| comparison.and_then(measure)), None)
+            }
+            (None, None) => (None, None),
+        };
         if !steps.transforms.is_empty() {
             self.alive()?;
             rayon::scope(|_| order_of_steps::transform(&mut movie, &clip, &steps.transforms))?;
@@ -129,23 +178,54 @@ impl Worker<'_> {
             intervals_s: clock.map(|clock| clock.intervals_s()).unwrap_or_default(),
             quality,
             checks,
+            motion,
+            uncorrected,
         })
+    }
+
+    /// The first frames of a recording, resized; as many as there are.
+    pub(super) fn first_frames(
+        &self,
+        file: &str,
+        steps: &Steps,
+        most: usize,
+    ) -> Result<Array3<f32>, TrialError> {
+        let reader = self.reader(file, steps)?;
+        let Size { width, height } = reader.sizes.resized;
+        let frames = most.min(reader.sizes.frames);
+        let mut out = Array3::zeros((frames, height, width));
+        let length = reader.room.request.min(frames);
+        let ahead = Ahead::default().bytes(0).requests(1);
+        let mut blocks = reader.recording.blocks(length, ahead)?;
+        for first in (0..frames).step_by(length) {
+            let Some(block) = blocks.next_block() else {
+                break;
+            };
+            let part = out.slice_mut(s![first..frames.min(first + length), .., ..]);
+            reader.decoder.block(&block?, part, &mut Vec::new())?;
+        }
+        Ok(out)
     }
 
     /// The mean over frames of the resized movie after its transforms, before subtraction: the one kept from the
     /// trial's run, or else read again; without transforms the movie itself is not kept.
-    pub(crate) fn raw_mean(&self, trial: &TrialPlan) -> Result<Array2<f64>, TrialError> {
+    pub(crate) fn raw_mean(
+        &self,
+        trial: &TrialPlan,
+        session: &[TrialPlan],
+    ) -> Result<Array2<f64>, TrialError> {
         if let Some(mean) = self.reference_image.of(&trial.file) {
             return Ok(mean);
         }
         let steps = self.steps(trial);
         let wrong = failed(Stage::ReferenceImage);
-        if !steps.transforms.is_empty() {
-            let Resized { movie, clip, .. } = self.read(trial, &steps)?;
+        if steps.register.is_some() || !steps.transforms.is_empty() {
+            let origin = steps.register.as_ref().and_then(|_| self.origin(session));
+            let Resized { movie, clip, .. } = self.read(trial, &steps, origin.as_ref())?;
             let mean = order_of_steps::mean(&movie, 0..clip.frames, &clip, &Subtract::NOTHING);
             return Ok(mean.map_err(wrong)?);
         }
-        let reader = self.reader(trial, &steps)?;
+        let reader = self.reader(&trial.file, &steps)?;
         let Size { width, height } = reader.sizes.resized;
         let mut mean = MeanImage::new((height, width));
         let mut frames = Array3::zeros((reader.room.request, height, width));
@@ -159,8 +239,8 @@ impl Worker<'_> {
         Ok(mean.finish().map_err(&wrong)?)
     }
 
-    fn reader(&self, trial: &TrialPlan, steps: &Steps) -> Result<Reader, TrialError> {
-        let recording = Recording::open(self.data, &trial.file)?;
+    fn reader(&self, file: &str, steps: &Steps) -> Result<Reader, TrialError> {
+        let recording = Recording::open(self.data, file)?;
         let sizes = sizes(self.config, steps, &recording)?;
         Ok(Reader {
             room: sizes.room(self.memory)?,
@@ -220,7 +300,7 @@ impl Decoder {
         let decoded: Result<Vec<Seen>, TrialError> = frames
             .map(|(i, out)| {
                 let mut tool = self.tool();
-                let Tool { bytes, resizer } = &mut tool;
+                let Tool { bytes, resizer, .. } = &mut tool;
                 let seen = block.frame(first + i, bytes, |frame| {
                     let named = |error| TrialError::from(block.format(error));
                     let rows = frame.rows::<u16>().map_err(named)?;
@@ -251,9 +331,62 @@ impl Decoder {
         Ok(())
     }
 
+    /// Resizes a frame of a block whose content lies off by `shift`.
+    pub(super) fn shifted(
+        &self,
+        block: &Block<'_>,
+        index: usize,
+        shift: Shift,
+        out: ArrayViewMut2<'_, f32>,
+    ) -> Result<(), TrialError> {
+        let mut tool = self.tool();
+        let Size { width, height } = self.resizer.input_size();
+        let mut pixels = std::mem::take(&mut tool.frame);
+        if pixels.dim() != (height, width) {
+            pixels = Array2::zeros((height, width));
+        }
+        block.frame(index, &mut tool.bytes, |frame| {
+            let named = |error| TrialError::from(block.format(error));
+            let rows = frame.rows::<u16>().map_err(named)?;
+            let mut all = pixels.outer_iter_mut().enumerate();
+            all.try_for_each(|(y, mut row)| {
+                let row = row.as_slice_mut().unwrap_or_default();
+                rows.read_into(y, row).map_err(named)
+            })
+        })?;
+        tool.frame = self.moved(&mut tool.resizer, pixels, shift, out)?;
+        self.tools().push(tool);
+        Ok(())
+    }
+
+    /// Resizes a frame whose content lies off by `shift`.
+    pub(super) fn shift(
+        &self,
+        frame: Array2<u16>,
+        shift: Shift,
+        out: ArrayViewMut2<'_, f32>,
+    ) -> Result<(), TrialError> {
+        self.moved(&mut self.tool().resizer, frame, shift, out)?;
+        Ok(())
+    }
+
+    fn moved(
+        &self,
+        resizer: &mut Resizer,
+        mut frame: Array2<u16>,
+        shift: Shift,
+        out: ArrayViewMut2<'_, f32>,
+    ) -> Result<Array2<u16>, TrialError> {
+        widefield::invalid::clear(frame.view_mut(), self.above);
+        let resized = resizer.shifted_u16_into(frame.view(), shift, out);
+        resized.map_err(failed(Stage::Resize))?;
+        Ok(frame)
+    }
+
     fn tool(&self) -> Tool {
         let spare = self.tools().pop();
         spare.unwrap_or_else(|| Tool {
+            frame: Array2::default((0, 0)),
             bytes: Vec::new(),
             resizer: self.resizer.clone(),
         })
@@ -297,6 +430,7 @@ fn sizes(config: &Config, steps: &Steps, recording: &Recording) -> Result<Sizes,
         tables: recording.table_bytes()?,
         threads,
         held: steps.normalise.held(&clip, threads),
+        registering: steps.register.is_some(),
         rewriting: rewriting.max().unwrap_or(0),
         remote: !recording.is_local(),
     })

@@ -1,6 +1,7 @@
 //! What is told of a trial while it is analysed: to its record, its files, and those who watch.
 
 use super::files::{Files, Told};
+use super::motion::Found;
 use super::reading::Resized;
 use super::timing::Timing;
 use super::{TrialError, Worker, described};
@@ -9,11 +10,12 @@ use crate::consumer::{Seen, Watch, Watched, part_name};
 use crate::error::with_causes;
 use crate::observer::Observer;
 use crate::plan::TrialPlan;
-use crate::record::{Check, CheckName, Fit, Level, Quality, TrialRecord};
+use crate::record::{Check, CheckName, Fit, Level, Output, Quality, TrialRecord, motion};
 use crate::step::{Cause, Clip, Normal, Stage, StepError, failed};
-use ndarray::{Array2, ArrayView2, ArrayView3};
+use ndarray::{Array2, ArrayView2, ArrayView3, s};
 use std::ops::Range;
 use std::time::{Duration, Instant};
+use widefield::motion::{Shift, dff_per_px};
 use widefield::quality::{self, MovieSummary, Summary};
 use widefield::render::PeakMap;
 use widefield::{BackgroundLevel, Mask, MovieSource, Subtract};
@@ -31,6 +33,7 @@ pub(super) struct Watcher<'a> {
     watches: Vec<Option<Box<dyn Watch>>>,
     clip: Option<Clip>,
     gaps: Vec<dcimg::Gap>,
+    moved: Option<Found>,
     intervals_s: Vec<f64>,
     background: f64,
     mask: Option<Mask>,
@@ -53,6 +56,7 @@ impl<'a> Watcher<'a> {
             watches: Vec::new(),
             clip: None,
             gaps: Vec::new(),
+            moved: None,
             intervals_s: Vec::new(),
             background: 0.0,
             mask: None,
@@ -79,7 +83,9 @@ impl<'a> Watcher<'a> {
         self.clip = Some(*clip);
         self.gaps.clone_from(&read.gaps);
         self.intervals_s.clone_from(&read.intervals_s);
-        self.quality().light_over_noise = light_over_noise(movie)?;
+        self.moved.clone_from(&read.motion);
+        self.record.motion = self.moved.as_ref().map(|found| found.motion.clone());
+        self.quality().light_over_noise = light_over_noise(movie, clip)?;
         for consumer in &self.worker.own.consumers {
             let config = self.worker.config;
             let watch = consumer.watch(&Watched {
@@ -122,6 +128,7 @@ impl<'a> Watcher<'a> {
         self.worker.alive()?;
         if let Some(files) = self.files.take() {
             let mut outputs = files.finish(self.worker)?;
+            outputs.extend(self.shifts()?);
             outputs.extend(self.trial.kept.iter().cloned());
             let place = |name: &str| self.trial.outputs.names().position(|n| n == name);
             outputs.sort_by_key(|output| place(&output.path));
@@ -154,8 +161,32 @@ impl<'a> Watcher<'a> {
         let baseline = trace.get(start..end).unwrap_or_default();
         quality.baseline_dff = finite(baseline.iter().sum::<f64>() / baseline.len() as f64);
         let mean = summary.mean.clone();
+        if let (Some(motion), Some(mask)) = (&mut self.record.motion, &self.mask) {
+            let fluorescence = &mean - self.background;
+            let made =
+                dff_per_px(fluorescence.view(), mask.kept()).map_err(failed(Stage::Report))?;
+            let predicted = made.zip(motion.high_px);
+            motion.predicted_dff = predicted.map(|(made, px)| made.map(|share| share * px));
+        }
         self.summary = Some(summary);
         Ok(mean)
+    }
+
+    /// Writes the shifts that were taken away.
+    fn shifts(&self) -> Result<Option<Output>, TrialError> {
+        let name = self.trial.outputs.motion.as_ref();
+        let new = |name: &&String| self.trial.kept.iter().all(|kept| kept.path != **name);
+        let (Some(name), Some(found), Some(clip)) = (name.filter(new), &self.moved, &self.clip)
+        else {
+            return Ok(None);
+        };
+        self.worker
+            .owned(name.rsplit_once('/').map(|(folder, _)| folder))?;
+        let shifts: Vec<Shift> = found.shifts.iter().map(|(_, shift)| *shift).collect();
+        let text = motion::csv(&shifts, &clip.axis);
+        Ok(Some(
+            self.worker.output.put(name, text.into_bytes())?.into(),
+        ))
     }
 
     /// Keeps what consumers made of a trial that was read; its record, and its mask.
@@ -194,6 +225,7 @@ impl<'a> Watcher<'a> {
             record: &self.record,
             intervals_s: &self.intervals_s,
             summary: self.summary.as_ref(),
+            shifts: self.moved.as_ref().map_or(&[], |found| &found.shifts),
         };
         let bytes = watch.finish(&seen)?;
         self.worker
@@ -264,6 +296,7 @@ impl Observer for Watcher<'_> {
             background: self.background,
             threshold: mask.threshold(),
             normal,
+            motion: self.record.motion.as_ref(),
         };
         let quality = self.record.quality.get_or_insert_default();
         quality.f0 = median.ok().filter(|f0| f0.is_finite());
@@ -307,14 +340,15 @@ impl Observer for Watcher<'_> {
 }
 
 /// Of frames 1 to 4, as frame 0 may be dim, or as many as there are; of 0 and 1 where there are no more.
-fn light_over_noise(movie: &dyn MovieSource) -> Result<Option<f64>, TrialError> {
+fn light_over_noise(movie: &dyn MovieSource, clip: &Clip) -> Result<Option<f64>, TrialError> {
     let (frames, height, width) = movie.dim();
     let first = usize::from(frames > 2);
     let few = first..frames.min(first + 4);
     let mut read = ndarray::Array3::zeros((few.len(), height, width));
     let done = movie.frames_into(few, read.view_mut());
     done.map_err(failed(Stage::Movie))?;
-    let found = quality::light_over_noise(read.view());
+    let seen = read.slice(s![.., clip.seen.rows(), clip.seen.columns()]);
+    let found = quality::light_over_noise(seen);
     Ok(Some(found).filter(|found| found.is_finite()))
 }
 

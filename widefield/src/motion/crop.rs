@@ -2,18 +2,58 @@
 
 use super::Shift;
 use crate::number::{count, index};
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2, s};
 use std::ops::Range;
 
 /// The part of a picture that lies within the camera's in every frame. The centre of a pixel decides.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Crop {
     dim: (usize, usize),
-    rows: Range<usize>,
-    columns: Range<usize>,
+    /// From one up to another.
+    rows: (usize, usize),
+    columns: (usize, usize),
 }
 
 impl Crop {
+    /// All of pictures `(height, width)`.
+    pub fn whole(dim: (usize, usize)) -> Self {
+        Self {
+            dim,
+            rows: (0, dim.0),
+            columns: (0, dim.1),
+        }
+    }
+
+    /// The rows and columns of an image `(y, x)` in which any pixel is a number: of a mean over frames that were moved
+    /// back, the part that every frame has.
+    ///
+    /// ```
+    /// use widefield::motion::Crop;
+    ///
+    /// let nan = f64::NAN;
+    /// let crop = Crop::from_image(ndarray::array![[nan, nan, nan], [nan, 5.0, 6.0]].view());
+    /// assert_eq!((crop.rows(), crop.columns()), (1..2, 1..3));
+    /// ```
+    pub fn from_image(image: ArrayView2<'_, f64>) -> Self {
+        let mut numbers = image.indexed_iter().filter(|(_, v)| !v.is_nan());
+        let Some(((y, x), _)) = numbers.next() else {
+            return Self::of(image.dim(), 0..0, 0..0);
+        };
+        let (rows, columns) = numbers.fold((y..y + 1, x..x + 1), |(rows, columns), ((y, x), _)| {
+            let with = |all: Range<usize>, i: usize| all.start.min(i)..all.end.max(i + 1);
+            (with(rows, y), with(columns, x))
+        });
+        Self::of(image.dim(), rows, columns)
+    }
+
+    fn of(dim: (usize, usize), rows: Range<usize>, columns: Range<usize>) -> Self {
+        Self {
+            dim,
+            rows: (rows.start, rows.end),
+            columns: (columns.start, columns.end),
+        }
+    }
+
     /// For pictures `(height, width)` whose frames are moved back by these shifts, in their pixels. A shift that is not
     /// finite leaves nothing, no shifts leave everything.
     ///
@@ -36,28 +76,41 @@ impl Crop {
         if rows.is_empty() || columns.is_empty() {
             (rows, columns) = (0..0, 0..0);
         }
-        Self { dim, rows, columns }
+        Self::of(dim, rows, columns)
+    }
+
+    /// Height and width of the pictures.
+    pub fn dim(&self) -> (usize, usize) {
+        self.dim
+    }
+
+    /// This part of one of the pictures.
+    ///
+    /// # Panics
+    /// If the picture is smaller than those the crop was made for.
+    pub fn part<'a, T>(&self, picture: ArrayView2<'a, T>) -> ArrayView2<'a, T> {
+        picture.slice_move(s![self.rows(), self.columns()])
     }
 
     /// Rows that every frame has.
     pub fn rows(&self) -> Range<usize> {
-        self.rows.clone()
+        self.rows.0..self.rows.1
     }
 
     /// Columns that every frame has.
     pub fn columns(&self) -> Range<usize> {
-        self.columns.clone()
+        self.columns.0..self.columns.1
     }
 
     /// How many pixels some frame does not have.
     pub fn outside_pixels(&self) -> usize {
-        self.dim.0 * self.dim.1 - self.rows.len() * self.columns.len()
+        self.dim.0 * self.dim.1 - self.rows().len() * self.columns().len()
     }
 
     /// `true` for the pixels `(y, x)` that every frame has.
     pub fn kept(&self) -> Array2<bool> {
         Array2::from_shape_fn(self.dim, |(y, x)| {
-            self.rows.contains(&y) && self.columns.contains(&x)
+            self.rows().contains(&y) && self.columns().contains(&x)
         })
     }
 }

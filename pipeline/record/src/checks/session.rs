@@ -57,6 +57,7 @@ pub fn of_session(
         settle(&mut trial.checks);
     }
     checks.extend(f0_drift(config, trials));
+    checks.extend(super::motion::of_session(&config.checks, trials));
     checks.extend(clock_match(config, trials, session));
     checks.extend(onset_spread(config, &session.onsets_s));
     checks.extend(session.behaviour.and_then(|b| early_share(config, b)));
