@@ -1,6 +1,6 @@
 //! What does not change from frame to frame: light, window, vessels, areas.
 
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, s};
 
 use super::{
     Config, Light,
@@ -67,10 +67,13 @@ impl Anatomy {
         let Size { width, height } = config.size;
         let head = |place: [f64; 2]| [0, 1].map(|k| self.window[k] + shift[k] + place[k]);
         let mut vessels = Array2::ones((height, width));
+        let mut nearest = Array2::zeros((height, width));
         for vessel in &self.vessels {
+            nearest.fill(f64::INFINITY);
             for &place in &vessel.path {
-                stamp(&mut vessels, head(place), vessel.sd, vessel.depth);
+                approach(&mut nearest, head(place), vessel.sd);
             }
+            darken(&mut vessels, &nearest, vessel.depth);
         }
 
         let axis =
@@ -182,9 +185,9 @@ fn path(
     path
 }
 
-/// Darkens the surroundings of `place` to 1 - depth exp(-d^2 / 2 sd^2), unless they are darker already.
-fn stamp(map: &mut Array2<f32>, place: [f64; 2], sd: f64, depth: f64) {
-    let (height, width) = map.dim();
+/// Lowers each pixel up to 4 sd from `place` along rows and columns to its squared distance, in sd, from there.
+fn approach(nearest: &mut Array2<f64>, place: [f64; 2], sd: f64) {
+    let (height, width) = nearest.dim();
     let span = |k: usize, n: usize| {
         let pixel = |share: f64| (share + 0.5) * n as f64 - 0.5;
         (
@@ -193,15 +196,35 @@ fn stamp(map: &mut Array2<f32>, place: [f64; 2], sd: f64, depth: f64) {
         )
     };
     let share = |i: usize, n: usize| (i as f64 + 0.5) / n as f64 - 0.5;
+    let square = |i: usize, n: usize, place: f64| {
+        let d = (share(i, n) - place) / sd;
+        d * d
+    };
     let (rows, columns) = (span(0, height), span(1, width));
+    // An empty span may lie behind the last pixel.
+    if rows.0 >= rows.1 || columns.0 >= columns.1 {
+        return;
+    }
+    let along: Vec<f64> = (columns.0..columns.1)
+        .map(|x| square(x, width, place[1]))
+        .collect();
     for y in rows.0..rows.1 {
-        for x in columns.0..columns.1 {
-            let d = [share(y, height) - place[0], share(x, width) - place[1]].map(|d| d / sd);
-            let through = single(1.0 - depth * (-0.5 * (d[0] * d[0] + d[1] * d[1])).exp());
-            let pixel = &mut map[[y, x]];
-            *pixel = pixel.min(through);
+        let down = square(y, height, place[0]);
+        let mut row = nearest.slice_mut(s![y, columns.0..columns.1]);
+        for (pixel, along) in row.iter_mut().zip(&along) {
+            *pixel = pixel.min(down + along);
         }
     }
+}
+
+/// Lets 1 - depth exp(-d^2 / 2) of the light through, d^2 the smallest of squared distances, unless it is less already.
+/// One `exp` a pixel, not one for each place of the vessel.
+fn darken(map: &mut Array2<f32>, nearest: &Array2<f64>, depth: f64) {
+    map.zip_mut_with(nearest, |pixel, &squared| {
+        if squared < f64::INFINITY {
+            *pixel = pixel.min(single(1.0 - depth * (-0.5 * squared).exp()));
+        }
+    });
 }
 
 /// `value`, a whole number, as an index between 0 and `n`.
@@ -212,4 +235,44 @@ fn stamp(map: &mut Array2<f32>, place: [f64; 2], sd: f64, depth: f64) {
 )]
 fn index(value: f64, n: usize) -> usize {
     value.clamp(0.0, n as f64) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::noise::Streams;
+    use super::*;
+
+    /// The darkest of what all places of all vessels do to each pixel, one by one.
+    #[test]
+    fn vessels_are_equal_to_the_darkest_of_their_places() {
+        let normal = Normal::new();
+        for (seed, height, width, shift) in [
+            (1, 96, 96, [0.0; 2]),
+            (2, 64, 80, [0.1, -0.3]),
+            (3, 7, 5, [0.0, 0.9]),
+            (4, 40, 40, [2.0, 0.0]),
+        ] {
+            let config = Config {
+                size: Size { width, height },
+                ..Config::default()
+            };
+            let anatomy = Anatomy::new(&config, 1, &mut Streams::new(seed).scene(), &normal);
+            let mut want = Array2::<f32>::ones((height, width));
+            for vessel in &anatomy.vessels {
+                for place in &vessel.path {
+                    let place = [0, 1].map(|k| anatomy.window[k] + shift[k] + place[k]);
+                    for ((y, x), pixel) in want.indexed_iter_mut() {
+                        let d = [(y, height), (x, width)]
+                            .map(|(i, n)| (i as f64 + 0.5) / n as f64 - 0.5);
+                        let d = [0, 1].map(|k| (d[k] - place[k]) / vessel.sd);
+                        if d.iter().all(|d| d.abs() <= 4.0) {
+                            let squared = d[0] * d[0] + d[1] * d[1];
+                            *pixel = pixel.min(single(1.0 - vessel.depth * (-0.5 * squared).exp()));
+                        }
+                    }
+                }
+            }
+            assert_eq!(anatomy.draw(&config, shift).vessels, want, "{seed}");
+        }
+    }
 }
