@@ -24,7 +24,8 @@
 //! # Ok::<(), widefield::simulate::Error>(())
 //! ```
 //!
-//! [`Session::trial_at`] shows the stimulus at a time of its own, [`Session::spontaneous`] none at all.
+//! [`Session::trial_at`] shows the stimulus at a time of its own, [`Session::spontaneous`] none at all. [`Motion`] moves
+//! the head.
 //!
 //! The same configuration gives the same pixels on any number of threads and in any order. Noise
 //! comes from ChaCha8, one stream for each trial and frame, and from arithmetic that IEEE 754
@@ -34,6 +35,7 @@
 mod activation;
 mod area;
 mod config;
+mod motion;
 mod noise;
 mod scene;
 mod trial;
@@ -41,6 +43,7 @@ mod trial;
 pub use activation::Activation;
 pub use area::Area;
 pub use config::{Config, Faults, Light};
+pub use motion::Motion;
 pub use scene::Truth;
 pub use trial::{Trial, TrialTruth};
 
@@ -88,8 +91,10 @@ pub struct Session {
     streams: Streams,
     normal: Normal,
     truth: Truth,
-    /// The scene after the head has moved.
+    /// The scene after [`Faults::shift`].
     moved: Option<Truth>,
+    /// What scenes of single frames are drawn from, if the head moves within trials.
+    anatomy: Option<scene::Anatomy>,
     /// Pixels (y, x) that are always saturated.
     saturated: Vec<[usize; 2]>,
 }
@@ -107,9 +112,10 @@ impl Session {
         let streams = Streams::new(config.seed);
         let normal = Normal::new();
         let anatomy = scene::Anatomy::new(&config, conditions, &mut streams.scene(), &normal);
-        let truth = anatomy.draw(&config, [0.0; 2]);
+        let truth = anatomy.draw(&config, [0.0; 2], [0.0; 2]);
         let shift = config.faults.shift;
-        let moved = (shift != [0.0; 2]).then(|| anatomy.draw(&config, shift));
+        let moved = (shift != [0.0; 2]).then(|| anatomy.draw(&config, shift, [0.0; 2]));
+        let anatomy = config.motion.is_some().then_some(anatomy);
         let saturated = scene::disc(&config);
         Ok(Self {
             config,
@@ -117,6 +123,7 @@ impl Session {
             normal,
             truth,
             moved,
+            anatomy,
             saturated,
         })
     }
@@ -127,7 +134,7 @@ impl Session {
         &self.config
     }
 
-    /// The scene; before the head moves, if [`Faults::shift`] makes it move.
+    /// The scene; before the head moves, if [`Faults::shift`] or [`Config::motion`] makes it move.
     #[must_use]
     pub fn truth(&self) -> &Truth {
         &self.truth

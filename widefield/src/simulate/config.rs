@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Error;
+use super::{Error, Motion};
 use crate::Size;
 
 /// Most pixels of one frame, 8192 x 8192: keeps a mistyped size from taking all memory.
@@ -26,7 +26,7 @@ pub enum Light {
 
 /// Everything that decides a simulated session.
 ///
-/// Lengths are shares of the image: of its width along x, of its height along y, so one
+/// Lengths without a unit are shares of the image: of its width along x, of its height along y, so one
 /// configuration gives the same picture at every [`Config::size`] (ellipses when it is not
 /// square). Brightness is in camera counts, time in seconds from the stimulus.
 ///
@@ -116,6 +116,8 @@ pub struct Config {
     pub bleaching: f64,
     /// Share of the light lost from each trial to the next; default 0.0005.
     pub session_drift: f64,
+    /// How the head moves; default not at all.
+    pub motion: Motion,
     /// What goes wrong; default nothing.
     pub faults: Faults,
 }
@@ -133,7 +135,7 @@ pub struct Faults {
     /// Trials recorded with the lens cap on: offset and read noise only.
     pub capped_trials: Range<usize>,
     /// How far the head, with window, vessels and areas, has moved down and to the right from trial
-    /// [`Faults::shift_trial`] on, as shares of height and width. The light stays.
+    /// [`Faults::shift_trial`] on, as shares of height and width. The light stays, other than under [`Config::motion`].
     pub shift: [f64; 2],
     /// First trial with the moved head.
     pub shift_trial: usize,
@@ -177,6 +179,7 @@ impl Default for Config {
             fluctuation: 0.002,
             bleaching: 0.0,
             session_drift: 0.0005,
+            motion: Motion::default(),
             faults: Faults::default(),
         }
     }
@@ -246,6 +249,7 @@ impl Config {
         within("fluctuation", self.fluctuation, 0.0, 0.9)?;
         within("bleaching", self.bleaching, 0.0, 0.99)?;
         within("session_drift", self.session_drift, 0.0, 0.99)?;
+        self.motion.validate()?;
 
         let faults = &self.faults;
         within("faults.saturated_share", faults.saturated_share, 0.0, 1.0)?;
@@ -262,7 +266,7 @@ impl Config {
 }
 
 /// `value` between `min` and `max`, both allowed; NaN is neither.
-fn within(field: &'static str, value: f64, min: f64, max: f64) -> Result<(), Error> {
+pub(super) fn within(field: &'static str, value: f64, min: f64, max: f64) -> Result<(), Error> {
     if value >= min && value <= max {
         Ok(())
     } else {

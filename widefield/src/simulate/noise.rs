@@ -93,6 +93,21 @@ impl Streams {
         self.stream(((index as u64) << 32) | (frame as u64 & u64::from(u32::MAX)))
     }
 
+    /// The steps of the head between trials.
+    pub(super) fn steps(&self) -> Random {
+        self.scene().behind()
+    }
+
+    /// What decides the head's motion over a trial.
+    pub(super) fn trial_motion(&self, index: usize) -> Random {
+        self.trial(index).behind()
+    }
+
+    /// What decides where the head is in one frame of a trial.
+    pub(super) fn frame_motion(&self, index: usize, frame: usize) -> Random {
+        self.frame(index, frame).behind()
+    }
+
     fn stream(&self, stream: u64) -> Random {
         let mut rng = self.start.clone();
         rng.set_stream(stream);
@@ -106,6 +121,12 @@ pub(super) struct Random {
 }
 
 impl Random {
+    /// The same stream 2^32 words later, where nothing else draws from it: a frame has 2^26 pixels at most.
+    fn behind(mut self) -> Self {
+        self.rng.set_word_pos(1 << 32);
+        self
+    }
+
     /// Fills `bits` with random numbers.
     #[inline]
     pub(super) fn fill(&mut self, bytes: &mut [u8]) {
@@ -205,6 +226,10 @@ mod tests {
             streams.frame(3, 6),
             streams.trial(3),
             streams.scene(),
+            streams.frame_motion(3, 5),
+            streams.frame_motion(3, 6),
+            streams.trial_motion(3),
+            streams.steps(),
             Streams::new(8).frame(3, 5),
         ] {
             assert_ne!(draw(other), first);

@@ -27,6 +27,7 @@ pub struct Truth {
 }
 
 /// The random decisions about the anatomy, independent of size and of where the head is.
+#[derive(Clone)]
 pub(super) struct Anatomy {
     window: [f64; 2],
     light: [f64; 2],
@@ -34,6 +35,7 @@ pub(super) struct Anatomy {
     areas: Vec<Vec<[f64; 3]>>,
 }
 
+#[derive(Clone)]
 struct Vessel {
     sd: f64,
     depth: f64,
@@ -62,8 +64,8 @@ impl Anatomy {
         }
     }
 
-    /// Draws the scene with the head moved by `shift` (down, right; shares of the image).
-    pub(super) fn draw(&self, config: &Config, shift: [f64; 2]) -> Truth {
+    /// Draws the scene with the head moved by `shift` and the light by `light` (down, right; shares of the image).
+    pub(super) fn draw(&self, config: &Config, shift: [f64; 2], light: [f64; 2]) -> Truth {
         let Size { width, height } = config.size;
         let head = |place: [f64; 2]| [0, 1].map(|k| self.window[k] + shift[k] + place[k]);
         let mut vessels = Array2::ones((height, width));
@@ -84,9 +86,9 @@ impl Anatomy {
             let from_centre = (rows[y] - centre[0]).hypot(columns[x] - centre[1]);
             1.0 / (1.0 + ((from_centre - config.window_radius) / config.window_edge).exp())
         });
+        let lit = [0, 1].map(|k| self.light[k] + light[k]);
         let rest = Array2::from_shape_fn((height, width), |(y, x)| {
-            let d =
-                [rows[y] - self.light[0], columns[x] - self.light[1]].map(|d| d / config.light_sd);
+            let d = [rows[y] - lit[0], columns[x] - lit[1]].map(|d| d / config.light_sd);
             let gaussian = (-0.5 * (d[0] * d[0] + d[1] * d[1])).exp();
             let light = match config.light {
                 Light::Gaussian => gaussian,
@@ -272,7 +274,11 @@ mod tests {
                     }
                 }
             }
-            assert_eq!(anatomy.draw(&config, shift).vessels, want, "{seed}");
+            assert_eq!(
+                anatomy.draw(&config, shift, [0.0; 2]).vessels,
+                want,
+                "{seed}"
+            );
         }
     }
 }

@@ -1,10 +1,13 @@
 //! One trial: its frames, and what is true about them.
 
+use std::borrow::Cow;
+
 use ndarray::{ArrayViewMut1, ArrayViewMut2};
 
 use super::{
     Activation, Session, Truth, activation,
     area::{self, Area},
+    motion::Path,
     noise::single,
 };
 
@@ -25,6 +28,8 @@ pub struct Trial<'a> {
     activations: Option<Vec<Activation>>,
     /// Phase of the slow waves in radians.
     phase: f64,
+    /// Where the head is.
+    path: Path,
     /// What F0 is made of: see [`Trial::dff`].
     baseline: Baseline,
 }
@@ -51,8 +56,8 @@ pub struct TrialTruth<'a> {
     pub response_gain: f64,
     /// The condition of the stimulus; `None` without one.
     pub condition: Option<usize>,
-    /// What the camera looks at in this trial; differs between trials only if
-    /// [`Faults::shift`](super::Faults::shift) moves the head.
+    /// What the camera looks at in this trial, before [`Config::motion`](super::Config::motion); differs between
+    /// trials only if [`Faults::shift`](super::Faults::shift) moves the head.
     pub scene: &'a Truth,
 }
 
@@ -78,15 +83,8 @@ impl<'a> Trial<'a> {
             Some(moved) if index >= faults.shift_trial => moved,
             _ => &session.truth,
         };
-        let areas: Vec<&Area> = match shown {
-            Some(shown) => scene
-                .areas
-                .get(shown.condition)
-                .into_iter()
-                .flatten()
-                .collect(),
-            None => scene.areas.iter().flatten().collect(),
-        };
+        let condition = shown.map(|shown| shown.condition);
+        let areas: Vec<&Area> = areas_of(scene, condition).collect();
         let activations = match shown {
             Some(_) => None,
             None => Some(activation::draw(config, &areas, &mut random)),
@@ -111,13 +109,14 @@ impl<'a> Trial<'a> {
                     Some(_) => 0.0,
                     None => 1.0,
                 },
-                condition: shown.map(|shown| shown.condition),
+                condition,
                 scene,
             },
             first_frame_s: shown.map_or(0.0, |shown| -shown.onset_s),
             areas,
             activations,
             phase,
+            path: Path::new(config, index, &session.streams, &session.normal),
             baseline: Baseline {
                 light: 0.0,
                 responses: Vec::new(),
@@ -164,8 +163,44 @@ impl<'a> Trial<'a> {
         self.truth.drift * bleached * wave * lit
     }
 
-    /// What neurons do at pixel (y, x) in frame `t`: the change of brightness relative to rest,
-    /// without any drift of the light. 0 before the stimulus, or before anything happens without one.
+    /// Where the head is in frame `t`, [dy, dx] in pixels of the frame, from where it is in [`TrialTruth::scene`]:
+    /// the motion within the trial and between trials by [`Config::motion`](super::Config::motion), exactly [0, 0]
+    /// without any. dy > 0: the content lies lower in the picture than in an unmoved frame, dx > 0: further right.
+    ///
+    /// What the scene has at (y, x) is in frame `t` at (y + dy, x + dx). [`Faults::shift`](super::Faults::shift) is
+    /// in the scene and not counted here.
+    ///
+    /// ```
+    /// use widefield::{Size, simulate::{Config, Motion, Session}};
+    ///
+    /// let size = Size { width: 128, height: 128 };
+    /// let still = Session::new(Config { size, ..Config::default() }, 1)?;
+    /// assert_eq!(still.trial(3, 0, true).shift_px(20), [0.0, 0.0]);
+    ///
+    /// // Half as many pixels as of a picture of 256.
+    /// let motion = Motion { drift_px: 2.0, ..Motion::default() };
+    /// let session = Session::new(Config { size, motion, ..Config::default() }, 1)?;
+    /// let trial = session.trial(3, 0, true);
+    /// let dy_px = (0..200).map(|frame| trial.shift_px(frame)[0].abs()).fold(0.0, f64::max);
+    /// assert!((0.999..=1.0).contains(&dy_px));
+    /// # Ok::<(), widefield::simulate::Error>(())
+    /// ```
+    #[must_use]
+    pub fn shift_px(&self, t: usize) -> [f64; 2] {
+        let size = self.session.config.size;
+        let [dy, dx] = self.shift(t);
+        [dy * size.height as f64, dx * size.width as f64]
+    }
+
+    /// The same as shares of height and width.
+    fn shift(&self, t: usize) -> [f64; 2] {
+        let session = self.session;
+        self.path.shift(t, &session.streams, &session.normal)
+    }
+
+    /// What neurons do at pixel (y, x) of the [scene](TrialTruth::scene) in frame `t`: the change of brightness
+    /// relative to rest, without any drift of the light. 0 before the stimulus, or before anything happens without
+    /// one.
     #[must_use]
     pub fn response(&self, t: usize, y: usize, x: usize) -> f64 {
         let courses = self.courses(t).into_iter().zip(&self.areas);
@@ -182,6 +217,9 @@ impl<'a> Trial<'a> {
     /// resizing; F0 its mean over the frames of [`Config::baseline`](super::Config::baseline).
     /// Drift of the light within the trial is thus part of dF/F, drift over trials is not.
     /// Rest cancels, so the value holds for dark pixels, too. NaN where F0 is 0: with the lens cap on.
+    ///
+    /// (y, x) are pixels of the [scene](TrialTruth::scene): what a head that moves shows once its motion is taken
+    /// away.
     #[must_use]
     pub fn dff(&self, t: usize, y: usize, x: usize) -> f64 {
         self.dff_of(self.light(t), &self.peaks(t), y, x)
@@ -267,10 +305,27 @@ impl<'a> Trial<'a> {
         }
     }
 
+    /// What the camera looks at in frame `t`.
+    fn scene(&self, t: usize) -> Cow<'a, Truth> {
+        let session = self.session;
+        let Some(anatomy) = &session.anatomy else {
+            return Cow::Borrowed(self.truth.scene);
+        };
+        let faults = &session.config.faults;
+        let [y, x] = if self.index >= faults.shift_trial {
+            faults.shift
+        } else {
+            [0.0; 2]
+        };
+        let moved = self.shift(t);
+        let head = [y + moved[0], x + moved[1]];
+        Cow::Owned(anatomy.draw(&session.config, head, moved))
+    }
+
     fn frame(&self, t: usize) -> Frame<'_> {
         Frame {
-            truth: self.truth.scene,
-            areas: &self.areas,
+            truth: self.scene(t),
+            condition: self.truth.condition,
             light: single(self.light(t)),
             responses: self.peaks(t),
         }
@@ -340,6 +395,15 @@ impl<'a> Trial<'a> {
     }
 }
 
+/// The areas of a condition, of all without one.
+fn areas_of(scene: &Truth, condition: Option<usize>) -> impl Iterator<Item = &Area> {
+    let conditions = match condition {
+        Some(condition) => scene.areas.get(condition..=condition).unwrap_or_default(),
+        None => &scene.areas,
+    };
+    conditions.iter().flatten()
+}
+
 /// What turns light into counts, in single precision.
 struct Camera {
     offset: f32,
@@ -350,8 +414,8 @@ struct Camera {
 
 /// What all rows of a frame share.
 struct Frame<'a> {
-    truth: &'a Truth,
-    areas: &'a [&'a Area],
+    truth: Cow<'a, Truth>,
+    condition: Option<usize>,
     light: f32,
     responses: Vec<f64>,
 }
@@ -360,7 +424,8 @@ impl Frame<'_> {
     /// Counts of light in row `y`, without the camera offset.
     fn light_row(&self, y: usize, row: &mut [f32]) {
         row.fill(1.0);
-        for (area, &peak) in self.areas.iter().zip(&self.responses) {
+        let areas = areas_of(&self.truth, self.condition);
+        for (area, &peak) in areas.zip(&self.responses) {
             area.add_row(y, single(peak), row);
         }
         for (value, &rest) in row.iter_mut().zip(self.truth.rest.row(y)) {
