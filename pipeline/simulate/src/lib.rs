@@ -30,7 +30,7 @@ use widefield::simulate::{Config as Scene, Session as Simulated};
 use widefield_behaviour::Decision;
 use widefield_experiment::{Answer, Stimulus};
 
-pub use widefield::simulate::{Config as SceneConfig, Faults, Light};
+pub use widefield::simulate::{Config as SceneConfig, Faults, Light, Motion};
 // What public signatures are made of, in the versions they are made of.
 pub use {widefield, widefield_experiment};
 
@@ -91,6 +91,19 @@ pub enum Kind {
 }
 
 /// A session to be made up. The same values give the same files.
+///
+/// ```
+/// use widefield_simulate::{Motion, SceneConfig, Session};
+///
+/// let motion = Motion { drift_px: 2.0, jitter_px: 0.2, step_px: 0.2 };
+/// let scene = SceneConfig { motion, ..SceneConfig::default() };
+/// let dir = tempfile::tempdir()?;
+/// Session { trials: 1, size: 32, frames: 12, scene, ..Session::default() }.write(dir.path(), |_file| {})?;
+/// let truth: serde_json::Value = serde_json::from_slice(&std::fs::read(dir.path().join("truth.json"))?)?;
+/// let shifts = truth["trials"][0]["shift_yx_px"].as_array().ok_or("no shifts")?;
+/// assert_eq!(shifts.len(), 12);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Session {
     /// Movies.
@@ -115,7 +128,8 @@ pub struct Session {
     /// default, to 1e6; with a log 1.1 in the default scene, as its cue, 1.9 s before the stimulus, must not come before the
     /// trial; 0 in spontaneous recordings.
     pub onset_jitter_s: f64,
-    /// Everything else about the pixels.
+    /// Everything else about the pixels. Where [`SceneConfig::motion`] moves the head, `truth.json` has `shift_yx_px` of each
+    /// movie: frame by frame how far down and to the right its content lies, pixels of the frame.
     pub scene: SceneConfig,
 }
 

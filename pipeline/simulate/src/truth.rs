@@ -2,7 +2,7 @@
 
 use super::{Kind, Session, Simulated, trial::Trial};
 use serde_json::{Value, json};
-use widefield::simulate::Area;
+use widefield::simulate::{Area, Motion};
 use widefield_behaviour::Decision;
 
 impl Session {
@@ -16,7 +16,7 @@ impl Session {
         match self.kind {
             Kind::Trials | Kind::Csv => {
                 truth["conditions"] = self.conditions(simulated);
-                truth["trials"] = self.trials_truth(trials);
+                truth["trials"] = self.trials_truth(simulated, trials);
             }
             Kind::Spontaneous => {
                 truth["areas"] = areas(simulated);
@@ -44,8 +44,8 @@ impl Session {
             .collect()
     }
 
-    fn trials_truth(&self, trials: &[Trial]) -> Value {
-        let trial = |t: &Trial| {
+    fn trials_truth(&self, simulated: &Simulated, trials: &[Trial]) -> Value {
+        let trial = |(index, t): (usize, &Trial)| {
             let mut trial = json!({
                 "file": t.file,
                 "stimulus": self.stimuli[t.stimulus].name,
@@ -56,10 +56,24 @@ impl Session {
             if self.jittered() || self.kind == Kind::Csv {
                 trial["onset_s"] = t.onset_s.into();
             }
+            tell_shifts(&mut trial, simulated, index);
             trial
         };
-        trials.iter().map(trial).collect()
+        trials.iter().enumerate().map(trial).collect()
     }
+}
+
+/// Adds where the head is in each frame of movie `index`, [dy, dx], if it moves at all.
+fn tell_shifts(truth: &mut Value, simulated: &Simulated, index: usize) {
+    let scene = simulated.config();
+    if scene.motion == Motion::default() {
+        return;
+    }
+    // What is shown and when has no say in it. Adding 0 makes 0 of -0.
+    let trial = simulated.trial(index, 0, false);
+    let rounded = |px: f64| (px * 1e4).round() / 1e4 + 0.0;
+    let shifts = (0..scene.frames).map(|t| json!(trial.shift_px(t).map(rounded)));
+    truth["shift_yx_px"] = shifts.collect();
 }
 
 fn areas(simulated: &Simulated) -> Value {
@@ -81,7 +95,9 @@ fn recordings(simulated: &Simulated, trials: &[Trial]) -> Value {
                 json!({"begin_s": a.begin_s, "peak_s": peak_s, "area": a.area, "peak_dff": a.peak_dff})
             })
             .collect();
-        json!({"file": trial.file, "activations": activations})
+        let mut truth = json!({"file": trial.file, "activations": activations});
+        tell_shifts(&mut truth, simulated, index);
+        truth
     };
     trials.iter().enumerate().map(recording).collect()
 }

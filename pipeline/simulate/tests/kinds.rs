@@ -8,7 +8,7 @@ use widefield_behaviour::table::{Onset, Table};
 use widefield_experiment::{Answer, Config, Stimulus};
 use widefield_simulate::widefield::Size;
 use widefield_simulate::widefield::simulate::{Session as Simulated, Trial};
-use widefield_simulate::{Kind, SceneConfig, Session};
+use widefield_simulate::{Kind, Motion, SceneConfig, Session};
 
 fn session(kind: Kind) -> Session {
     Session {
@@ -104,7 +104,7 @@ fn trials_without_jitter_are_what_they_were() {
         .collect();
     assert_eq!(sums, BEFORE);
     let truth = text(dir.path(), "truth.json");
-    assert!(!truth.contains("onset_s"));
+    assert!(!truth.contains("onset_s") && !truth.contains("shift"));
 
     let lit = session(Kind::Trials);
     let (dir, names) = written(&lit);
@@ -331,6 +331,71 @@ fn spontaneous_recordings_hold_the_true_activity_and_nothing_else() {
     )
     .expect("file");
     Config::load(&file, &[]).expect("a description");
+}
+
+#[test]
+fn the_truth_has_the_shifts_of_every_frame_that_the_pixels_show() {
+    let motion = Motion {
+        drift_px: 20.0,
+        jitter_px: 2.0,
+        step_px: 5.0,
+    };
+    for kind in [Kind::Trials, Kind::Csv, Kind::Spontaneous] {
+        let mut moving = session(kind);
+        moving.scene.motion = motion;
+        let (dir, names) = written(&moving);
+        let simulated = scene(&moving);
+        let truth = truth(dir.path());
+        let list = match kind {
+            Kind::Spontaneous => "recordings",
+            _ => "trials",
+        };
+        let movies = truth[list].as_array().expect("movies");
+        assert_eq!(movies.len(), 4);
+        for (index, movie) in movies.iter().enumerate() {
+            assert_eq!(movie["file"], names[index].as_str());
+            let trial = match kind {
+                Kind::Spontaneous => simulated.spontaneous(index),
+                _ => {
+                    let of = &trials(dir.path())[index];
+                    simulated.trial(index, of.condition, of.responds)
+                }
+            };
+            assert_shows(&dir.path().join(&names[index]), &trial, 70);
+            let shifts = movie["shift_yx_px"].as_array().expect("shifts");
+            assert_eq!(shifts.len(), 70);
+            for (t, shift) in shifts.iter().enumerate() {
+                for (axis, want) in trial.shift_px(t).into_iter().enumerate() {
+                    let px = shift[axis].as_f64().expect("a number");
+                    // Four decimals.
+                    assert!((px - want).abs() < 0.500_1e-4, "{px} {want}");
+                }
+            }
+        }
+        assert_ne!(movies[0]["shift_yx_px"], movies[1]["shift_yx_px"]);
+
+        // But for them it is the truth about a head that stays.
+        let mut rest = truth.clone();
+        for movie in rest[list].as_array_mut().expect("movies") {
+            movie
+                .as_object_mut()
+                .expect("a movie")
+                .remove("shift_yx_px");
+        }
+        let (still, _) = written(&session(kind));
+        assert_eq!(format!("{rest:#}\n"), text(still.path(), "truth.json"));
+    }
+}
+
+#[test]
+fn impossible_motion_is_refused() {
+    for px in [-1.0, f64::NAN, 257.0] {
+        let mut moving = session(Kind::Trials);
+        moving.scene.motion.drift_px = px;
+        let refused = refusal(&moving);
+        assert!(refused.contains("`motion.drift_px`"), "{refused}");
+        assert!(refused.contains("from 0 to 256"), "{refused}");
+    }
 }
 
 #[test]
