@@ -5,7 +5,7 @@ use super::{Outcome, output};
 use clap::ValueEnum;
 use std::path::{Path, PathBuf};
 use widefield_pipeline::Error;
-use widefield_pipeline::simulate::{Kind, Layout, Light, Session, UNFINISHED};
+use widefield_pipeline::simulate::{Kind, Layout, Light, Motion, SceneConfig, Session, UNFINISHED};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -21,6 +21,15 @@ pub(super) struct Args {
         allow_negative_numbers = true
     )]
     onset_jitter: f64,
+    /// The head drifts so far from its middle within a trial, of a picture 256 px wide; with a tenth of it as sd of a jitter
+    /// of each frame and of a step from trial to trial. truth.json has the shift of every frame
+    #[arg(
+        long,
+        value_name = "PX",
+        default_value_t = 0.0,
+        allow_negative_numbers = true
+    )]
+    motion: f64,
 }
 
 /// The session to make up.
@@ -106,6 +115,10 @@ pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
     refuse_used(&args.dir)?;
     let session = Session {
         onset_jitter_s: args.onset_jitter,
+        scene: SceneConfig {
+            motion: motion(args.motion),
+            ..SceneConfig::default()
+        },
         ..args.session.session()
     };
     let experiment = write(&session, &args.dir)?;
@@ -115,6 +128,15 @@ pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
     ));
     output::result(experiment.display())?;
     Ok(Outcome::Done)
+}
+
+/// Slow drift of `px`, and a tenth of it as what is fast: heads creep further than they tremble.
+fn motion(px: f64) -> Motion {
+    Motion {
+        drift_px: px,
+        jitter_px: px / 10.0,
+        step_px: px / 10.0,
+    }
 }
 
 /// Simulating must not bury recordings.
