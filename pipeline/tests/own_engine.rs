@@ -68,7 +68,7 @@ impl Cluster for Broken {
     }
 }
 
-/// A session whose mask is decided in a round of its own, each trial with its own time 0.
+/// A session whose mask is decided in a round of its own, each trial with its own time 0, from which motion is taken away.
 fn session(dir: &Path) -> Experiment {
     let session = simulate::Session {
         trials: 3,
@@ -76,13 +76,23 @@ fn session(dir: &Path) -> Experiment {
         frames: 24,
         kind: simulate::Kind::Csv,
         onset_jitter_s: 0.5,
+        scene: simulate::SceneConfig {
+            motion: simulate::Motion {
+                drift_px: 4.0,
+                jitter_px: 0.4,
+                step_px: 1.0,
+            },
+            ..Default::default()
+        },
         ..Default::default()
     };
     let path = session.write(dir, |_| {}).expect("session");
-    let scope = "analysis.segmentation.scope=session"
-        .parse()
-        .expect("override");
-    Experiment::load_with(path, &[scope]).expect("experiment")
+    let set = [
+        "analysis.segmentation.scope=session",
+        "analysis.motion.method=rigid",
+    ];
+    let set = set.map(|set| set.parse().expect("override"));
+    Experiment::load_with(path, &set).expect("experiment")
 }
 
 /// All that does not depend on time.

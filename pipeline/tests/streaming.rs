@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use widefield_pipeline::config::Override;
 use widefield_pipeline::record::Status;
-use widefield_pipeline::simulate::{Faults, Layout, SceneConfig, Session};
+use widefield_pipeline::simulate::{Faults, Layout, Motion, SceneConfig, Session};
 use widefield_pipeline::{Engine, Event, Experiment};
 use widefield_storage::Place;
 
@@ -28,6 +28,11 @@ fn session(dir: &Path, layout: Layout) -> PathBuf {
             },
             frames: 77,
             faults: Faults::default(),
+            motion: Motion {
+                drift_px: 4.0,
+                jitter_px: 0.4,
+                step_px: 1.0,
+            },
             ..SceneConfig::default()
         },
         ..Session::default()
@@ -109,7 +114,13 @@ fn memory_jobs_and_stores_change_nothing() {
     for layout in [Layout::Packed, Layout::Framed, Layout::Framed2] {
         let dir = tempfile::tempdir().expect("folder");
         let experiment = session(dir.path(), layout);
-        let whole = outcome(&experiment, Engine::local().jobs(2), &[]);
+        // Motion is taken away in one of them, measured in all.
+        let method = match layout {
+            Layout::Framed => "rigid",
+            _ => "none",
+        };
+        let set = [format!("analysis.motion.method={method}")];
+        let whole = outcome(&experiment, Engine::local().jobs(2), &set);
         // Movie, dF/F and MAT of four trials are there, and the clock was read.
         assert!(whole.0.len() >= 12, "{:?}", whole.0.keys());
         let rate = &whole.1["trials"][0]["quality"]["camera_rate_hz"];
@@ -117,7 +128,7 @@ fn memory_jobs_and_stores_change_nothing() {
 
         for jobs in [1, 8] {
             let engine = Engine::local().jobs(jobs).memory(TINY);
-            let streamed = outcome(&experiment, engine, &[]);
+            let streamed = outcome(&experiment, engine, &set);
             assert_same(&whole, &streamed, &format!("{layout:?}, {jobs} jobs"));
         }
 
@@ -127,7 +138,7 @@ fn memory_jobs_and_stores_change_nothing() {
             let bytes = std::fs::read(dir.path().join(&name)).expect("read");
             store.put(&name, bytes).expect("put");
         }
-        let set = [format!("data.url={url}")];
+        let set = [set[0].clone(), format!("data.url={url}")];
         for memory in [1 << 30, TINY] {
             let fetched = outcome(&experiment, Engine::local().memory(memory), &set);
             assert_same(
@@ -145,6 +156,7 @@ fn the_session_s_decisions_and_late_frames_are_the_same() {
     let dir = tempfile::tempdir().expect("folder");
     let experiment = session(dir.path(), Layout::Packed);
     let set = [
+        "analysis.motion.method=\"rigid\"",
         "analysis.background.scope=\"session\"",
         "analysis.segmentation.scope=\"session\"",
         "analysis.background.frames=[40, 70]",
