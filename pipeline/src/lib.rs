@@ -59,10 +59,10 @@ pub mod worker;
 
 pub use engine::Engine;
 pub use error::{Error, MaskError};
-pub use movie::MovieStore;
 pub use observer::Observer;
 pub use order_of_steps::{Analysis, Steps};
 pub use plan::{Experiment, Outputs, Plan, Said, TrialPlan, Why, Work};
+pub use recording::MovieStore;
 pub use run::{Event, run_all};
 pub use step::{Own, StepError};
 

@@ -4,8 +4,11 @@
 //! A session that decides something for all trials calls [`measure`] in its first round; whoever wants dF/F calls
 //! all of them, as [`Steps::analyse`] does.
 
-use crate::movie::{Movie, MovieStore, each_block};
+pub use crate::movie::rewrite;
+
+use crate::movie::each_block;
 use crate::observer::Observer;
+use crate::recording::{Movie, MovieStore};
 use crate::step::{
     Background, Clip, Masking, Normal, Normalise, Register, Stage, StepError, Transform, failed,
 };

@@ -2,7 +2,7 @@
 //!
 //! A step is a value. It is called a few times a trial, so `dyn` costs nothing. The library's enums implement these
 //! traits, and so does whatever a program brings: see [`Own`] for how it takes the place of a configured one,
-//! and [`conformance`] for what every step promises.
+//! and the package `widefield-conformance` for what every step promises.
 //!
 //! # A mask of one's own
 //!
@@ -35,7 +35,6 @@
 
 mod configured;
 pub(crate) use configured::measuring;
-pub mod conformance;
 mod library;
 mod own;
 

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use widefield_pipeline::consumer::{Consumer, Seen, Watch, Watched};
 use widefield_pipeline::record::{RunRecord, Status};
-use widefield_pipeline::step::{Cause, Known, Masking, Own, Parameters, conformance};
+use widefield_pipeline::step::{Cause, Known, Masking, Own, Parameters};
 use widefield_pipeline::{Engine, Error, Experiment, Observer, StepError, simulate};
 
 /// Masks the darkest share of the pixels.
@@ -92,13 +92,6 @@ fn run(experiment: &Path, own: impl FnOnce(Own) -> Own) -> Result<RunRecord, Err
 
 fn text(path: PathBuf) -> String {
     std::fs::read_to_string(path).expect("text")
-}
-
-#[test]
-fn a_step_keeps_its_promises() {
-    let darkest = |share| Darkest { share };
-    conformance::masking(&darkest(0.3)).expect("mask");
-    conformance::identity(&darkest(0.3), &darkest(0.4)).expect("identity");
 }
 
 #[test]

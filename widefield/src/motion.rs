@@ -51,12 +51,14 @@ mod crop;
 mod peak;
 mod predicted;
 mod reference;
+mod sampled;
 mod verdict;
 
 pub use crop::Crop;
 pub(crate) use crop::inside;
 pub use predicted::dff_per_px;
 pub use reference::Reference;
+pub use sampled::Sampled;
 pub use verdict::{EdgeNoise, Edges, Extent, Judgement, Verdict};
 
 use crate::Error;

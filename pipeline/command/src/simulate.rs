@@ -21,8 +21,7 @@ pub(super) struct Args {
         allow_negative_numbers = true
     )]
     onset_jitter: f64,
-    /// The head drifts so far from its middle within a trial, of a picture 256 px wide; with a tenth of it as sd of a jitter
-    /// of each frame and of a step from trial to trial. truth.json has the shift of every frame
+    /// The head drifts so far within trials, of a picture 256 px wide, with a tenth of it as jitter and between trials
     #[arg(
         long,
         value_name = "PX",

@@ -1,10 +1,12 @@
-//! Recordings: DCIMG movies read by ranges of bytes, from a disk or from a store.
+//! Recordings: DCIMG movies read by ranges of bytes, from a disk or from a store, and where their frames are kept.
 
 mod blocks;
 pub mod inspect;
+mod movie;
 
 pub use blocks::{Block, Blocks};
 pub use inspect::Inspection;
+pub use movie::{Movie, MovieStore, Scratch, ScratchError, Spare};
 
 use bytes::Bytes;
 use dcimg::{Clock, FetchError, Layout, Options, Pieces};

@@ -3,9 +3,9 @@
 use super::{Engine, Task, Told};
 use crate::concurrent;
 use crate::contract::{Outcome, Reply};
-use crate::movie::Spare;
 use crate::order_of_steps::Steps;
 use crate::plan::Plan;
+use crate::recording::Spare;
 use crate::trial::{self, Worker};
 use crate::worker::perform;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

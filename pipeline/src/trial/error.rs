@@ -1,7 +1,7 @@
 //! Why a trial failed.
 
-use crate::movie::ScratchError;
 use crate::recording::RecordingError;
+use crate::recording::ScratchError;
 use crate::step::StepError;
 use std::io::ErrorKind as IoErrorKind;
 use widefield_storage::ErrorKind;

@@ -3,25 +3,23 @@
 use super::reading::Decoder;
 use super::{TrialError, Worker};
 use crate::contract::Origin;
-use crate::movie::{Movie, MovieStore};
 use crate::order_of_steps::Steps;
 use crate::plan::{TrialPlan, Work};
 use crate::record::{Correction, Motion};
 use crate::recording::{Block, Recording};
+use crate::recording::{Movie, MovieStore};
 use crate::step::{Cause, Clip, Locate, Register, Stage, StepError, failed, measuring};
 use ndarray::parallel::prelude::*;
 use ndarray::{Array2, Array3, ArrayViewMut3, Axis, s};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
-use widefield::motion::{Crop, Edges, Judgement, Shift};
-use widefield::{MeanImage, MovieSource, Resize, Size, Subtract};
+use widefield::motion::{Crop, Edges, Judgement, Sampled, Shift};
+use widefield::{MeanImage, MovieSource, Subtract};
 
 /// Frames that the reference is made of.
 const FIRST: usize = 10;
 /// Of so many frames one is measured where nothing is corrected, and looked at again where it is.
 const EVERY: usize = 10;
-/// Smaller sides are not halved before they are measured: too little would be left.
-const HALVED: usize = 128;
 
 /// What was found of a trial's motion.
 #[derive(Clone, Debug)]
@@ -33,7 +31,7 @@ pub(crate) struct Found {
 
 /// What the trials of a session are compared with, prepared once for all that compute here.
 #[derive(Default)]
-pub(crate) struct References(Mutex<Option<(Origin, Arc<Comparison>)>>);
+pub(crate) struct References(Mutex<Option<(Origin, Comparison)>>);
 
 impl std::fmt::Debug for References {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -42,12 +40,19 @@ impl std::fmt::Debug for References {
 }
 
 /// An image, ready to be compared with.
-pub(super) struct Comparison {
+#[derive(Clone)]
+pub(super) enum Comparison {
+    /// Motion is only measured.
+    Measures(Arc<Sampled>),
+    /// Motion is taken away.
+    Takes(Arc<Taking>),
+}
+
+/// What motion is taken away by.
+pub(super) struct Taking {
+    register: Arc<dyn Register>,
     image: Array2<f32>,
     locate: Box<dyn Locate>,
-    register: Arc<dyn Register>,
-    /// Where nothing is corrected: compared are frames of that size.
-    halved: Option<Size>,
 }
 
 impl Worker<'_> {
@@ -70,7 +75,7 @@ impl Worker<'_> {
         &self,
         origin: &Origin,
         steps: &Steps,
-    ) -> Result<Arc<Comparison>, TrialError> {
+    ) -> Result<Comparison, TrialError> {
         // A panic elsewhere leaves a whole value behind.
         let mut kept = self
             .references
@@ -80,94 +85,79 @@ impl Worker<'_> {
         if let Some((of, comparison)) = &*kept
             && of == origin
         {
-            return Ok(Arc::clone(comparison));
+            return Ok(comparison.clone());
         }
-        let wrong = |cause| TrialError::from(failed(Stage::Motion)(cause));
+        let wrong = |cause: Cause| TrialError::from(failed(Stage::Motion)(cause));
         let first = self.first_frames(&origin.file, steps, FIRST)?;
-        let rigid = || Arc::new(measuring(&self.config.analysis.motion)) as Arc<dyn Register>;
-        let register = steps.register.clone().unwrap_or_else(rigid);
-        let image = register.reference(first.view()).map_err(wrong)?;
-        let (height, width) = image.dim();
-        let halved = (!origin.corrects && height.min(width) >= HALVED).then_some(Size {
-            width: width / 2,
-            height: height / 2,
-        });
-        let mut reduced = Array2::zeros(halved.map_or((0, 0), |to| (to.height, to.width)));
-        if let Some(to) = halved {
-            let resizer = Resize::Box.resizer(Size { width, height }, to);
-            let made = resizer.and_then(|mut r| r.frame_into(image.view(), reduced.view_mut()));
-            made.map_err(|error| wrong(error.into()))?;
-        }
-        let compared = if halved.is_some() { &reduced } else { &image };
-        let locate = register.prepare(compared.view());
-        let comparison = Arc::new(Comparison {
-            locate: locate.map_err(wrong)?,
-            image,
-            register,
-            halved,
-        });
-        *kept = Some((origin.clone(), Arc::clone(&comparison)));
+        let made = || -> Result<Comparison, Cause> {
+            match &steps.register {
+                Some(register) => {
+                    let image = register.reference(first.view())?;
+                    Ok(Comparison::Takes(Arc::new(Taking {
+                        locate: register.prepare(image.view())?,
+                        register: Arc::clone(register),
+                        image,
+                    })))
+                }
+                None => {
+                    let rigid = measuring(&self.config.analysis.motion);
+                    let image = Register::reference(&rigid, first.view())?;
+                    let sampled = rigid.sampled(image.view(), EVERY)?;
+                    Ok(Comparison::Measures(Arc::new(sampled)))
+                }
+            }
+        };
+        let comparison = made().map_err(wrong)?;
+        *kept = Some((origin.clone(), comparison.clone()));
         Ok(comparison)
     }
-}
 
-impl Comparison {
-    fn fits(&self, clip: &Clip) -> bool {
-        (clip.size.height, clip.size.width) == self.image.dim()
-    }
-
-    fn side(&self) -> usize {
-        let (height, width) = self.image.dim();
-        height.max(width)
-    }
-
-    /// Measures some frames of a movie that stays as it is. `None` where its frames are of another size.
-    pub(super) fn measure(
+    /// What takes motion away from a movie while it is read; `None` where no step does.
+    pub(super) fn registration(
         &self,
-        origin: &Origin,
-        movie: &dyn MovieSource,
+        steps: &Steps,
+        origin: Option<&Origin>,
         clip: &Clip,
-    ) -> Result<Option<Found>, Cause> {
-        if !self.fits(clip) {
+    ) -> Result<Option<Registration>, TrialError> {
+        if steps.register.is_none() {
             return Ok(None);
         }
-        let (height, width) = self.image.dim();
-        let size = self.halved.unwrap_or(clip.size);
-        let (down, right) = (
-            height as f64 / size.height as f64,
-            width as f64 / size.width as f64,
-        );
-        let mut resizer = Resize::Box.resizer(clip.size, size)?;
-        let sampled: Vec<usize> = (0..clip.frames).step_by(EVERY).collect();
-        let mut shifts = Vec::with_capacity(sampled.len());
-        let mut frame = Array3::zeros((1, height, width));
-        let mut some = Array3::zeros((clip.block.min(sampled.len()), size.height, size.width));
-        for part in sampled.chunks(clip.block) {
-            for (&t, out) in part.iter().zip(some.outer_iter_mut()) {
-                movie.frames_into(t..t + 1, frame.view_mut())?;
-                resizer.frame_into(frame.index_axis(Axis(0), 0), out)?;
+        let none = "no movie of the session has first frames that others can be compared with";
+        let origin = origin.ok_or_else(|| failed(Stage::Motion)(none))?;
+        Ok(match self.comparison(origin, steps)? {
+            Comparison::Measures(_) => None,
+            Comparison::Takes(taking) => {
+                let background = steps.background_frames.clone();
+                Some(Registration::new(taking, origin, background, clip)?)
             }
-            let found = self
-                .locate
-                .shifts(some.slice(s![..part.len(), .., ..]))?
-                .into_iter();
-            shifts.extend(part.iter().copied().zip(found.map(|mut shift| {
-                shift.dy_px *= down;
-                shift.dx_px *= right;
-                shift
-            })));
-        }
+        })
+    }
+
+    /// Measures the motion of a movie that stays as it is. `None` where that is not possible: its frames are of another size.
+    pub(super) fn measured(
+        &self,
+        origin: &Origin,
+        steps: &Steps,
+        movie: &Movie,
+        clip: &Clip,
+    ) -> Option<Found> {
+        // A reference that went meanwhile makes the trial no worse.
+        let Comparison::Measures(sampled) = self.comparison(origin, steps).ok()? else {
+            return None;
+        };
+        let shifts = sampled.shifts(movie, clip.block).ok()?;
+        let side = clip.size.width.max(clip.size.height);
         let of_all: Vec<Shift> = shifts.iter().map(|(_, shift)| *shift).collect();
-        Ok(Some(Found {
-            motion: Motion::from_shifts(&origin.file, self.side(), &of_all),
+        Some(Found {
+            motion: Motion::from_shifts(&origin.file, side, &of_all),
             shifts,
-        }))
+        })
     }
 }
 
 /// Takes motion away while a movie is read.
 pub(super) struct Registration {
-    comparison: Arc<Comparison>,
+    taking: Arc<Taking>,
     origin: Origin,
     shifts: Vec<Shift>,
     /// The mean of the frames of the background as they were recorded.
@@ -179,27 +169,27 @@ pub(super) struct Registration {
 impl Registration {
     /// For a movie whose background is estimated from those frames.
     pub(super) fn new(
-        comparison: Arc<Comparison>,
+        taking: Arc<Taking>,
         origin: &Origin,
         background: Range<usize>,
         clip: &Clip,
     ) -> Result<Self, StepError> {
         let wrong = failed(Stage::Motion);
-        if !comparison.fits(clip) {
-            let (height, width) = comparison.image.dim();
+        let (height, width) = taking.image.dim();
+        if (clip.size.height, clip.size.width) != (height, width) {
             let message = format!(
                 "its frames are {} x {} px, those of {}, which it is compared with, {width} x {height}",
                 clip.size.width, clip.size.height, origin.file
             );
             return Err(failed(Stage::Motion)(message));
         }
-        let all = Array2::from_elem(comparison.image.dim(), true);
+        let all = Array2::from_elem(taking.image.dim(), true);
         Ok(Self {
-            edges: Edges::from_image(comparison.image.view(), all.view()).map_err(wrong)?,
-            uncorrected: MeanImage::new(comparison.image.dim()),
+            edges: Edges::from_image(taking.image.view(), all.view()).map_err(wrong)?,
+            uncorrected: MeanImage::new(taking.image.dim()),
             origin: origin.clone(),
             shifts: Vec::with_capacity(clip.frames),
-            comparison,
+            taking,
             background,
         })
     }
@@ -221,7 +211,7 @@ impl Registration {
         self.uncorrected
             .add(background, &Subtract::NOTHING)
             .map_err(failed(Stage::Motion))?;
-        let found = self.comparison.locate.shifts(out.view());
+        let found = self.taking.locate.shifts(out.view());
         let found = found.map_err(failed(Stage::Motion))?;
         let looked_at: Vec<Option<[Array2<f32>; 2]>> = out
             .axis_iter_mut(Axis(0))
@@ -267,8 +257,8 @@ impl Registration {
         clip: &mut Clip,
     ) -> Result<(Found, Option<Array2<f64>>), TrialError> {
         let wrong = failed(Stage::Motion);
-        let dim = self.comparison.image.dim();
-        self.comparison.register.settle(&mut self.shifts);
+        let dim = self.taking.image.dim();
+        self.taking.register.settle(&mut self.shifts);
         for (t, &shift) in self.shifts.iter().enumerate() {
             if shift.flag.is_some() && shift.length_px() > 0.0 {
                 let mut again = Array3::zeros((1, dim.0, dim.1));
@@ -293,7 +283,7 @@ impl Registration {
         let left = self.left(movie, clip, &sampled).unwrap_or_default();
         let taken: Vec<Shift> = sampled.iter().map(|&t| self.shifts[t]).collect();
         let judgement = Judgement::new(dim, &taken, &left, self.edges.noise());
-        let side = self.comparison.side();
+        let side = dim.0.max(dim.1);
         let of = |shifts: &[Shift]| Motion::from_shifts(&self.origin.file, side, shifts);
         let mut motion = of(&self.shifts);
         motion.correction = Some(Correction::new(&judgement, of(&left).high_px, &clip.seen));
@@ -303,9 +293,9 @@ impl Registration {
 
     /// The shifts of some frames of the corrected movie, within what every frame has.
     fn left(&self, movie: &Movie, clip: &Clip, sampled: &[usize]) -> Result<Vec<Shift>, Cause> {
-        let Comparison {
+        let Taking {
             image, register, ..
-        } = &*self.comparison;
+        } = &*self.taking;
         let locate = register.prepare(clip.seen.part(image.view()))?;
         let mut frame = Array3::zeros((1, image.nrows(), image.ncols()));
         let of = |&t: &usize| {

@@ -1,21 +1,21 @@
 //! From the bytes of a recording to its resized movie, in one pass.
 
 use super::budget::{Room, Sizes, needs};
-use super::motion::{Comparison, Found, Registration};
+use super::motion::Found;
 use super::{TrialError, Worker};
 use crate::config::Config;
 use crate::contract::Origin;
-use crate::movie::Movie;
 use crate::order_of_steps::{self, Steps};
 use crate::plan::TrialPlan;
 use crate::record::{Check, CheckName, Level, Quality};
+use crate::recording::Movie;
 use crate::recording::{Block, Recording};
 use crate::step::{Clip, Stage, failed};
 use dcimg::{Basis, Clock, Stamp, Warning};
 use ndarray::parallel::prelude::*;
 use ndarray::{Array2, Array3, ArrayViewMut2, ArrayViewMut3, Axis, s};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use widefield::motion::Shift;
 use widefield::{MeanImage, Resizer, Size, Subtract};
 use widefield_storage::{Ahead, Place};
@@ -99,19 +99,7 @@ impl Worker<'_> {
         let reader = self.reader(&trial.file, steps)?;
         let Reader { sizes, room, .. } = &reader;
         let mut clip = Clip::new(sizes.frames, sizes.resized, steps.axis).block(room.block);
-        let mut registration = match (&steps.register, origin) {
-            (None, _) => None,
-            (Some(_), None) => {
-                let none =
-                    "no movie of the session has first frames that others can be compared with";
-                return Err(failed(Stage::Motion)(none).into());
-            }
-            (Some(_), Some(origin)) => {
-                let comparison = self.comparison(origin, steps)?;
-                let background = steps.background_frames.clone();
-                Some(Registration::new(comparison, origin, background, &clip)?)
-            }
-        };
+        let mut registration = self.registration(steps, origin, &clip)?;
         let spare = self.spare.take();
         let dim = (sizes.frames, sizes.resized.height, sizes.resized.width);
         let mut movie = if room.in_memory {
@@ -147,10 +135,8 @@ impl Worker<'_> {
                 (Some(found), image)
             }
             (None, Some(origin)) => {
-                // A reference that went meanwhile makes the trial no worse.
-                let comparison = self.comparison(origin, steps).ok();
-                let measure = |c: Arc<Comparison>| c.measure(origin, &movie, &clip).ok()?;
-                (rayon::scope(|_| comparison.and_then(measure)), None)
+                let measured = rayon::scope(|_| self.measured(origin, steps, &movie, &clip));
+                (measured, None)
             }
             (None, None) => (None, None),
         };

@@ -3,17 +3,29 @@
 //!
 //! ```
 //! use widefield::{Baseline, DeltaF, Segmentation};
-//! use widefield_pipeline::step::conformance;
 //!
-//! conformance::masking(&Segmentation::Otsu)?;
-//! conformance::normalise(&DeltaF::new(Baseline::Median))?;
-//! # Ok::<(), conformance::Broken>(())
+//! widefield_conformance::masking(&Segmentation::Otsu)?;
+//! widefield_conformance::normalise(&DeltaF::new(Baseline::Median))?;
+//! # Ok::<(), widefield_conformance::Broken>(())
 //! ```
 
-use super::{Apply, Background, Cause, Clip, Masking, Normal, Normalise, Parameters, Transform};
-use crate::movie::{Movie, rewrite};
 use ndarray::{Array2, Array3, ArrayView3, Axis, s};
+use widefield::motion::Shift;
 use widefield::{Mask, Size, Subtract, TimeAxis};
+use widefield_pipeline::order_of_steps::rewrite;
+use widefield_pipeline::recording::Movie;
+use widefield_pipeline::step::{
+    Apply, Background, Cause, Clip, Masking, Normal, Normalise, Parameters, Register, Step,
+    Transform,
+};
+
+// What public signatures are made of, in the version they are made of.
+pub use widefield_pipeline;
+
+/// The example of the README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 /// A promise that a step does not keep, and on what.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -73,7 +85,6 @@ fn on_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
 /// # Errors
 /// [`Broken`] with the promise that is not kept.
 pub fn identity<T: Parameters>(step: &T, other: &T) -> Result<(), Broken> {
-    use super::Step;
     let (ours, theirs) = (step.identity(), other.identity());
     if ours == theirs {
         return broken("two steps with other parameters have one identity");
@@ -85,6 +96,56 @@ pub fn identity<T: Parameters>(step: &T, other: &T) -> Result<(), Broken> {
             "the step cannot be made again from its parameters: {error}"
         )),
     }
+}
+
+/// Whether the shifts of frames are the same in any blocks and on any number of threads, one for each frame, and settling
+/// changes none of a frame that is not flagged.
+///
+/// # Errors
+/// [`Broken`] with the promise that is not kept.
+pub fn register(step: &dyn Register) -> Result<(), Broken> {
+    let measured = |movie: &Array3<f32>, block: usize| -> Result<Vec<Shift>, Cause> {
+        let first = movie.slice(s![..movie.len_of(Axis(0)).min(10), .., ..]);
+        let locate = step.prepare(step.reference(first)?.view())?;
+        let mut shifts = Vec::new();
+        for frames in movie.axis_chunks_iter(Axis(0), block) {
+            shifts.extend(locate.shifts(frames)?);
+        }
+        Ok(shifts)
+    };
+    let light = movie();
+    let whole = match measured(&light, light.len_of(Axis(0))) {
+        Ok(whole) if whole.len() == light.len_of(Axis(0)) => whole,
+        Ok(_) => return broken("there is not one shift for each frame"),
+        Err(error) => return broken(format!("an ordinary movie is refused: {error}")),
+    };
+    for (block, threads) in [(1, 1), (7, 3), (16, 2)] {
+        match on_threads(threads, || measured(&light, block)) {
+            Ok(parts) if parts == whole => {}
+            Ok(_) => {
+                return broken(format!(
+                    "blocks of {block} frames on {threads} threads give other shifts"
+                ));
+            }
+            Err(error) => return broken(format!("blocks of {block} frames: {error}")),
+        }
+    }
+    let mut settled = whole.clone();
+    step.settle(&mut settled);
+    let believed = |shifts: &[Shift]| -> Vec<Shift> {
+        let all = whole.iter().zip(shifts);
+        all.filter(|(was, _)| was.flag.is_none())
+            .map(|(_, now)| *now)
+            .collect()
+    };
+    if believed(&settled) != believed(&whole) {
+        return broken("settling changes shifts that are not flagged");
+    }
+    for (_, movie) in degenerate() {
+        // An answer or an error: what it must not do is panic.
+        drop(measured(&movie, 16));
+    }
+    Ok(())
 }
 
 /// Whether a background is the same at every call and on any number of threads.
@@ -238,17 +299,19 @@ pub fn normalise(step: &dyn Normalise) -> Result<(), Broken> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Steps;
-    use crate::step::{Context, Held, Identity, Step};
     use ndarray::{ArrayView2, ArrayViewMut3};
     use std::ops::Range;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use widefield::baseline::Span;
+    use widefield::motion::Rigid;
     use widefield::{Baseline, DeltaF, MovieSource, Segmentation};
+    use widefield_pipeline::Steps;
+    use widefield_pipeline::step::{Context, Held, Identity};
 
     #[test]
     fn ours_keep_their_promises() {
         let steps = Steps::default();
+        register(&Rigid::default()).expect("motion");
         background(&*steps.background).expect("background");
         masking(&*steps.mask).expect("mask");
         normalise(&*steps.normalise).expect("F0");
@@ -274,6 +337,31 @@ mod tests {
         ] {
             normalise(&DeltaF::new(baseline)).expect("F0");
         }
+    }
+
+    /// Masks the darkest share of the pixels.
+    #[derive(serde::Serialize, serde::Deserialize)]
+    struct Darkest {
+        share: f64,
+    }
+
+    impl Parameters for Darkest {
+        const NAME: &'static str = "darkest";
+    }
+
+    impl Masking for Darkest {
+        fn mask(&self, mean: ArrayView2<'_, f64>) -> Result<Mask, Cause> {
+            let percentile = 100.0 * self.share;
+            Ok(Segmentation::Percentile { percentile }.mask(mean)?)
+        }
+    }
+
+    #[test]
+    fn a_step_of_one_s_own_keeps_its_promises() {
+        let darkest = |share| Darkest { share };
+        masking(&darkest(0.3)).expect("mask");
+        identity(&darkest(0.3), &darkest(0.4)).expect("identity");
+        assert!(identity(&darkest(0.3), &darkest(0.3)).is_err());
     }
 
     /// Breaks one promise after the other.
