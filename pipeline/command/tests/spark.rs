@@ -85,10 +85,12 @@ fn results_are_those_of_the_local_engine() {
         return;
     };
     let experiment = session(&cluster.path("data"), 6);
-    for scope in ["trial", "session"] {
+    // The second with a reference that all workers compare with.
+    for (scope, motion) in [("trial", "none"), ("session", "rigid")] {
         let scopes =
             ["background", "segmentation"].map(|step| format!("analysis.{step}.scope={scope}"));
-        let set = ["--set", &scopes[0], "--set", &scopes[1]];
+        let motion = format!("analysis.motion.method={motion}");
+        let set = ["--set", &scopes[0], "--set", &scopes[1], "--set", &motion];
         for jobs in ["1", "2", "8"] {
             let mut local = run_into(&experiment, &cluster.path(&format!("{scope}-{jobs}")), &set);
             let (status, _, stderr) = run(local.args(["--jobs", jobs]));

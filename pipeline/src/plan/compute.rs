@@ -124,23 +124,21 @@ impl Plan {
         let cancelled = AtomicBool::new(false);
         let worker = self.worker(&cancelled);
         let steps = worker.steps(planned);
-        let found = || worker.origin(&self.trials);
-        let origin = decided.reference.clone().or_else(found);
-        let origin = origin.filter(|it| it.corrects);
-        let read = worker
-            .read(planned, &steps, origin.as_ref())
-            .map_err(Cause::from);
+        // Of motion that stays nothing is computed with.
+        let origin = match &steps.register {
+            Some(_) => decided.reference.clone().or_else(|| self.origin()),
+            None => None,
+        };
+        let named = |cause| failed(&planned.file, cause);
+        let read = worker.read(planned, &steps, origin.as_ref());
+        let mut read = read.map_err(|error| named(error.into()))?;
+        let uncorrected = read.uncorrected.take();
         let given = Given {
+            image: uncorrected.as_ref(),
             background: decided.background,
             mask: decided.mask.as_ref().or(self.mask.as_ref()),
             ..Given::default()
         };
-        let uncorrected = read.as_ref().ok().and_then(|read| read.uncorrected.clone());
-        let given = Given {
-            image: uncorrected.as_ref(),
-            ..given
-        };
-        read.and_then(|read| then(&steps, read, &given))
-            .map_err(|cause| failed(&planned.file, cause))
+        then(&steps, read, &given).map_err(named)
     }
 }
