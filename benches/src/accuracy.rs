@@ -1,8 +1,8 @@
 //! Where every variant stands: its error against the truth and against the reference, beside its time.
 //!
 //! The truth is the simulation's; the reference is the slow, obvious version of the default
-//! method, so only variants of that method should agree with it. Times are the fastest of a few
-//! runs, memory for the result included.
+//! method, so only variants of that method should agree with it. The reference of motion is the
+//! truth itself. Times are the fastest of a few runs, memory for the result included.
 
 use std::time::{Duration, Instant};
 
@@ -10,18 +10,22 @@ use ndarray::{Array3, ArrayView2, ArrayView3, Axis, s};
 use widefield::Subtract;
 use widefield::simulate::Light;
 
-use crate::variants::{Tables, Variant, background, dff, largest_difference, resize, segment};
-use crate::{Failure, Input, Small};
+use crate::variants::{
+    Tables, Variant, background, dff, largest_difference, motion, resize, segment,
+};
+use crate::{Failure, Input, Moving, Scene, Small, name_of};
 
 const SIDE: usize = 512;
 const SMALL: usize = 256;
 const FRAMES: usize = 120;
 /// Frames for slow variants, and for comparisons with the reference.
 const FEW: usize = 12;
+/// Frames of a movie that moves.
+const MOVING: usize = 40;
 /// Frames from which on the areas respond.
 const RESPONSE: usize = 60;
 
-/// Prints a table a step, for Gaussian and for flat light.
+/// Prints a table a step, for Gaussian and for flat light; that of motion for a mild and for a hard scene.
 ///
 /// # Errors
 /// Those of the variants of `resize` and `dff`; others are told in their line.
@@ -37,6 +41,11 @@ pub fn print(tables: &Tables) -> Result<(), Failure> {
         backgrounds(&tables.background, &small);
         segmentation(&tables.segment, &small);
         delta_f(&tables.dff, &small)?;
+    }
+    for scene in [Scene::Mild, Scene::Hard] {
+        let moving = Moving::new(SIDE, MOVING, scene);
+        println!("\n# {scene:?} motion, {}", name_of(moving.raw().dim()));
+        shifts(&tables.motion, &moving)?;
     }
     Ok(())
 }
@@ -202,6 +211,24 @@ fn delta_f(variants: &[Variant<dff::Run>], small: &Small) -> Result<(), Failure>
             difference,
             time,
             movie.len_of(Axis(0)),
+        );
+    }
+    Ok(())
+}
+
+/// The reference of motion is the truth itself.
+fn shifts(variants: &[Variant<motion::Run>], moving: &Moving) -> Result<(), Failure> {
+    header("motion", ["rms in y, px", "rms in x, px"], "ms a frame");
+    let reference = moving.reference();
+    for variant in variants {
+        let (found, time) = timed(|| (variant.run)(reference.view(), moving.movie()));
+        let error = moving.error(&found?);
+        row(
+            variant,
+            error.rms_px.map(|px| format!("{px:.4}")),
+            error.largest_px,
+            time,
+            moving.truth().len(),
         );
     }
     Ok(())

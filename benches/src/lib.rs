@@ -20,6 +20,7 @@
 pub mod accuracy;
 mod input;
 mod job;
+mod moving;
 mod small;
 mod sparse;
 mod trial;
@@ -28,6 +29,7 @@ pub mod variants;
 
 pub use input::{Input, name_of};
 pub use job::{Analysis, raw_to_dff};
+pub use moving::{MotionError, Moving, Scene};
 pub use small::Small;
 pub use sparse::{Layout, sparse_dcimg};
 pub use trial::Trial;

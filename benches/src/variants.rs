@@ -4,7 +4,7 @@
 //! ```
 //! use widefield_benches::variants::{Tables, Variant};
 //!
-//! let mut tables = Tables { resize: vec![], background: vec![], segment: vec![], dff: vec![] };
+//! let mut tables = Tables { resize: vec![], background: vec![], segment: vec![], dff: vec![], motion: vec![] };
 //! tables.background.push(Variant {
 //!     name: "darkest",
 //!     run: |frame| Ok(frame.iter().copied().fold(f32::INFINITY, f32::min).into()),
@@ -15,12 +15,13 @@
 //! // widefield_benches::accuracy::print(&tables)?;
 //! ```
 
-use crate::Input;
+use crate::{Input, Moving, Scene};
 use ndarray::Array3;
 use widefield::simulate::Light;
 
 pub mod background;
 pub mod dff;
+pub mod motion;
 pub mod resize;
 pub mod segment;
 
@@ -68,6 +69,8 @@ pub struct Tables {
     pub segment: Vec<Variant<segment::Run>>,
     /// Ways to compute dF/F.
     pub dff: Vec<Variant<dff::Run>>,
+    /// Ways to measure motion.
+    pub motion: Vec<Variant<motion::Run>>,
 }
 
 impl Default for Tables {
@@ -77,6 +80,7 @@ impl Default for Tables {
             background: background::VARIANTS.to_vec(),
             segment: segment::VARIANTS.to_vec(),
             dff: dff::VARIANTS.to_vec(),
+            motion: motion::VARIANTS.to_vec(),
         }
     }
 }
@@ -121,6 +125,17 @@ impl Tables {
                 let dff = (variant.run)(small.movie(), small.subtract(), small.brain())
                     .expect("a sound movie");
                 variant.hold(largest_difference(&dff, &reference));
+            }
+        }
+        for scene in [Scene::Mild, Scene::Hard] {
+            // Smaller ones leave too few pixels for a vessel to tell it from the sensor's pattern.
+            let moving = Moving::new(256, 20, scene);
+            let reference = moving.reference();
+            for variant in &self.motion {
+                let shifts =
+                    (variant.run)(reference.view(), moving.movie()).expect("frames with structure");
+                let [y, x] = moving.error(&shifts).rms_px;
+                variant.hold(y.max(x));
             }
         }
     }
