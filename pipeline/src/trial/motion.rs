@@ -57,18 +57,24 @@ pub(super) struct Taking {
 
 impl Worker<'_> {
     /// The movie that all are compared with: the first of the session, in the order of names, whose first frames can be
-    /// read and are fit for it.
+    /// read and are fit for it. Where motion is taken away to it, a place that does not answer makes no other one of it.
     pub(crate) fn origin(&self, trials: &[TrialPlan]) -> Option<Origin> {
         let readable = |t: &&TrialPlan| !matches!(t.work, Work::Fail(_));
-        trials.iter().filter(readable).find_map(|trial| {
+        let found = trials.iter().filter(readable).find_map(|trial| {
             let origin = Origin {
                 file: trial.file.clone(),
                 input: trial.input.clone(),
                 corrects: self.steps(trial).register.is_some(),
             };
-            self.comparison(&origin, &self.steps(trial)).ok()?;
-            Some(origin)
-        })
+            let alive = self.alive();
+            match alive.and_then(|()| self.comparison(&origin, &self.steps(trial))) {
+                Ok(_) => Some(Some(origin)),
+                Err(TrialError::Cancelled) => Some(None),
+                Err(error) if origin.corrects && error.retry() => Some(None),
+                Err(_) => None,
+            }
+        });
+        found.flatten()
     }
 
     pub(super) fn comparison(
@@ -122,7 +128,7 @@ impl Worker<'_> {
         if steps.register.is_none() {
             return Ok(None);
         }
-        let none = "no movie of the session has first frames that others can be compared with";
+        let none = "no movie of the session could be read that others can be compared with";
         let origin = origin.ok_or_else(|| failed(Stage::Motion)(none))?;
         Ok(match self.comparison(origin, steps)? {
             Comparison::Measures(_) => None,
@@ -213,6 +219,10 @@ impl Registration {
             .map_err(failed(Stage::Motion))?;
         let found = self.taking.locate.shifts(out.view());
         let found = found.map_err(failed(Stage::Motion))?;
+        if found.len() != out.len_of(Axis(0)) {
+            let message = format!("{} shifts for {} frames", found.len(), out.len_of(Axis(0)));
+            return Err(failed(Stage::Motion)(message).into());
+        }
         let looked_at: Vec<Option<[Array2<f32>; 2]>> = out
             .axis_iter_mut(Axis(0))
             .into_par_iter()
