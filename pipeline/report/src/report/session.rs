@@ -148,23 +148,11 @@ pub(super) fn over_trials(page: &mut String, record: &RunRecord) {
         }),
     ];
     for (title, y, colour, value) in measures {
-        let point = |(i, t): (usize, &TrialRecord)| {
-            let x = t.trial.map_or(i as f64, f64::from);
-            Some([x, value(t)?])
-        };
-        let mut points: Vec<[f64; 2]> =
-            record.trials.iter().enumerate().filter_map(point).collect();
-        points.sort_by(|a, b| a[0].total_cmp(&b[0]));
         let plot = Plot {
             title: title.into(),
             x: "trial",
             y,
-            lines: vec![Line {
-                colour,
-                name: title.into(),
-                points,
-                look: Look::Dots,
-            }],
+            lines: vec![dots(record, colour, title, value)],
             most: 10_000,
             least: 0.1,
             ..Plot::default()
@@ -172,6 +160,27 @@ pub(super) fn over_trials(page: &mut String, record: &RunRecord) {
         page.push_str(&plot.figure());
     }
     page.push_str("</div>\n");
+}
+
+/// A value of the trials that have it, as dots.
+pub(super) fn dots<'a>(
+    record: &'a RunRecord,
+    colour: usize,
+    name: &str,
+    value: impl Fn(&'a TrialRecord) -> Option<f64>,
+) -> Line {
+    let point = |(i, t): (usize, &'a TrialRecord)| {
+        let x = t.trial.map_or(i as f64, f64::from);
+        Some([x, value(t)?])
+    };
+    let mut points: Vec<[f64; 2]> = record.trials.iter().enumerate().filter_map(point).collect();
+    points.sort_by(|a, b| a[0].total_cmp(&b[0]));
+    Line {
+        colour,
+        name: name.into(),
+        points,
+        look: Look::Dots,
+    }
 }
 
 /// Mean dF/F over the mask, averaged over the trials of a condition with the same outcome.
@@ -264,25 +273,29 @@ pub(super) fn trace_plot(
     lines: Vec<Line>,
     most: usize,
 ) -> String {
-    let events = &record.config.experiment.events;
-    let event = |(name, s): (&String, &f64)| (*s, name.trim_end_matches("_s").replace('_', " "));
-    let mut places: Vec<(f64, String)> = events.iter().map(event).collect();
-    places.sort_by(|a, b| a.0.total_cmp(&b.0));
     let band = baseline.map(|frames| (frames.map(|t| axis.time_s(t)), "F0"));
     let plot = Plot {
         title,
-        x: match record.config.experiment.kind {
-            Kind::Spontaneous => "time (s)",
-            _ => "time from stimulus (s)",
-        },
         y: "dF/F (%)",
         lines,
-        places,
         band,
         most,
         ..Plot::default()
     };
-    plot.figure()
+    over_time(record, plot)
+}
+
+/// A plot against time with the configured events.
+pub(super) fn over_time(record: &RunRecord, plot: Plot) -> String {
+    let events = &record.config.experiment.events;
+    let event = |(name, s): (&String, &f64)| (*s, name.trim_end_matches("_s").replace('_', " "));
+    let mut places: Vec<(f64, String)> = events.iter().map(event).collect();
+    places.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let x = match record.config.experiment.kind {
+        Kind::Spontaneous => "time (s)",
+        _ => "time from stimulus (s)",
+    };
+    Plot { x, places, ..plot }.figure()
 }
 
 /// Mean of traces, frame by frame over those that have a value there.
