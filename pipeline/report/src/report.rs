@@ -2,6 +2,7 @@
 
 mod findings;
 mod html;
+mod motion;
 mod pictures;
 mod plot;
 mod png;
@@ -180,11 +181,20 @@ mod tests {
     #[test]
     fn two_hundred_trials_stay_below_five_megabytes() {
         let mut record = record();
+        let motion = json!({
+            "reference": "a_1", "side_px": 192, "measured": 200, "flagged": 1, "place_px": [0.5, -1.0],
+            "median_px": 0.3, "high_px": 1.2, "correction": {
+                "verdict": "helped", "left_px": 0.1, "slope": [0.1, 0.1], "edge_noise": [40.0, 9.0, 75.0],
+                "rows": [0, 190], "columns": [2, 192], "outside_pixels": 384,
+            },
+        });
+        record.trials[1].motion = Some(serde_json::from_value(motion).expect("motion"));
         record.trials = vec![record.trials[1].clone(); 200];
         let pictures = vec![Some(Pictures::noise(192)); 200];
         let page = html(&record, &pictures);
         assert!(page.len() < 5_000_000, "{}", page.len());
         assert_eq!(page.matches("<img").count(), 800);
+        assert_eq!(page.matches("<figcaption>Motion of the head").count(), 200);
         let few = html(&record, &pictures[..1]);
         assert!(few.contains("No pictures"));
     }

@@ -6,6 +6,7 @@
 use super::png;
 use ndarray::{Array2, Array3, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
+use widefield::motion::Shift;
 use widefield::quality;
 use widefield::render::{self, Scale};
 use widefield::{BackgroundLevel, Mask, Size, Subtract};
@@ -41,6 +42,8 @@ pub(crate) struct Pictures {
     pub(crate) profile: Option<Profile>,
     /// From each frame to the next, milliseconds.
     pub(crate) intervals_ms: Vec<f32>,
+    /// Frames whose motion could be told, and how far down and right of the reference they lie, pixels.
+    pub(crate) shifts: Vec<(usize, [f32; 2])>,
 }
 
 /// A small image.
@@ -125,6 +128,14 @@ impl Pictures {
     }
 }
 
+/// Shifts that are to be believed, in thousandths of a pixel, which take few letters.
+fn told(shifts: &[(usize, Shift)]) -> Vec<(usize, [f32; 2])> {
+    let px = |value: f64| narrow((1e3 * value).round() / 1e3);
+    let told = shifts.iter().filter(|(_, shift)| shift.flag.is_none());
+    told.map(|(frame, shift)| (*frame, [shift.dy_px, shift.dx_px].map(px)))
+        .collect()
+}
+
 /// Gathers the pictures of one trial.
 pub(super) struct Gather {
     pictures: Pictures,
@@ -172,6 +183,7 @@ impl Observer for Gather {
 impl Watch for Gather {
     fn finish(self: Box<Self>, seen: &Seen<'_>) -> Result<Vec<u8>, Cause> {
         let mut pictures = self.pictures;
+        pictures.shifts = told(seen.shifts);
         pictures.intervals_ms = seen.intervals_s.iter().map(|s| narrow(1e3 * s)).collect();
         if let Some(summary) = seen.summary {
             let value = |v: &f64| v.is_finite().then_some(narrow(*v));
@@ -195,6 +207,7 @@ impl Pictures {
             (z >> 40) as f32
         });
         let picture = Picture::of(noise.view());
+        let moved = |t: usize| [0.37 * (t % 7) as f32, -0.61 * (t % 5) as f32];
         Self {
             size: [side, side],
             first: picture.clone(),
@@ -202,6 +215,7 @@ impl Pictures {
             max: picture.clone(),
             peak: picture,
             trace: vec![Some(0.01); 200],
+            shifts: (0..200).map(|t| (t, moved(t))).collect(),
             ..Self::default()
         }
     }
@@ -210,6 +224,7 @@ impl Pictures {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use widefield::motion::Flag;
 
     #[test]
     fn an_image_comes_back_to_a_step() {
@@ -237,6 +252,30 @@ mod tests {
             ..picture
         };
         assert!(broken.image().is_none());
+    }
+
+    #[test]
+    fn shifts_that_could_not_be_told_are_left_out() {
+        let mut lost = Shift::from_px(9.0, 9.0);
+        lost.flag = Some(Flag::Weak);
+        let shifts = [
+            (0, Shift::from_px(0.123_456, -2.0)),
+            (10, lost),
+            (20, Shift::from_px(1.0, 0.0)),
+        ];
+        let told = told(&shifts);
+        assert_eq!(told, [(0, [0.123, -2.0]), (20, [1.0, 0.0])]);
+        let text = serde_json::to_string(&told).expect("JSON");
+        assert_eq!(text, "[[0,[0.123,-2.0]],[20,[1.0,0.0]]]");
+    }
+
+    #[test]
+    fn parts_without_shifts_are_still_read() {
+        let mut part = serde_json::to_value(Pictures::noise(8)).expect("JSON");
+        let shifts = part.as_object_mut().and_then(|p| p.remove("shifts"));
+        assert!(shifts.is_some());
+        let read: Pictures = serde_json::from_value(part).expect("a part");
+        assert!(read.shifts.is_empty() && read.trace.len() == 200);
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub(super) enum Look {
 #[derive(Default)]
 pub(super) struct Plot {
     pub(super) title: String,
+    /// Sentences below the title.
+    pub(super) note: String,
     pub(super) x: &'static str,
     pub(super) y: &'static str,
     pub(super) lines: Vec<Line>,
@@ -46,6 +48,8 @@ pub(super) struct Plot {
     pub(super) most: usize,
     /// Least extent of the y axis as a share of its values, so that noise does not look like change.
     pub(super) least: f64,
+    /// The same in the unit of the y axis.
+    pub(super) span: f64,
 }
 
 impl Plot {
@@ -67,8 +71,12 @@ impl Plot {
                 );
             }
         }
+        let note = match self.note.as_str() {
+            "" => String::new(),
+            note => format!("<br>{}", escape(note)),
+        };
         format!(
-            "<figure>{}<figcaption>{}{names}</figcaption></figure>",
+            "<figure>{}<figcaption>{}{names}{note}</figcaption></figure>",
             self.svg(),
             escape(&self.title)
         )
@@ -102,7 +110,7 @@ impl Plot {
             return None;
         }
         let (middle, size) = (f64::midpoint(e[2], e[3]), e[2].abs().max(e[3].abs()));
-        let half = 0.5 * self.least * size;
+        let half = 0.5 * (self.least * size).max(self.span);
         e[2] = e[2].min(middle - half);
         e[3] = e[3].max(middle + half);
         for [low, high] in [[0, 1], [2, 3]] {

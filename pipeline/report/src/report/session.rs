@@ -1,6 +1,7 @@
 //! What concerns all trials: behaviour, what changes over trials, mean responses.
 
 use super::html::{self, Column, escape};
+use super::motion;
 use super::pictures::Pictures;
 use super::plot::{Line, Look, Plot};
 use std::collections::BTreeMap;
@@ -159,6 +160,7 @@ pub(super) fn over_trials(page: &mut String, record: &RunRecord) {
         };
         page.push_str(&plot.figure());
     }
+    motion::over_trials(page, record);
     page.push_str("</div>\n");
 }
 

@@ -2,6 +2,7 @@
 
 use super::findings::{every, worst};
 use super::html::{self, Column, badge, escape, number, or_dash};
+use super::motion;
 use super::pictures::{LONGEST, Picture, Pictures};
 use super::plot::{Line, Look, Plot};
 use super::png;
@@ -20,7 +21,7 @@ const LEVELS: u8 = 48;
 /// What the page may weigh, bytes; for 200 trials it stays below 5 MB.
 const BUDGET: f64 = 4.6e6;
 /// What a trial takes without its images, bytes: tables and plots.
-const BESIDE: f64 = 13e3;
+const BESIDE: f64 = 16e3;
 /// What a pixel of an image takes in base64, bytes, measured on simulated sessions.
 const PER_PIXEL: f64 = 0.5;
 
@@ -480,5 +481,6 @@ fn plots(
         };
         page.push_str(&plot.figure());
     }
+    motion::of_trial(page, record, trial, pictures, detail.points);
     page.push_str("</div>");
 }
