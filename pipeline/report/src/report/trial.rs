@@ -48,7 +48,7 @@ impl Detail {
 
     /// Less of it, for images that compress worse than those the numbers above come from.
     fn less(self) -> Option<Self> {
-        let longest = self.longest * 2 / 3;
+        let longest = self.longest * 7 / 8;
         (longest >= 16).then_some(Self { longest, ..self })
     }
 }
