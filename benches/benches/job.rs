@@ -5,20 +5,15 @@ use std::hint::black_box;
 use std::path::Path;
 
 use criterion::{Criterion, Throughput};
-use dcimg::Dcimg;
 use rayon::prelude::*;
-use widefield::Size;
+use widefield::motion::Rigid;
 use widefield::simulate::Light;
 use widefield_benches::variants::{Tables, dff, largest_difference};
-use widefield_benches::{Input, Trial, in_turn, ratios, raw_to_dff};
+use widefield_benches::{Input, Trial, in_turn, ratios};
 use widefield_pipeline::config::Override;
+use widefield_pipeline::contract::Decided;
 use widefield_pipeline::{Engine, Experiment, Own, Plan, simulate};
 
-const SMALL: Size = Size {
-    width: 256,
-    height: 256,
-};
-const SMOOTHING_SD_PX: f64 = 30.0;
 /// Trials of a session on disk.
 const TRIALS: u32 = 4;
 
@@ -32,12 +27,10 @@ fn main() {
 fn in_memory(criterion: &mut Criterion) {
     let input = Input::new(512, 200, Light::Gaussian);
     let file = input.dcimg();
-    let parsed = Dcimg::parse(&file).expect("a valid file");
-    let movie = parsed.movie();
-    check(&input, &file);
-    let trial = Trial::new(env!("CARGO_TARGET_TMPDIR").as_ref(), &file, 256).expect("room");
+    let trial = Trial::new("job", &file, 256).expect("room");
     let plan = |own| trial.plan(own).expect("a session of one trial");
     let ours = plan(Own::default());
+    check(&input, &ours);
     let run = |plan: &Plan| Trial::run(plan).expect("the default session");
 
     let mut group = criterion.benchmark_group("job");
@@ -56,25 +49,12 @@ fn in_memory(criterion: &mut Criterion) {
                 .for_each(|(to, from)| to.copy_from_slice(from));
         });
     });
-    let mut last = None;
     group.bench_function(format!("raw_to_dff/{}", input.name()), |bench| {
-        bench.iter(|| {
-            let analysis = raw_to_dff(&movie, SMALL, SMOOTHING_SD_PX, last.take());
-            last = Some(analysis.expect("the default session"));
-        });
+        bench.iter(|| run(&ours));
     });
-    group.bench_function(
-        format!("raw_to_dff_fresh_memory/{}", input.name()),
-        |bench| {
-            bench.iter(|| raw_to_dff(black_box(&movie), SMALL, SMOOTHING_SD_PX, None));
-        },
-    );
-    group.bench_function(
-        format!("raw_to_dff_of_the_product/{}", input.name()),
-        |bench| {
-            bench.iter(|| run(&ours));
-        },
-    );
+    group.bench_function(format!("raw_to_dff_kept/{}", input.name()), |bench| {
+        bench.iter(|| ours.compute(0, &Decided::default()));
+    });
     group.finish();
     let tables = Tables::default();
     let mut group = criterion.benchmark_group("job/with");
@@ -85,6 +65,7 @@ fn in_memory(criterion: &mut Criterion) {
             bench.iter(|| run(&plan));
         });
     };
+    with("motion", "rigid", Own::default().register(Rigid::default()));
     for variant in tables.background.iter().filter(|variant| !variant.slow) {
         with(
             "background",
@@ -110,20 +91,17 @@ fn in_memory(criterion: &mut Criterion) {
                     .zip(file.par_chunks(half))
                     .for_each(|(to, from)| to.copy_from_slice(from));
             }),
-            ("raw to dF/F", &mut || {
-                let analysis = raw_to_dff(&movie, SMALL, SMOOTHING_SD_PX, last.take());
-                last = Some(analysis.expect("the default session"));
-            }),
-            ("the product, file to dF/F", &mut || run(&ours)),
+            ("raw to dF/F", &mut || run(&ours)),
         ],
     );
     println!("{}", ratios(&turns));
 }
 
-/// The job in memory gives what the slow, obvious steps give.
-fn check(input: &Input, file: &[u8]) {
-    let parsed = Dcimg::parse(file).expect("a valid file");
-    let analysis = raw_to_dff(&parsed.movie(), SMALL, SMOOTHING_SD_PX, None).expect("a session");
+/// The job gives what the slow, obvious steps give.
+fn check(input: &Input, plan: &Plan) {
+    let analysis = plan
+        .compute(0, &Decided::default())
+        .expect("the default session");
     let small = input.small(256);
     assert_eq!(largest_difference(&analysis.movie, small.movie()), 0.0);
     let subtract = widefield::Subtract {

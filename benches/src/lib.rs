@@ -19,7 +19,6 @@
 
 pub mod accuracy;
 mod input;
-mod job;
 mod moving;
 mod small;
 mod sparse;
@@ -28,7 +27,6 @@ mod turns;
 pub mod variants;
 
 pub use input::{Input, name_of};
-pub use job::{Analysis, raw_to_dff};
 pub use moving::{MotionError, Moving, Scene};
 pub use small::Small;
 pub use sparse::{Layout, sparse_dcimg};

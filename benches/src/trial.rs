@@ -10,14 +10,15 @@ use widefield_pipeline::contract::Decided;
 use widefield_pipeline::step::{
     Background, Cause, Clip, Held, Identity, Masking, Normal, Normalise, Step,
 };
+use widefield_pipeline::widefield_storage::Place;
 use widefield_pipeline::{Error, Experiment, Observer, Own, Plan, StepError};
 
 use crate::variants::{Variant, background, dff, segment};
 
-/// A session of one trial, whose file is in the page cache.
+/// A session of one trial, whose file is in memory.
 #[derive(Debug)]
 pub struct Trial {
-    folder: tempfile::TempDir,
+    place: String,
     side: usize,
 }
 
@@ -25,14 +26,15 @@ pub struct Trial {
 struct Seen;
 
 impl Trial {
-    /// A trial of these bytes of a DCIMG file, below `folder`, to be resized to a square of `side` px.
+    /// A trial of these bytes of a DCIMG file, kept under that name for as long as the process runs, to be resized to a square
+    /// of `side` px.
     ///
     /// # Errors
-    /// If there is no room for it.
-    pub fn new(folder: &std::path::Path, file: &[u8], side: usize) -> std::io::Result<Self> {
-        let folder = tempfile::Builder::new().prefix("job-").tempdir_in(folder)?;
-        std::fs::write(folder.path().join("trial_1.dcimg"), file)?;
-        Ok(Self { folder, side })
+    /// If there is no such place.
+    pub fn new(name: &str, file: &[u8], side: usize) -> Result<Self, Error> {
+        let place = format!("memory://{name}");
+        Place::open(&place)?.put("trial_1.dcimg", file.to_vec())?;
+        Ok(Self { place, side })
     }
 
     /// The session, with steps of one's own or none.
@@ -41,8 +43,9 @@ impl Trial {
     /// If the session cannot be planned.
     pub fn plan(&self, own: Own) -> Result<Plan, Error> {
         let mut config = Config::new("trial_");
+        config.data.url.clone_from(&self.place);
         config.analysis.resolution = Some([self.side; 2]);
-        let experiment = Experiment::from_config(config, self.folder.path())?;
+        let experiment = Experiment::from_config(config, ".")?;
         experiment.with(|_| own).plan()
     }
 

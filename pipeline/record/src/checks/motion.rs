@@ -38,14 +38,18 @@ fn within(limits: &Checks, motion: &Motion) -> Check {
     };
     let scale = motion.of_256_px();
     let left = motion.correction.as_ref().and_then(|c| c.left_px);
+    let (lie, make) = match left {
+        Some(_) => ("lay", "would have made"),
+        None => ("lie", "makes"),
+    };
     let mut found = format!(
-        "frames lie up to {} from where the trial does (99th percentile, of a picture 256 px wide)",
+        "frames {lie} up to {} from where the trial does (99th percentile, of a picture 256 px wide)",
         px(high * scale)
     );
     if let Some([median, high]) = motion.predicted_dff {
         let _ = write!(
             found,
-            ", which makes |dF/F| of {} at the median pixel and {} at the 99th percentile",
+            ", which {make} |dF/F| of {} at the median pixel and {} at the 99th percentile",
             percent(median),
             percent(high)
         );
