@@ -15,6 +15,7 @@ use crate::step::{
 use ndarray::{Array2, Array3, ArrayView3, Axis, s};
 use std::ops::Range;
 use std::sync::Arc;
+use widefield::motion::Crop;
 use widefield::{BackgroundLevel, Mask, MeanImage, MovieSource, Subtract, TimeAxis};
 
 /// The steps between a resized movie and dF/F. The default is the lab's notebook, for 20 frames a second of which the
@@ -45,7 +46,8 @@ pub struct Steps {
 #[non_exhaustive]
 pub struct Given<'a> {
     /// The image the background is estimated from, `(y, x)`: the mean of its frames before motion was taken away. `None`:
-    /// from the movie, as where there are transforms, which another scale may have come from.
+    /// from the movie, as where there are transforms, which may change the scale; what some frame does not have is then as its
+    /// nearest pixel that all have.
     pub image: Option<&'a Array2<f64>>,
     /// The background that was estimated in this movie.
     pub level: Option<BackgroundLevel>,
@@ -141,13 +143,14 @@ pub fn measure<O: Observer + ?Sized>(
 ) -> Result<Measured, O::Error> {
     let first = steps.background_frames.clone();
     clip.has("analysis.background.frames", &first)?;
-    let own;
+    let mut own;
     let image = match given.image.filter(|_| steps.transforms.is_empty()) {
         Some(image) => image.view(),
         None => {
             own =
                 mean(movie, first, clip, &Subtract::NOTHING).map_err(failed(Stage::Background))?;
-            clip.seen.part(own.view())
+            own = extended(&own, &clip.seen);
+            own.view()
         }
     };
     let level = match given.level {
@@ -201,7 +204,10 @@ pub fn finish<O: Observer + ?Sized>(
             // What some frame does not have is no part of what decides.
             let part = clip.seen.part(mean.view());
             let mask = steps.mask.mask(part).map_err(failed(Stage::Mask))?;
-            mask.within(&clip.seen)
+            match mask.kept().dim() == mean.dim() {
+                true => mask.cropped(&clip.seen),
+                false => mask.within(&clip.seen),
+            }
         }
         (None, None) => return Err(StepError::NoMean.into()),
     };
@@ -246,6 +252,14 @@ pub fn normalise<O: Observer + ?Sized>(
             observer.block(first, counts, dff.view())
         },
     )
+}
+
+/// An image whose outermost pixels that every frame has stand for those outside.
+fn extended(image: &Array2<f64>, seen: &Crop) -> Array2<f64> {
+    let within = |i: usize, range: Range<usize>| i.clamp(range.start, range.end.max(1) - 1);
+    Array2::from_shape_fn(image.dim(), |(y, x)| {
+        image[(within(y, seen.rows()), within(x, seen.columns()))]
+    })
 }
 
 /// Mean fluorescence over `frames`.

@@ -127,6 +127,11 @@ impl Plan {
         Ok(claim)
     }
 
+    /// Whether motion is taken away.
+    fn moves(&self) -> bool {
+        results::of_shifts(&self.config, &self.own).is_some()
+    }
+
     /// Whether something is decided for the session.
     fn decides(&self) -> bool {
         self.config.analysis.of_session()
@@ -233,7 +238,7 @@ impl Run<'_> {
         }
         let open = |&i: &usize| state.records[i].is_none();
         let to_do: Vec<usize> = (0..plan.trials.len()).filter(open).collect();
-        let (failing, to_do): (Vec<_>, Vec<_>) = to_do
+        let (failing, mut to_do): (Vec<_>, Vec<_>) = to_do
             .into_iter()
             .partition(|&i| matches!(plan.trials[i].work, Work::Fail(_)));
         let begins = Event::Begins {
@@ -250,17 +255,39 @@ impl Run<'_> {
                 self.ended(session, i, failed(&plan.trials[i], why.clone()), None);
             }
         }
+        let mut decided = plan.given();
+        if !to_do.is_empty() {
+            match Self::worker(plan, self.engine, None).origin(&plan.trials) {
+                Ok(origin) => decided.reference = Some(origin),
+                // Where it is only measured, what else is wrong with the movies is said of them.
+                Err(error) if plan.moves() => self.nowhere(session, &mut to_do, &error),
+                Err(_) => {}
+            }
+        }
         Known {
             levels: vec![None; plan.trials.len()],
-            decided: Decided {
-                reference: match to_do.is_empty() {
-                    true => None,
-                    false => Self::worker(plan, self.engine, None).origin(&plan.trials),
-                },
-                ..plan.given()
-            },
+            decided,
             to_do,
             claim: self.sessions[session].claim.as_ref().map(Ticket::of),
+        }
+    }
+
+    /// Ends the trials of a session without a movie that they could be moved to; what an earlier run finished stays.
+    fn nowhere(&mut self, session: usize, to_do: &mut Vec<usize>, error: &dyn std::error::Error) {
+        let plan = &self.plans[session];
+        let why = format!(
+            "no movie that motion is taken away to: {}",
+            with_causes(error)
+        );
+        for i in std::mem::take(to_do) {
+            let trial = &plan.trials[i];
+            match &trial.work {
+                Work::Undecided(record) => {
+                    let record = kept(&plan.config, trial, record);
+                    self.ended(session, i, record, trial.mask.clone());
+                }
+                _ => self.ended(session, i, failed(trial, why.clone()), None),
+            }
         }
     }
 

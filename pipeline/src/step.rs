@@ -173,7 +173,7 @@ pub trait Register: Step {
     fn prepare(&self, reference: ArrayView2<'_, f32>) -> Result<Box<dyn Locate>, Cause>;
 
     /// Looks at all shifts of a movie before those of flagged frames are used. By default these get the shift between those
-    /// of their neighbours; what other frames have stays.
+    /// of their neighbours. What it makes of other frames, and of flags, counts for nothing.
     fn settle(&self, shifts: &mut [Shift]) {
         widefield::motion::interpolate(shifts);
     }
@@ -199,14 +199,16 @@ pub trait Background: Step {
 
 /// Tells brain from surround.
 pub trait Masking: Step {
-    /// The mask of a mean image `(y, x)`, counts above background.
+    /// The mask of a mean image `(y, x)`, counts above background; where motion was taken away, of the part of it that every
+    /// frame has. A mask of whole frames will do as well.
     ///
     /// # Errors
     /// Whatever makes a mask impossible; the trial fails of it.
     fn mask(&self, mean: ArrayView2<'_, f64>) -> Result<Mask, Cause>;
 }
 
-/// Rewrites the resized movie before anything is estimated from it.
+/// Rewrites the resized movie before anything is estimated from it. Where motion was taken away, pixels that a frame does
+/// not have are NaN.
 pub trait Transform: Step {
     /// Which frames around a block are needed, and how much memory.
     fn context(&self, clip: &Clip) -> Context;

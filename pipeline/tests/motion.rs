@@ -6,6 +6,7 @@ use common::files;
 use ndarray::{Array2, ArrayView2, ArrayView3, Axis};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use widefield::motion::{Rigid, Shift, Verdict};
 use widefield_pipeline::config::Override;
 use widefield_pipeline::record::{CheckName, Level, Motion, RunRecord, Status, TrialRecord};
@@ -258,29 +259,34 @@ fn later_runs_keep_the_reference() {
     let two = run(&experiment, &[RIGID]);
     assert_eq!(statuses(&two), [Status::Skipped, Status::Ok]);
     assert_eq!(motion(&two.trials[1]).reference, one.trials[0].file);
-    // One that comes before is what all others are moved to.
+    let of = |trial: &TrialRecord, name: &str| {
+        let mut outputs = trial.outputs.iter();
+        outputs
+            .find(|o| o.path.starts_with(name))
+            .expect("output")
+            .clone()
+    };
+    // One that comes before is what all others are moved to, whatever else changes.
     std::fs::rename(away(0), &movies[0]).expect("back");
-    let three = run(&experiment, &[RIGID]);
+    let baseline = "analysis.baseline.frames=[0,9]";
+    let three = run(&experiment, &[RIGID, baseline]);
     assert_eq!(statuses(&three), [Status::Ok; 3]);
-    assert!(
-        three
-            .trials
-            .iter()
-            .all(|t| motion(t).reference == three.trials[0].file)
+    for (before, after) in two.trials.iter().zip(&three.trials[1..]) {
+        assert_eq!(motion(after).reference, three.trials[0].file);
+        assert_ne!(of(before, "mov_out").crc32c, of(after, "mov_out").crc32c);
+        assert_ne!(
+            of(before, "motion_out").crc32c,
+            of(after, "motion_out").crc32c
+        );
+    }
+    assert_eq!(
+        statuses(&run(&experiment, &[RIGID, baseline])),
+        [Status::Skipped; 3]
     );
-    assert_eq!(statuses(&run(&experiment, &[RIGID])), [Status::Skipped; 3]);
     // What follows the movie alone leaves movie and shifts as they are.
-    let other = run(&experiment, &[RIGID, "analysis.baseline.frames=[0,9]"]);
+    let other = run(&experiment, &[RIGID]);
     assert_eq!(statuses(&other), [Status::Ok; 3]);
     for (before, after) in three.trials.iter().zip(&other.trials) {
-        let of = |trial: &TrialRecord, name: &str| {
-            trial
-                .outputs
-                .iter()
-                .find(|o| o.path.starts_with(name))
-                .expect("output")
-                .clone()
-        };
         assert_eq!(of(before, "motion_out"), of(after, "motion_out"));
         assert_eq!(of(before, "mov_out"), of(after, "mov_out"));
         assert_ne!(of(before, "dff_out").crc32c, of(after, "dff_out").crc32c);
@@ -337,6 +343,83 @@ fn a_step_of_one_s_own_that_inverts_the_sign_is_caught() {
             .to_string()
             .contains("inverted")
     );
+}
+
+#[test]
+fn trials_that_lie_elsewhere_as_a_whole_are_judged_too() {
+    let mut session = moving(3);
+    session.scene.motion = Moving {
+        step_px: 4.0,
+        ..Moving::default()
+    };
+    let dir = tempfile::tempdir().expect("folder");
+    let experiment = session.write(dir.path(), |_| {}).expect("session");
+    let level = |record: &RunRecord, name: CheckName| {
+        let found = record.checks.iter().find(|check| check.name == name);
+        found.expect("judged").level
+    };
+    let verdicts = |record: &RunRecord| -> Vec<Verdict> {
+        let of = |t| motion(t).correction.as_ref().expect("corrected").verdict;
+        record.trials.iter().map(of).collect()
+    };
+    let right = run(&experiment, &[RIGID]);
+    assert_eq!(verdicts(&right)[1..], [Verdict::Helped; 2]);
+    assert_eq!(level(&right, CheckName::MotionBetweenTrials), Level::Pass);
+    let replace = "output.existing=replace";
+    let plan = plan(&experiment, &[replace], |own| own.register(Inverted));
+    let wrong = plan.run(Engine::local(), |_| {}).expect("run");
+    assert_eq!(verdicts(&wrong)[1..], [Verdict::Harmed; 2]);
+    assert_ne!(level(&wrong, CheckName::MotionBetweenTrials), Level::Pass);
+}
+
+/// Finds no reference when it is told so.
+#[derive(Debug, Serialize, Deserialize)]
+struct Blind;
+
+static BLIND: AtomicBool = AtomicBool::new(false);
+
+impl Parameters for Blind {
+    const NAME: &'static str = "blind";
+}
+
+impl Register for Blind {
+    fn reference(&self, first: ArrayView3<'_, f32>) -> Result<Array2<f32>, Cause> {
+        match BLIND.load(Ordering::Relaxed) {
+            true => Err("it sees nothing".into()),
+            false => Register::reference(&Rigid::default(), first),
+        }
+    }
+
+    fn prepare(&self, reference: ArrayView2<'_, f32>) -> Result<Box<dyn Locate>, Cause> {
+        Register::prepare(&Rigid::default(), reference)
+    }
+}
+
+#[test]
+fn without_a_reference_what_is_finished_stays() {
+    let dir = tempfile::tempdir().expect("folder");
+    let experiment = moving(3).write(dir.path(), |_| {}).expect("session");
+    let run = || {
+        let plan = plan(&experiment, &[], |own| own.register(Blind));
+        plan.run(Engine::local(), |_| {}).expect("run")
+    };
+    let first = run();
+    assert_eq!(first.totals.ok, 3);
+    let gone = first.trials[2].outputs[0].path.clone();
+    std::fs::remove_file(dir.path().join(gone)).expect("removed");
+    BLIND.store(true, Ordering::Relaxed);
+    let blind = run();
+    let statuses: Vec<Status> = blind.trials.iter().map(|trial| trial.status).collect();
+    assert_eq!(statuses, [Status::Skipped, Status::Skipped, Status::Failed]);
+    let why = blind.trials[2].error.as_deref().expect("a reason");
+    assert!(
+        why.contains("no movie that motion is taken away to") && why.contains("sees nothing"),
+        "{why}"
+    );
+    BLIND.store(false, Ordering::Relaxed);
+    let again = run();
+    assert_eq!((again.totals.ok, again.totals.skipped), (1, 2));
+    assert_eq!(again.trials[2].outputs, first.trials[2].outputs);
 }
 
 #[test]

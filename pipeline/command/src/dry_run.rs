@@ -73,7 +73,7 @@ fn work(trial: &TrialPlan) -> (&'static str, String) {
         Work::Keep(_) => ("keep", "finished and unchanged".into()),
         Work::Undecided(_) => (
             "maybe",
-            "finished; done again if the session decides for another background or mask".into(),
+            "finished; done again if the session decides for another background, mask or motion reference".into(),
         ),
     }
 }

@@ -113,7 +113,9 @@ pub fn register(step: &dyn Register) -> Result<(), Broken> {
         }
         Ok(shifts)
     };
-    let light = movie();
+    let mut light = movie();
+    // One that cannot be told.
+    light.index_axis_mut(Axis(0), 20).fill(100.0);
     let whole = match measured(&light, light.len_of(Axis(0))) {
         Ok(whole) if whole.len() == light.len_of(Axis(0)) => whole,
         Ok(_) => return broken("there is not one shift for each frame"),
@@ -140,6 +142,13 @@ pub fn register(step: &dyn Register) -> Result<(), Broken> {
     };
     if believed(&settled) != believed(&whole) {
         return broken("settling changes shifts that are not flagged");
+    }
+    if settled
+        .iter()
+        .zip(&whole)
+        .any(|(now, was)| now.flag != was.flag)
+    {
+        return broken("settling changes flags");
     }
     for (_, movie) in degenerate() {
         // An answer or an error: what it must not do is panic.

@@ -12,6 +12,9 @@ use widefield::percentiles::{median, percentile};
 pub struct Motion {
     /// The movie whose first frames all trials are compared with.
     pub reference: String,
+    /// Tells that movie from another one of its name.
+    #[serde(default)]
+    pub reference_id: u32,
     /// Longer side of the resized frames, pixels.
     pub side_px: usize,
     /// Frames that were measured.
@@ -41,6 +44,9 @@ pub struct Correction {
     pub verdict: Verdict,
     /// 99th percentile of the distances that are left, pixels; `None` where that could not be measured.
     pub left_px: Option<f64>,
+    /// Where the trial lies after it, as [`Motion::place_px`]; `None` where that could not be measured.
+    #[serde(default)]
+    pub left_place_px: Option<[f64; 2]>,
     /// [`slope`](widefield::motion::Judgement::slope) in y and x; `None` where shifts vary too little.
     pub slope: [Option<f64>; 2],
     /// Temporal standard deviation at edges, counts: as recorded, corrected, and with shifts added instead of taken away.
@@ -63,6 +69,7 @@ impl Motion {
         let from = |(y, x): (f64, f64)| good().map(move |s| (s.dy_px - y).hypot(s.dx_px - x));
         Self {
             reference: reference.to_owned(),
+            reference_id: 0,
             side_px,
             measured: shifts.len(),
             flagged: shifts.len() - good().count(),
@@ -82,15 +89,16 @@ impl Motion {
 }
 
 impl Correction {
-    /// From what is found of it, the 99th percentile of the distances that are left, and the pixels that every frame has.
+    /// From what is found of it, the motion that is left, and the pixels that every frame has.
     #[must_use]
-    pub fn new(found: &Judgement, left_px: Option<f64>, seen: &Crop) -> Self {
+    pub fn new(found: &Judgement, left: &Motion, seen: &Crop) -> Self {
         let known = |value: f64| value.is_finite().then_some(value);
         let noise = found.edges;
         let (rows, columns) = (seen.rows(), seen.columns());
         Self {
             verdict: found.verdict,
-            left_px,
+            left_px: left.high_px,
+            left_place_px: left.place_px,
             slope: found.slope.map(known),
             edge_noise: [noise.uncorrected, noise.corrected, noise.inverted].map(known),
             rows: [rows.start, rows.end],

@@ -84,7 +84,9 @@ impl Plan {
 
     /// What motion is measured against.
     pub(super) fn origin(&self) -> Option<Origin> {
-        self.worker(&AtomicBool::new(false)).origin(&self.trials)
+        self.worker(&AtomicBool::new(false))
+            .origin(&self.trials)
+            .ok()
     }
 
     /// Computes a trial alone, without a limit.

@@ -103,6 +103,7 @@ impl Earlier {
         trials: &mut [TrialPlan],
     ) -> Result<(), Error> {
         let steps = &own.placed()[..];
+        let origin = likely_origin(config, own, trials);
         match config.output.existing {
             Existing::Error => {
                 let standing = Standing::look(output, config, own)?;
@@ -121,7 +122,8 @@ impl Earlier {
                     trial.work = work(&parameters, trial);
                     if let Work::Do(Why::Parameters { .. }) = trial.work
                         && let Some(Some(manifest)) = self.manifests.get(&trial.stem)
-                        // All but the parameters is as it was.
+                        // All but the parameters is as it was, and lies where it did.
+                        && manifest.decided.as_ref().and_then(|d| d.reference) == origin
                         && let Work::Keep(record) = work(&comparable(&manifest.config), trial)
                     {
                         let unaffected = unaffected(&manifest.config, &parameters, &trial.outputs);
@@ -130,7 +132,7 @@ impl Earlier {
                     }
                 }
                 self.compare(output, &standing, all, trials)?;
-                self.undecided(config, own, trials);
+                self.undecided(config, origin, trials);
             }
             Existing::Replace | Existing::Clean => {
                 for trial in trials.iter_mut() {
@@ -269,13 +271,8 @@ impl Earlier {
     }
 
     /// What is decided for the session depends on every trial of it.
-    fn undecided(&self, config: &Config, own: &Own, trials: &mut [TrialPlan]) {
+    fn undecided(&self, config: &Config, origin: Option<u32>, trials: &mut [TrialPlan]) {
         let of_session = config.analysis.of_session();
-        // Most likely; the movie may turn out not to be fit for it.
-        let first = trials
-            .first()
-            .filter(|_| results::of_shifts(config, own).is_some());
-        let origin = first.map(|trial| Origin::identity(&trial.file, &trial.input));
         let all = set_of(trials.iter().map(|t| t.file.as_str()));
         let settled = |trial: &TrialPlan| {
             let manifest = self.manifests.get(&trial.stem).and_then(Option::as_ref);
@@ -505,4 +502,11 @@ fn unaffected<'o>(before: &Config, now: &Config, outputs: &'o Outputs) -> Vec<&'
     ];
     let stay = kinds.into_iter().filter(|(_, affected)| !affected);
     stay.filter_map(|(name, _)| name.as_deref()).collect()
+}
+
+/// What tells the movie that all are most likely moved to, where motion is taken away; it may turn out not to be fit for it.
+fn likely_origin(config: &Config, own: &Own, trials: &[TrialPlan]) -> Option<u32> {
+    let first = trials.iter().min_by_key(|trial| &trial.file)?;
+    results::of_shifts(config, own)?;
+    Some(Origin::identity(&first.file, &first.input))
 }

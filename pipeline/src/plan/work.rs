@@ -10,7 +10,7 @@ pub enum Work {
     /// Finished earlier and unchanged.
     Keep(Box<TrialRecord>),
     /// Finished earlier and unchanged, but other trials of the session are not: kept if the session decides for the
-    /// same background and mask again, otherwise done.
+    /// same background, mask and movie to move to again, otherwise done.
     Undecided(Box<TrialRecord>),
     /// Cannot be done, since its file cannot be looked into; with the reason.
     Fail(String),

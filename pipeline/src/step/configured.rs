@@ -22,10 +22,8 @@ impl Steps {
         let configured = Self {
             axis: timing.axis(None),
             register: match analysis.motion.method {
-                MotionMethod::Rigid => {
-                    Some(Arc::new(measuring(&analysis.motion)) as Arc<dyn Register>)
-                }
-                _ => None,
+                MotionMethod::None => None,
+                _ => Some(Arc::new(measuring(&analysis.motion)) as Arc<dyn Register>),
             },
             transforms: Vec::new(),
             background: Arc::new(analysis.background.clone()),

@@ -28,6 +28,15 @@ pub(crate) enum TrialError {
 }
 
 impl TrialError {
+    /// Whether a store did not give what was asked for.
+    pub(super) fn is_of_store(&self) -> bool {
+        let of_store = matches!(
+            self,
+            Self::Recording(RecordingError::Storage(_)) | Self::Storage(_)
+        );
+        of_store && self.retry()
+    }
+
     /// Whether trying again may help: places that do not answer or are full, as opposed to bad input.
     pub(super) fn retry(&self) -> bool {
         let may_pass = |source: &std::io::Error| {

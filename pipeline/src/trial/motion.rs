@@ -57,24 +57,29 @@ pub(super) struct Taking {
 
 impl Worker<'_> {
     /// The movie that all are compared with: the first of the session, in the order of names, whose first frames can be
-    /// read and are fit for it. Where motion is taken away to it, a place that does not answer makes no other one of it.
-    pub(crate) fn origin(&self, trials: &[TrialPlan]) -> Option<Origin> {
+    /// read and are fit for it. Where motion is taken away to it, a store that does not answer makes no other one of it.
+    ///
+    /// # Errors
+    /// Why the first one, or that in the store, is not.
+    pub(crate) fn origin(&self, trials: &[TrialPlan]) -> Result<Origin, TrialError> {
+        let mut first = Err(TrialError::Empty);
         let readable = |t: &&TrialPlan| !matches!(t.work, Work::Fail(_));
-        let found = trials.iter().filter(readable).find_map(|trial| {
+        for (i, trial) in trials.iter().filter(readable).enumerate() {
+            self.alive()?;
+            let steps = self.steps(trial);
             let origin = Origin {
                 file: trial.file.clone(),
                 input: trial.input.clone(),
-                corrects: self.steps(trial).register.is_some(),
+                corrects: steps.register.is_some(),
             };
-            let alive = self.alive();
-            match alive.and_then(|()| self.comparison(&origin, &self.steps(trial))) {
-                Ok(_) => Some(Some(origin)),
-                Err(TrialError::Cancelled) => Some(None),
-                Err(error) if origin.corrects && error.retry() => Some(None),
-                Err(_) => None,
+            match self.comparison(&origin, &steps) {
+                Ok(_) => return Ok(origin),
+                Err(error) if error.is_of_store() && origin.corrects => return Err(error),
+                Err(error) if i == 0 => first = Err(error),
+                Err(_) => {}
             }
-        });
-        found.flatten()
+        }
+        first
     }
 
     pub(super) fn comparison(
@@ -83,16 +88,18 @@ impl Worker<'_> {
         steps: &Steps,
     ) -> Result<Comparison, TrialError> {
         // A panic elsewhere leaves a whole value behind.
-        let mut kept = self
-            .references
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some((of, comparison)) = &*kept
+        let kept = || {
+            self.references
+                .0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        if let Some((of, comparison)) = &*kept()
             && of == origin
         {
             return Ok(comparison.clone());
         }
+        // Not under the lock: what computes in parallel may begin with another trial of this session.
         let wrong = |cause: Cause| TrialError::from(failed(Stage::Motion)(cause));
         let first = self.first_frames(&origin.file, steps, FIRST)?;
         let made = || -> Result<Comparison, Cause> {
@@ -114,7 +121,7 @@ impl Worker<'_> {
             }
         };
         let comparison = made().map_err(wrong)?;
-        *kept = Some((origin.clone(), comparison.clone()));
+        *kept() = Some((origin.clone(), comparison.clone()));
         Ok(comparison)
     }
 
@@ -139,26 +146,33 @@ impl Worker<'_> {
         })
     }
 
-    /// Measures the motion of a movie that stays as it is. `None` where that is not possible: its frames are of another size.
+    /// Measures the motion of a movie that stays as it is: of no frame where that is not possible, since its frames are
+    /// of another size, say, which makes the trial no worse.
     pub(super) fn measured(
         &self,
         origin: &Origin,
         steps: &Steps,
         movie: &Movie,
         clip: &Clip,
-    ) -> Option<Found> {
-        // A reference that went meanwhile makes the trial no worse.
-        let Comparison::Measures(sampled) = self.comparison(origin, steps).ok()? else {
-            return None;
+    ) -> Found {
+        let shifts = match self.comparison(origin, steps) {
+            Ok(Comparison::Measures(sampled)) => sampled.shifts(movie, clip.block),
+            _ => Ok(Vec::new()),
         };
-        let shifts = sampled.shifts(movie, clip.block).ok()?;
+        let shifts = shifts.unwrap_or_default();
         let side = clip.size.width.max(clip.size.height);
         let of_all: Vec<Shift> = shifts.iter().map(|(_, shift)| *shift).collect();
-        Some(Found {
-            motion: Motion::from_shifts(&origin.file, side, &of_all),
+        Found {
+            motion: found(origin, side, &of_all),
             shifts,
-        })
+        }
     }
+}
+
+fn found(origin: &Origin, side: usize, shifts: &[Shift]) -> Motion {
+    let mut motion = Motion::from_shifts(&origin.file, side, shifts);
+    motion.reference_id = Origin::identity(&origin.file, &origin.input);
+    motion
 }
 
 /// Takes motion away while a movie is read.
@@ -261,20 +275,29 @@ impl Registration {
     /// pixels every frame has; the mean of the background's frames as they were recorded, if there are any.
     pub(super) fn finish(
         mut self,
+        worker: &Worker<'_>,
         decoder: &Decoder,
         recording: &Recording,
         movie: &mut Movie,
         clip: &mut Clip,
     ) -> Result<(Found, Option<Array2<f64>>), TrialError> {
-        let wrong = failed(Stage::Motion);
+        let wrong = |cause: Cause| failed(Stage::Motion)(cause);
         let dim = self.taking.image.dim();
+        let measured = self.shifts.clone();
         self.taking.register.settle(&mut self.shifts);
-        for (t, &shift) in self.shifts.iter().enumerate() {
-            if shift.flag.is_some() && shift.length_px() > 0.0 {
+        for (t, (shift, measured)) in self.shifts.iter_mut().zip(measured).enumerate() {
+            // What is believed has been resized by it.
+            if measured.flag.is_none() {
+                *shift = measured;
+                continue;
+            }
+            shift.flag = measured.flag;
+            if shift.length_px() > 0.0 {
+                worker.alive()?;
                 let mut again = Array3::zeros((1, dim.0, dim.1));
                 let frame = recording.frame(t)?;
-                decoder.shift(frame, shift, again.index_axis_mut(Axis(0), 0))?;
-                movie.write(t, again.view()).map_err(&wrong)?;
+                decoder.shift(frame, *shift, again.index_axis_mut(Axis(0), 0))?;
+                movie.write(t, again.view()).map_err(|e| wrong(e.into()))?;
             }
         }
         clip.seen = Crop::from_shifts(dim, &self.shifts);
@@ -289,14 +312,19 @@ impl Registration {
             return Err(failed(Stage::Motion)(message).into());
         }
         let sampled: Vec<usize> = (0..self.shifts.len()).step_by(EVERY).collect();
-        // A part that is too small to compare leaves the verdict to the edges.
-        let left = self.left(movie, clip, &sampled).unwrap_or_default();
+        let left = match self.left(movie, clip, &sampled) {
+            Err(error) if error.downcast_ref().is_some_and(is_source) => {
+                return Err(wrong(error).into());
+            }
+            // A part that is too small to compare leaves the verdict open.
+            left => left.unwrap_or_default(),
+        };
         let taken: Vec<Shift> = sampled.iter().map(|&t| self.shifts[t]).collect();
         let judgement = Judgement::new(dim, &taken, &left, self.edges.noise());
         let side = dim.0.max(dim.1);
-        let of = |shifts: &[Shift]| Motion::from_shifts(&self.origin.file, side, shifts);
-        let mut motion = of(&self.shifts);
-        motion.correction = Some(Correction::new(&judgement, of(&left).high_px, &clip.seen));
+        let mut motion = found(&self.origin, side, &self.shifts);
+        let left = found(&self.origin, side, &left);
+        motion.correction = Some(Correction::new(&judgement, &left, &clip.seen));
         let shifts = self.shifts.into_iter().enumerate().collect();
         Ok((Found { motion, shifts }, self.uncorrected.finish().ok()))
     }
@@ -317,4 +345,9 @@ impl Registration {
         };
         sampled.iter().map(of).collect()
     }
+}
+
+/// Whether a movie that is not in memory could not be read again.
+fn is_source(error: &widefield::Error) -> bool {
+    matches!(error, widefield::Error::Source(_))
 }

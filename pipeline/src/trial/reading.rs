@@ -131,12 +131,12 @@ impl Worker<'_> {
                     decoder, recording, ..
                 } = &reader;
                 let (found, image) =
-                    registration.finish(decoder, recording, &mut movie, &mut clip)?;
+                    registration.finish(self, decoder, recording, &mut movie, &mut clip)?;
                 (Some(found), image)
             }
             (None, Some(origin)) => {
                 let measured = rayon::scope(|_| self.measured(origin, steps, &movie, &clip));
-                (measured, None)
+                (Some(measured), None)
             }
             (None, None) => (None, None),
         };
@@ -206,7 +206,8 @@ impl Worker<'_> {
         let steps = self.steps(trial);
         let wrong = failed(Stage::ReferenceImage);
         if steps.register.is_some() || !steps.transforms.is_empty() {
-            let origin = steps.register.as_ref().and_then(|_| self.origin(session));
+            let origin = steps.register.as_ref().map(|_| self.origin(session));
+            let origin = origin.transpose()?;
             let Resized { movie, clip, .. } = self.read(trial, &steps, origin.as_ref())?;
             let mean = order_of_steps::mean(&movie, 0..clip.frames, &clip, &Subtract::NOTHING);
             return Ok(mean.map_err(wrong)?);

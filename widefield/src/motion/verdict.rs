@@ -49,9 +49,10 @@ pub enum Verdict {
     /// The median shift is below 0.1 px and the 99th percentile below 0.5 px, of a picture 256 px wide.
     NotNeeded,
     /// Less than 0.3 of the shifts is left, and pixels at edges change less than without correction and than with the
-    /// inverted one.
+    /// inverted one. Where shifts hardly vary, edges tell nothing: then less than 0.3 of the median distance.
     Helped,
-    /// More than 1.2 of the shifts is left, in either direction, or the inverted correction is better at edges.
+    /// More than 1.2 of the shifts is left, in either direction, or the inverted correction is better at edges. Where shifts
+    /// hardly vary: more than 1.2 of the median distance.
     Harmed,
     /// None of these, or nothing to tell by: all frames flagged, say.
     Unclear,
@@ -104,18 +105,30 @@ impl Judgement {
         let pairs = both.filter(|(a, b)| a.flag.is_none() && b.flag.is_none());
         let slope = [
             slope(pairs.clone().map(|(a, b)| (a.dy_px, b.dy_px)), 0.2 * px),
-            slope(pairs.map(|(a, b)| (a.dx_px, b.dx_px)), 0.2 * px),
+            slope(pairs.clone().map(|(a, b)| (a.dx_px, b.dx_px)), 0.2 * px),
         ];
         let known = || slope.into_iter().filter(|slope| !slope.is_nan());
+        let steady = known().count() == 0;
+        let length = |of: fn((&Shift, &Shift)) -> f64| median(pairs.clone().map(of));
+        let (before, after) = (
+            length(|(a, _)| a.length_px()),
+            length(|(_, b)| b.length_px()),
+        );
+        let share = before.zip(after).map_or(f64::NAN, |(a, b)| b / a);
+        let (harmed, helped) = if steady {
+            (share > 1.2, share < 0.3)
+        } else {
+            let quiet = edges.corrected < edges.uncorrected && edges.corrected < edges.inverted;
+            (
+                known().any(|slope| slope.abs() > 1.2) || edges.inverted < edges.corrected,
+                known().all(|slope| slope.abs() < 0.3) && quiet,
+            )
+        };
         let verdict = if extent.median_px < 0.1 * px && extent.high_px < 0.5 * px {
             Verdict::NotNeeded
-        } else if known().any(|slope| slope.abs() > 1.2) || edges.inverted < edges.corrected {
+        } else if harmed {
             Verdict::Harmed
-        } else if known().count() > 0
-            && known().all(|slope| slope.abs() < 0.3)
-            && edges.corrected < edges.uncorrected
-            && edges.corrected < edges.inverted
-        {
+        } else if helped {
             Verdict::Helped
         } else {
             Verdict::Unclear
@@ -262,5 +275,33 @@ impl Edges {
             corrected: sd(1),
             inverted: sd(2),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_that_lies_elsewhere_as_a_whole_is_judged_by_how_far_it_lies_then() {
+        let taken = [Shift::from_px(2.0, 0.1); 20];
+        // Equally quiet, whatever is taken away.
+        let edges = EdgeNoise {
+            uncorrected: 9.0,
+            corrected: 9.1,
+            inverted: 9.0,
+        };
+        for (left, verdict) in [
+            (0.02, Verdict::Helped),
+            (1.0, Verdict::Unclear),
+            (4.0, Verdict::Harmed),
+        ] {
+            let left = [Shift::from_px(left, 0.0); 20];
+            let found = Judgement::new((256, 256), &taken, &left, edges);
+            assert_eq!(found.verdict, verdict);
+            assert!(found.slope.iter().all(|slope| slope.is_nan()));
+        }
+        let unknown = Judgement::new((256, 256), &taken, &[], edges);
+        assert_eq!(unknown.verdict, Verdict::Unclear);
     }
 }

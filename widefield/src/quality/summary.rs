@@ -214,7 +214,11 @@ impl MovieSummary {
         }
         Ok(Summary {
             mean: self.sum / count(self.frames),
-            max: self.max,
+            // What was never a number has no largest one.
+            max: self.max.mapv_into(|max| match max {
+                f32::NEG_INFINITY => f32::NAN,
+                max => max,
+            }),
             below: self.below,
             peak: self.peak.finish(),
             trace: self.trace,

@@ -32,12 +32,17 @@ fn within(limits: &Checks, motion: &Motion) -> Check {
     } = motion;
     let Some(high) = motion.high_px else {
         let message = format!(
-            "none of {measured} frames could be compared with the first ones of {reference}: too little structure, or further away than analysis.motion.max_shift_px"
+            "none of {measured} frames could be compared with the first ones of {reference}: too little structure, another size, or further away than analysis.motion.max_shift_px"
         );
         return Check::found(Moves, Level::Warn, message);
     };
     let scale = motion.of_256_px();
-    let left = motion.correction.as_ref().and_then(|c| c.left_px);
+    let left = motion.correction.as_ref().map(|c| c.left_px);
+    if left == Some(None) {
+        let message = "what is left of the motion could not be measured; look at the shifts";
+        return Check::found(Moves, Level::Warn, message);
+    }
+    let left = left.flatten();
     let (lie, make) = match left {
         Some(_) => ("lay", "would have made"),
         None => ("lie", "makes"),
@@ -144,50 +149,60 @@ pub(super) fn of_session(limits: &Checks, trials: &[TrialRecord]) -> Vec<Check> 
 /// How far the trials lie from the middle of those that were compared with the same movie.
 fn between(limits: &Checks, moving: &[(&TrialRecord, &Motion)]) -> Option<Check> {
     let (_, last) = moving.last()?;
-    let same =
-        |motion: &Motion| motion.reference == last.reference && motion.side_px == last.side_px;
-    let places: Vec<(&str, [f64; 2])> = moving
-        .iter()
-        .filter(|(_, motion)| same(motion))
-        .filter_map(|(trial, motion)| Some((trial.file.as_str(), motion.place_px?)))
-        .collect();
-    if places.len() < 2 {
-        return None;
+    let of = |m: &Motion| (m.reference.clone(), m.reference_id, m.side_px);
+    let same = |motion: &Motion| of(motion) == of(last);
+    // Where it lies now.
+    let place = |motion: &Motion| match &motion.correction {
+        Some(correction) => correction.left_place_px,
+        None => motion.place_px,
+    };
+    let compared = || moving.iter().filter(|(_, motion)| same(motion));
+    let now = compared().filter_map(|(trial, motion)| Some((&*trial.file, place(motion)?)));
+    let (file, most) = farthest(now)?;
+    let scale = last.of_256_px();
+    let mut found = format!(
+        "of {} trials {file} lies farthest from the middle of the session: {} (of a picture 256 px wide)",
+        compared().count(),
+        px(most * scale)
+    );
+    if last.correction.is_some() {
+        let before = compared().filter_map(|(trial, m)| Some((&*trial.file, m.place_px?)));
+        if let Some((_, most)) = farthest(before) {
+            let _ = write!(
+                found,
+                "; it was up to {} before motion was taken away",
+                px(most * scale)
+            );
+        }
     }
+    let measure = Measure {
+        name: MotionBetweenTrials,
+        value: most * scale,
+        limits: limits.motion_between_trials,
+        beyond: from,
+        found,
+        show: px,
+        advice: match last.correction {
+            Some(_) => "the correction leaves it: a pixel is not the same place in all trials",
+            None => {
+                "a pixel is not the same place in all trials; take the motion away (analysis.motion.method = \"rigid\") \
+                 before averages and common masks"
+            }
+        },
+    };
+    Some(measure.check())
+}
+
+/// Which lies farthest from the median place, and how far; nothing for less than two.
+fn farthest<'a>(places: impl Iterator<Item = (&'a str, [f64; 2])>) -> Option<(&'a str, f64)> {
+    let places: Vec<_> = places.collect();
     let middle = |axis: usize| median(places.iter().map(|(_, place)| place[axis]));
     let (y, x) = (middle(0)?, middle(1)?);
     let far = places
         .iter()
         .map(|(file, p)| (*file, (p[0] - y).hypot(p[1] - x)));
-    let (file, most) = far.max_by(|a, b| a.1.total_cmp(&b.1))?;
-    let value = most * last.of_256_px();
-    let all_corrected = moving.iter().all(|(_, motion)| motion.correction.is_some());
-    let found = format!(
-        "{file} lies {} from the middle of the session (of a picture 256 px wide)",
-        px(value)
-    );
-    if all_corrected {
-        let message = format!("{found}, which was taken away");
-        let [warn, _] = limits.motion_between_trials;
-        return Some(Check::new(
-            MotionBetweenTrials,
-            Level::Pass,
-            value,
-            warn,
-            message,
-        ));
-    }
-    let measure = Measure {
-        name: MotionBetweenTrials,
-        value,
-        limits: limits.motion_between_trials,
-        beyond: from,
-        found,
-        show: px,
-        advice: "a pixel is not the same place in all trials; take the motion away (analysis.motion.method = \"rigid\") \
-                 before averages and common masks",
-    };
-    Some(measure.check())
+    let far = far.filter(|_| places.len() > 1);
+    far.max_by(|a, b| a.1.total_cmp(&b.1))
 }
 
 #[cfg(test)]
@@ -269,7 +284,9 @@ mod tests {
             (&MotionBetweenTrials, Level::Fail)
         );
         assert!(
-            check.message.starts_with("a_4 lies 2.45 px"),
+            check.message.starts_with(
+                "of 4 trials a_4 lies farthest from the middle of the session: 2.45 px"
+            ),
             "{}",
             check.message
         );
@@ -277,6 +294,7 @@ mod tests {
             trial.motion.as_mut().expect("measured").correction = Some(Correction {
                 verdict: Verdict::Helped,
                 left_px: Some(0.01),
+                left_place_px: Some([0.0, 0.02]),
                 slope: [Some(0.01), None],
                 edge_noise: [Some(40.0), Some(9.0), Some(75.0)],
                 rows: [3, 256],
@@ -286,6 +304,13 @@ mod tests {
         }
         let found = of_session(&limits, &trials);
         assert_eq!(found.iter().map(|c| c.level).max(), Some(Level::Pass));
+        assert!(
+            found[0]
+                .message
+                .ends_with("; it was up to 2.45 px before motion was taken away"),
+            "{}",
+            found[0].message
+        );
         assert_eq!(found[1].message, "of 4 trials: helped in 4");
         let harmed = trials[2].motion.as_mut().expect("measured");
         harmed.correction.as_mut().expect("corrected").verdict = Verdict::Harmed;

@@ -61,7 +61,8 @@ pub(super) fn over_trials(page: &mut String, record: &RunRecord) {
         return;
     };
     let same = |trial| {
-        placed(trial).filter(|m| m.reference == last.reference && m.side_px == last.side_px)
+        let of = |m: &Motion| (m.reference.clone(), m.reference_id, m.side_px);
+        placed(trial).filter(|motion| of(motion) == of(last))
     };
     let measured = record.trials.iter().filter_map(same).count();
     if measured < 2 {
