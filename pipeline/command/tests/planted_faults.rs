@@ -181,7 +181,7 @@ fn head_that_moved() {
     let (level, trials, message) = found.remove("motion_between_trials").expect("raised");
     assert_eq!((level.as_str(), trials), ("fail", vec![0]));
     // 0.05 and 0.04 of the frame, of a picture 256 px wide.
-    assert!(message.contains(" lies 16."), "{message}");
+    assert!(message.contains("session: 16."), "{message}");
     expect(found, "mask_stability", "fail", &[5, 6]);
 }
 

@@ -307,7 +307,7 @@ mod tests {
         assert!(
             found[0]
                 .message
-                .ends_with("; it was up to 2.45 px before motion was taken away"),
+                .contains("0.00 px (of a picture 256 px wide); it was up to 2.45 px before"),
             "{}",
             found[0].message
         );
