@@ -99,9 +99,6 @@ fn session(dir: &Path) -> Experiment {
 fn timeless(mut trial: TrialRecord) -> TrialRecord {
     trial.seconds.clear();
     trial.input = None;
-    if let Some(motion) = &mut trial.motion {
-        motion.reference_id = 0;
-    }
     trial
 }
 

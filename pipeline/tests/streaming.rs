@@ -90,7 +90,6 @@ fn outcome(
         trial["seconds"] = Value::Null;
         // Stores know other things of a file than disks.
         trial["input"] = Value::Null;
-        trial["motion"]["reference_id"] = Value::Null;
     }
     record["config"]["output"]["url"] = Value::Null;
     record["config"]["data"]["url"] = Value::Null;

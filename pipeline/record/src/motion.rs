@@ -12,7 +12,7 @@ use widefield::percentiles::{median, percentile};
 pub struct Motion {
     /// The movie whose first frames all trials are compared with.
     pub reference: String,
-    /// Tells that movie from another one of its name.
+    /// Check sum of the image made of them, which tells that movie from another one of its name.
     #[serde(default)]
     pub reference_id: u32,
     /// Longer side of the resized frames, pixels.

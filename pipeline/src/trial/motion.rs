@@ -43,7 +43,7 @@ impl std::fmt::Debug for References {
 #[derive(Clone)]
 pub(super) enum Comparison {
     /// Motion is only measured.
-    Measures(Arc<Sampled>),
+    Measures(Arc<Sampled>, u32),
     /// Motion is taken away.
     Takes(Arc<Taking>),
 }
@@ -52,6 +52,7 @@ pub(super) enum Comparison {
 pub(super) struct Taking {
     register: Arc<dyn Register>,
     image: Array2<f32>,
+    id: u32,
     locate: Box<dyn Locate>,
 }
 
@@ -109,6 +110,7 @@ impl Worker<'_> {
                     Ok(Comparison::Takes(Arc::new(Taking {
                         locate: register.prepare(image.view())?,
                         register: Arc::clone(register),
+                        id: id(&image),
                         image,
                     })))
                 }
@@ -116,7 +118,7 @@ impl Worker<'_> {
                     let rigid = measuring(&self.config.analysis.motion);
                     let image = Register::reference(&rigid, first.view())?;
                     let sampled = rigid.sampled(image.view(), EVERY)?;
-                    Ok(Comparison::Measures(Arc::new(sampled)))
+                    Ok(Comparison::Measures(Arc::new(sampled), id(&image)))
                 }
             }
         };
@@ -138,7 +140,7 @@ impl Worker<'_> {
         let none = "no movie of the session could be read that others can be compared with";
         let origin = origin.ok_or_else(|| failed(Stage::Motion)(none))?;
         Ok(match self.comparison(origin, steps)? {
-            Comparison::Measures(_) => None,
+            Comparison::Measures(..) => None,
             Comparison::Takes(taking) => {
                 let background = steps.background_frames.clone();
                 Some(Registration::new(taking, origin, background, clip)?)
@@ -155,23 +157,29 @@ impl Worker<'_> {
         movie: &Movie,
         clip: &Clip,
     ) -> Found {
-        let shifts = match self.comparison(origin, steps) {
-            Ok(Comparison::Measures(sampled)) => sampled.shifts(movie, clip.block),
-            _ => Ok(Vec::new()),
+        let (shifts, id) = match self.comparison(origin, steps) {
+            Ok(Comparison::Measures(sampled, id)) => (sampled.shifts(movie, clip.block), id),
+            _ => (Ok(Vec::new()), 0),
         };
         let shifts = shifts.unwrap_or_default();
         let side = clip.size.width.max(clip.size.height);
         let of_all: Vec<Shift> = shifts.iter().map(|(_, shift)| *shift).collect();
         Found {
-            motion: found(origin, side, &of_all),
+            motion: found(origin, id, side, &of_all),
             shifts,
         }
     }
 }
 
-fn found(origin: &Origin, side: usize, shifts: &[Shift]) -> Motion {
+/// Tells an image from another: the same wherever its movie lies.
+fn id(image: &Array2<f32>) -> u32 {
+    let bytes: Vec<u8> = image.iter().flat_map(|value| value.to_le_bytes()).collect();
+    crc32c::crc32c(&bytes)
+}
+
+fn found(origin: &Origin, id: u32, side: usize, shifts: &[Shift]) -> Motion {
     let mut motion = Motion::from_shifts(&origin.file, side, shifts);
-    motion.reference_id = Origin::identity(&origin.file, &origin.input);
+    motion.reference_id = id;
     motion
 }
 
@@ -322,8 +330,8 @@ impl Registration {
         let taken: Vec<Shift> = sampled.iter().map(|&t| self.shifts[t]).collect();
         let judgement = Judgement::new(dim, &taken, &left, self.edges.noise());
         let side = dim.0.max(dim.1);
-        let mut motion = found(&self.origin, side, &self.shifts);
-        let left = found(&self.origin, side, &left);
+        let mut motion = found(&self.origin, self.taking.id, side, &self.shifts);
+        let left = found(&self.origin, self.taking.id, side, &left);
         motion.correction = Some(Correction::new(&judgement, &left, &clip.seen));
         let shifts = self.shifts.into_iter().enumerate().collect();
         Ok((Found { motion, shifts }, self.uncorrected.finish().ok()))
