@@ -74,7 +74,6 @@ pub fn rewrite(
 mod tests {
     use super::*;
     use crate::recording::Movie;
-    use ndarray::ArrayViewMut3;
 
     fn filled(dim: (usize, usize, usize)) -> (Array3<f32>, Movie) {
         let whole = Array3::from_shape_fn(dim, |(t, y, x)| (t * 100 + y * 10 + x) as f32 * 0.37);
@@ -107,59 +106,5 @@ mod tests {
                 assert_eq!(next, 9);
             }
         }
-    }
-
-    /// The sum of each frame, the two before and the one behind it.
-    struct Around;
-
-    impl Apply for Around {
-        fn apply(
-            &self,
-            first: usize,
-            around: ArrayView3<'_, f32>,
-            at: usize,
-            mut out: ArrayViewMut3<'_, f32>,
-        ) -> Result<(), Cause> {
-            assert_eq!(at, first.min(2));
-            for (t, mut out) in out.outer_iter_mut().enumerate() {
-                let from = (at + t).saturating_sub(2);
-                let to = (at + t + 2).min(around.len_of(Axis(0)));
-                out.assign(&around.slice(s![from..to, .., ..]).sum_axis(Axis(0)));
-            }
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn a_movie_is_rewritten_from_what_it_was() {
-        let dim = (11, 2, 3);
-        let (was, _) = filled(dim);
-        let mut memory = Movie::Memory(was.clone());
-        let context = Context {
-            before: 2,
-            after: 1,
-            bytes: 0,
-        };
-        let axis = widefield::TimeAxis {
-            sample_rate_hz: 20.0,
-            first_frame_s: 0.0,
-        };
-        for block in [1, 2, 5, 16] {
-            let (_, mut disk) = filled(dim);
-            let mut memory = Movie::Memory(was.clone());
-            for movie in [&mut memory, &mut disk] {
-                let clip = Clip::of(movie, axis).block(block);
-                rewrite(movie, &clip, context, &Around).expect("rewrite");
-                let mut now = Array3::zeros(dim);
-                movie.frames_into(0..11, now.view_mut()).expect("read");
-                for t in 0..11_usize {
-                    let sum = was
-                        .slice(s![t.saturating_sub(2)..(t + 2).min(11), .., ..])
-                        .sum_axis(Axis(0));
-                    assert_eq!(now.index_axis(Axis(0), t), sum, "{block} {t}");
-                }
-            }
-        }
-        assert!(memory.write(10, was.slice(s![..2, .., ..])).is_err());
     }
 }

@@ -259,7 +259,6 @@ impl Run<'_> {
         if !to_do.is_empty() {
             match Self::worker(plan, self.engine, None).origin(&plan.trials) {
                 Ok(origin) => decided.reference = Some(origin),
-                // Where it is only measured, what else is wrong with the movies is said of them.
                 Err(error) if plan.moves() => self.nowhere(session, &mut to_do, &error),
                 Err(_) => {}
             }
