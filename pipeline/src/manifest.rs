@@ -99,9 +99,7 @@ impl Decided {
             of: self.of,
         })
     }
-}
 
-impl Decided {
     /// [`Origin::identity`] of the movie to which motion is taken away.
     pub(crate) fn moved_to(&self) -> Option<u32> {
         let origin = self.reference.as_ref().filter(|it| it.corrects)?;

@@ -1,4 +1,5 @@
-//! What happens to a movie, in order: motion is taken away while it is resized; then transforms, background, mean image, mask, F0, dF/F.
+//! What happens to a movie, in order: motion is taken away while it is resized; then transforms, background, mean image,
+//! mask, F0, dF/F.
 //!
 //! Nothing here knows of files, records, pictures or time spent: values come out as they arise, to an [`Observer`].
 //! A session that decides something for all trials calls [`measure`] in its first round; whoever wants dF/F calls
@@ -12,7 +13,7 @@ use crate::recording::{Movie, MovieStore};
 use crate::step::{
     Background, Clip, Masking, Normal, Normalise, Register, Stage, StepError, Transform, failed,
 };
-use ndarray::{Array2, Array3, ArrayView3, Axis, s};
+use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis, s};
 use std::ops::Range;
 use std::sync::Arc;
 use widefield::motion::Crop;
@@ -149,7 +150,7 @@ pub fn measure<O: Observer + ?Sized>(
         None => {
             own =
                 mean(movie, first, clip, &Subtract::NOTHING).map_err(failed(Stage::Background))?;
-            own = extended(&own, &clip.seen);
+            own = clip.seen.extended(own);
             own.view()
         }
     };
@@ -198,20 +199,12 @@ pub fn finish<O: Observer + ?Sized>(
                 let (size, mask) = (clip.size, widefield::Size { width, height });
                 return Err(StepError::MaskSize { size, mask }.into());
             }
-            mask.clone().cropped(&clip.seen)
+            let mask = mask.clone().cropped(&clip.seen);
+            mask.map_err(failed(Stage::Mask))?
         }
-        (None, Some(mean)) => {
-            // What some frame does not have is no part of what decides.
-            let part = clip.seen.part(mean.view());
-            let mask = steps.mask.mask(part).map_err(failed(Stage::Mask))?;
-            match mask.kept().dim() == mean.dim() {
-                true => mask.cropped(&clip.seen),
-                false => mask.within(&clip.seen),
-            }
-        }
+        (None, Some(mean)) => mask(steps, mean.view(), &clip.seen)?,
         (None, None) => return Err(StepError::NoMean.into()),
     };
-    let mask = mask.map_err(failed(Stage::Mask))?;
     observer.mask(&mask, given.mask.is_none())?;
     let normal = steps
         .normalise
@@ -254,12 +247,19 @@ pub fn normalise<O: Observer + ?Sized>(
     )
 }
 
-/// An image whose outermost pixels that every frame has stand for those outside.
-fn extended(image: &Array2<f64>, seen: &Crop) -> Array2<f64> {
-    let within = |i: usize, range: Range<usize>| i.clamp(range.start, range.end.max(1) - 1);
-    Array2::from_shape_fn(image.dim(), |(y, x)| {
-        image[(within(y, seen.rows()), within(x, seen.columns()))]
-    })
+/// The mask of a mean image, of which what some frame does not have is no part of what decides.
+pub(crate) fn mask(
+    steps: &Steps,
+    mean: ArrayView2<'_, f64>,
+    seen: &Crop,
+) -> Result<Mask, StepError> {
+    let of_part = steps.mask.mask(seen.part(mean));
+    let of_part = of_part.map_err(failed(Stage::Mask))?;
+    let of_whole = match of_part.kept().dim() == mean.dim() {
+        true => of_part.cropped(seen),
+        false => of_part.within(seen),
+    };
+    of_whole.map_err(failed(Stage::Mask))
 }
 
 /// Mean fluorescence over `frames`.

@@ -24,6 +24,7 @@ pub(crate) use movies::stem;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use widefield::Mask;
 use widefield_storage::{Entry, Place};
 pub use work::{Why, Work};
@@ -457,6 +458,7 @@ impl Plan {
     #[must_use]
     pub fn request(&self, trial: usize, memory: u64, threads: usize) -> Option<Request> {
         let trial = self.trials.get(trial)?;
+        let cancelled = AtomicBool::new(false);
         let mut config = self.config.clone();
         config.data.url = self.data.url().to_owned();
         config.output.url = Some(self.output.url().to_owned());
@@ -469,7 +471,7 @@ impl Plan {
             consumers: self.own.consumer_names(),
             trial: trial.clone(),
             session: Decided {
-                reference: self.origin(),
+                reference: self.worker(&cancelled).origin(&self.trials).ok(),
                 ..self.given()
             },
             level: None,

@@ -77,9 +77,10 @@ pub(crate) fn is_result(config: &Config, own: &Own, name: &str) -> bool {
     let (folder, file) = split(name);
     let ends = |ending: &String| file.len() > ending.len() && file.ends_with(ending.as_str());
     let named = |f: &Folder| f.path == folder && f.endings.iter().any(ends);
+    let folders = folders(config, own);
     // Those of a run that took motion away, too, where this one does not.
     let shifts = folder == config.output.beside(SHIFTS) && ends(&".csv".to_owned());
-    shifts || folders(config, own).iter().any(named)
+    folders.iter().any(named) || shifts && folders.iter().all(|f| f.path != folder)
 }
 
 /// Whether a session with this description would write it of the movie `stem`.

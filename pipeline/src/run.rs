@@ -259,8 +259,13 @@ impl Run<'_> {
         if !to_do.is_empty() {
             match Self::worker(plan, self.engine, None).origin(&plan.trials) {
                 Ok(origin) => decided.reference = Some(origin),
+                // Nothing begins any more.
+                Err(_) if self.engine.cancelled() => {}
                 Err(error) if plan.moves() => self.nowhere(session, &mut to_do, &error),
-                Err(_) => {}
+                Err(error) => {
+                    let message = format!("motion is not measured: {}", with_causes(&error));
+                    (self.tell)(session, Event::Note { message: &message });
+                }
             }
         }
         Known {

@@ -348,7 +348,7 @@ mod tests {
         }
     }
 
-    /// Masks the darkest share of the pixels.
+    /// Parameters of some step.
     #[derive(serde::Serialize, serde::Deserialize)]
     struct Darkest {
         share: f64,
@@ -358,17 +358,9 @@ mod tests {
         const NAME: &'static str = "darkest";
     }
 
-    impl Masking for Darkest {
-        fn mask(&self, mean: ArrayView2<'_, f64>) -> Result<Mask, Cause> {
-            let percentile = 100.0 * self.share;
-            Ok(Segmentation::Percentile { percentile }.mask(mean)?)
-        }
-    }
-
     #[test]
-    fn a_step_of_one_s_own_keeps_its_promises() {
+    fn parameters_are_an_identity() {
         let darkest = |share| Darkest { share };
-        masking(&darkest(0.3)).expect("mask");
         identity(&darkest(0.3), &darkest(0.4)).expect("identity");
         assert!(identity(&darkest(0.3), &darkest(0.3)).is_err());
     }

@@ -1,7 +1,7 @@
 //! A trial of a plan into memory, instead of into files.
 
 use super::Plan;
-use crate::contract::{Decided, Origin};
+use crate::contract::Decided;
 use crate::error::Error;
 use crate::observer::Observer;
 use crate::order_of_steps::{self, Analysis, Given, Steps};
@@ -82,13 +82,6 @@ impl Plan {
         })
     }
 
-    /// What motion is measured against.
-    pub(super) fn origin(&self) -> Option<Origin> {
-        self.worker(&AtomicBool::new(false))
-            .origin(&self.trials)
-            .ok()
-    }
-
     /// Computes a trial alone, without a limit.
     pub(crate) fn worker<'a>(&'a self, cancelled: &'a AtomicBool) -> Worker<'a> {
         Worker {
@@ -127,11 +120,12 @@ impl Plan {
         let worker = self.worker(&cancelled);
         let steps = worker.steps(planned);
         // Of motion that stays nothing is computed with.
-        let origin = match &steps.register {
-            Some(_) => decided.reference.clone().or_else(|| self.origin()),
-            None => None,
-        };
         let named = |cause| failed(&planned.file, cause);
+        let origin = match (&steps.register, &decided.reference) {
+            (None, _) => None,
+            (_, Some(origin)) => Some(origin.clone()),
+            _ => Some(worker.origin(&self.trials).map_err(|e| named(e.into()))?),
+        };
         let read = worker.read(planned, &steps, origin.as_ref());
         let mut read = read.map_err(|error| named(error.into()))?;
         let uncorrected = read.uncorrected.take();

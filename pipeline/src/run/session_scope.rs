@@ -4,7 +4,7 @@ use crate::config::Scope;
 use crate::contract::Decided;
 use crate::error::with_causes;
 use crate::manifest::{Measurement, set_of};
-use crate::order_of_steps::Steps;
+use crate::order_of_steps::{self, Steps};
 use crate::plan::Plan;
 use widefield::BackgroundLevel;
 use widefield::motion::Crop;
@@ -59,11 +59,10 @@ impl Plan {
             }
             let mean = mean.finish().map_err(|e| format!("mean image: {e}"))?;
             let steps = Steps::configured(analysis, &self.config.experiment, &self.own);
-            // What some frame of some trial does not have is no part of what decides.
+            // NaN where some frame of some trial has nothing.
             let seen = Crop::from_image(mean.view());
-            let mask = steps.mask.mask(seen.part(mean.view()));
-            let mask = mask.map_err(|e| format!("mask: {e}"))?.within(&seen);
-            decided.mask = Some(mask.map_err(|e| format!("mask: {e}"))?);
+            let mask = order_of_steps::mask(&steps, mean.view(), &seen);
+            decided.mask = Some(mask.map_err(|e| with_causes(&e))?);
         }
         Ok(decided)
     }

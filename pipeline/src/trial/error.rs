@@ -23,12 +23,14 @@ pub(crate) enum TrialError {
         "a few of its frames at a time need {needed} MiB of memory, one trial may have {allowed}; raise --memory, lower --jobs, or set analysis.resolution"
     )]
     Memory { needed: u64, allowed: u64 },
+    #[error("what motion is measured against, {file}")]
+    Reference { file: String, source: Box<Self> },
     #[error("interrupted")]
     Cancelled,
 }
 
 impl TrialError {
-    /// Whether a store did not give what was asked for.
+    /// Whether a store did not give what was asked for, and may when asked again.
     pub(super) fn is_of_store(&self) -> bool {
         let of_store = matches!(
             self,
@@ -50,6 +52,7 @@ impl TrialError {
             Self::Recording(RecordingError::Storage(error)) | Self::Storage(error) => {
                 matches!(error.kind(), ErrorKind::Full | ErrorKind::Other)
             }
+            Self::Reference { source, .. } => source.retry(),
             Self::Scratch(_) => true,
             // A movie that is not in memory could not be read again.
             Self::Step(StepError::Failed { source, .. }) => {

@@ -58,7 +58,7 @@ pub(super) struct Taking {
 
 impl Worker<'_> {
     /// The movie that all are compared with: the first of the session, in the order of names, whose first frames can be
-    /// read and are fit for it. Where motion is taken away to it, a store that does not answer makes no other one of it.
+    /// read and are fit for it. A store that does not answer makes no other one of it, and is not asked for all of them.
     ///
     /// # Errors
     /// Why the first one, or that in the store, is not.
@@ -73,11 +73,16 @@ impl Worker<'_> {
                 input: trial.input.clone(),
                 corrects: steps.register.is_some(),
             };
-            match self.comparison(&origin, &steps) {
-                Ok(_) => return Ok(origin),
-                Err(error) if error.is_of_store() && origin.corrects => return Err(error),
-                Err(error) if i == 0 => first = Err(error),
-                Err(_) => {}
+            let Err(error) = self.comparison(&origin, &steps) else {
+                return Ok(origin);
+            };
+            let (of_store, file) = (error.is_of_store(), origin.file);
+            let source = Box::new(error);
+            if i == 0 || of_store {
+                first = Err(TrialError::Reference { file, source });
+            }
+            if of_store {
+                break;
             }
         }
         first
@@ -304,7 +309,8 @@ impl Registration {
                 worker.alive()?;
                 let mut again = Array3::zeros((1, dim.0, dim.1));
                 let frame = recording.frame(t)?;
-                decoder.shift(frame, *shift, again.index_axis_mut(Axis(0), 0))?;
+                let out = again.index_axis_mut(Axis(0), 0);
+                decoder.moved(&mut decoder.resizer.clone(), frame, *shift, out)?;
                 movie.write(t, again.view()).map_err(|e| wrong(e.into()))?;
             }
         }

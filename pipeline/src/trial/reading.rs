@@ -46,7 +46,7 @@ pub(crate) fn needed(config: &Config, steps: &Steps, data: &Place, trial: &Trial
 
 /// Decodes, repairs, clears and resizes the frames of one recording.
 pub(super) struct Decoder {
-    resizer: Resizer,
+    pub(super) resizer: Resizer,
     above: u16,
     /// What threads need for a frame; as many as decode at a time.
     tools: Mutex<Vec<Tool>>,
@@ -346,18 +346,8 @@ impl Decoder {
         Ok(())
     }
 
-    /// Resizes a frame whose content lies off by `shift`.
-    pub(super) fn shift(
-        &self,
-        frame: Array2<u16>,
-        shift: Shift,
-        out: ArrayViewMut2<'_, f32>,
-    ) -> Result<(), TrialError> {
-        self.moved(&mut self.tool().resizer, frame, shift, out)?;
-        Ok(())
-    }
-
-    fn moved(
+    /// Resizes a frame whose content lies off by `shift`; gives its memory back.
+    pub(super) fn moved(
         &self,
         resizer: &mut Resizer,
         mut frame: Array2<u16>,

@@ -84,6 +84,29 @@ impl Crop {
         self.dim
     }
 
+    /// One of the pictures `(y, x)` in which every pixel outside is as the nearest one inside; as it is where there is none.
+    ///
+    /// ```
+    /// use widefield::motion::{Crop, Shift};
+    ///
+    /// let crop = Crop::from_shifts((1, 3), &[Shift::from_px(0.0, 1.0)]);
+    /// let image = crop.extended(ndarray::array![[5.0, 6.0, f64::NAN]]);
+    /// assert_eq!(image, ndarray::array![[5.0, 6.0, 6.0]]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the picture is smaller than those the crop was made for.
+    pub fn extended(&self, picture: Array2<f64>) -> Array2<f64> {
+        let outside = self.outside_pixels();
+        if outside == 0 || outside == picture.len() {
+            return picture;
+        }
+        let nearest = |i: usize, range: (usize, usize)| i.clamp(range.0, range.1 - 1);
+        Array2::from_shape_fn(picture.dim(), |(y, x)| {
+            picture[(nearest(y, self.rows), nearest(x, self.columns))]
+        })
+    }
+
     /// This part of one of the pictures.
     ///
     /// # Panics

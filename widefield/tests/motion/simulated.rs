@@ -155,6 +155,17 @@ fn holds(config: &Config) {
     println!("256 px: error {off:?} px rms");
     assert!(off.iter().all(|off| *off < 0.03), "256 px: {off:?}");
 
+    // As runs measure where nothing is taken away, here of every frame: halved, in any number at a time.
+    let image = first_ten(small.view());
+    let sampled = Rigid::default().sampled(image.view(), 1).unwrap();
+    let halved = sampled.shifts(&small.view(), 7).unwrap();
+    assert_eq!(halved, sampled.shifts(&small.view(), 100).unwrap());
+    let halved: Vec<Shift> = halved.into_iter().map(|(_, shift)| shift).collect();
+    let off = rms(&halved, &truth, 0.5);
+    println!("256 px, halved: error {off:?} px rms");
+    // Far below the half pixel from which a check warns.
+    assert!(off.iter().all(|off| *off < 0.12), "halved: {off:?}");
+
     let judged = |taken: &[Shift], sign: f64, verdict: Verdict, slope: f64| {
         let judgement = corrected(movie.view(), &resizer, &small, taken, sign);
         println!("{judgement:?}");
