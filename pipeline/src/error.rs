@@ -282,18 +282,3 @@ pub enum MaskError {
     #[error("keeps no pixel: all are black")]
     KeepsNothing,
 }
-
-/// A message and its causes on one line, each said once.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let more = inner.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        cause = inner.source();
-    }
-    text
-}

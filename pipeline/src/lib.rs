@@ -41,7 +41,6 @@
 //! ```
 
 mod claim;
-mod concurrent;
 pub mod consumer;
 pub mod contract;
 mod engine;

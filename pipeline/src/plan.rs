@@ -302,18 +302,19 @@ impl Plan {
         let listing = data.survey("")?;
         let finished = |entry: &Entry| Some(earlier.as_ref().ok()?.finished(entry).is_some());
         let known = |entry: &Entry| finished(entry).unwrap_or(false);
-        let movies::Movies {
+        let labels::Movies {
             movies,
             unreadable,
             ignored,
             broken,
-        } = movies::find(&config, &data, &listing, known);
+            ..
+        } = labels::Movies::find(&config, &data, &listing, known);
         if movies.is_empty() && unreadable.is_empty() {
             return Err(Error::NothingToDo {
                 place: data.url().to_owned(),
-                wanted: movies::asked(&config),
-                seen: movies::near(&config, &listing.entries)
-                    .unwrap_or_else(|| movies::seen(&listing.entries, &ignored)),
+                wanted: labels::movies::asked(&config),
+                seen: labels::movies::near(&config, &listing.entries)
+                    .unwrap_or_else(|| labels::movies::seen(&listing.entries, &ignored)),
             });
         }
         let ground = ground.with_movies(&movies)?;

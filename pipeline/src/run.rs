@@ -4,20 +4,19 @@ mod finish;
 mod session_scope;
 
 use crate::claim::{Ticket, left_to};
-use crate::concurrent;
 use crate::config::Config;
 use crate::contract::{Decided, Outcome, Round, failed};
 use crate::engine::{Engine, Task, Told};
-use crate::error::{Error, with_causes};
+use crate::error::Error;
 use crate::manifest;
 use crate::plan::{Plan, TrialPlan, Why, Work};
-use crate::record::{Check, RunRecord, Status, TrialRecord, checks};
+use crate::record::{Check, RunRecord, Status, TrialRecord, checks, with_causes};
 use crate::results;
 use crate::trial::{Worker, needs, told};
 use std::collections::BTreeSet;
 use std::time::Instant;
 use widefield::{BackgroundLevel, Mask};
-use widefield_storage::{Claim, Place};
+use widefield_storage::{Claim, Place, concurrent};
 
 /// What happens while a plan runs.
 #[derive(Debug)]

@@ -5,9 +5,10 @@ mod program;
 pub use program::{Served, end_with_parent, lines, serve, serve_if_asked};
 
 use crate::contract::{Decided, Outcome, Reply, Request, Round, failed};
-use crate::error::{Error, with_causes};
+use crate::error::Error;
 use crate::manifest::{Manifest, Measurement};
 use crate::plan::TrialPlan;
+use crate::record::with_causes;
 use crate::recording::Spare;
 use crate::results;
 use crate::step::Known;

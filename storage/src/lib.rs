@@ -37,6 +37,7 @@ mod checksum;
 mod claim;
 #[cfg(any(feature = "s3", feature = "gs", feature = "az", feature = "http"))]
 mod cloud;
+pub mod concurrent;
 pub mod conformance;
 mod entry;
 mod error;

@@ -24,11 +24,13 @@ mod checks;
 mod error;
 mod files;
 mod merge;
+pub mod movies;
 mod pair;
 mod sources;
 
 pub use error::{Cell, Error};
 pub use files::{INDICES, PERFORMANCE, TRIAL_LIST};
+pub use movies::Movies;
 pub use sources::Sources;
 
 use serde::{Deserialize, Serialize};

@@ -2,7 +2,8 @@
 
 use super::{Engine, Task, Told};
 use crate::contract::{CONTRACT, Outcome, Reply, Request, failed};
-use crate::error::{Error, with_causes};
+use crate::error::Error;
+use crate::record::with_causes;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use widefield_cluster::{Cluster, ClusterError, Ended, Heard, Line};

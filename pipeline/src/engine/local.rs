@@ -1,7 +1,6 @@
 //! Trials on threads of this machine.
 
 use super::{Engine, Task, Told};
-use crate::concurrent;
 use crate::contract::{Outcome, Reply};
 use crate::order_of_steps::Steps;
 use crate::plan::Plan;
@@ -11,6 +10,7 @@ use crate::worker::perform;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Instant;
+use widefield_storage::concurrent;
 
 /// Runs the tasks in order, several at a time.
 ///

@@ -9,7 +9,7 @@ use crate::record::{Output, RunRecord, TrialRecord};
 use crate::results;
 use crate::step::{Own, Placed};
 use std::collections::{BTreeMap, BTreeSet};
-use widefield_storage::{Ahead, Entry, Place};
+use widefield_storage::{Ahead, Entry, Place, concurrent};
 
 /// Check sums of manifests by the name of the movie without ending; nothing for one that went.
 pub(super) type Known = BTreeMap<String, Option<u32>>;
@@ -52,7 +52,7 @@ impl Earlier {
             .collect();
         let of_round = others.iter().filter_map(|n| n.strip_suffix(".measured"));
         earlier.measured = of_round.map(|n| Measurement::name(config, n)).collect();
-        let read = crate::concurrent::map(&stems, |stem| {
+        let read = concurrent::map(&stems, |stem| {
             let manifest = Manifest::read(output, config, stem)?;
             Ok::<_, Error>(((*stem).to_owned(), manifest))
         });
@@ -244,7 +244,7 @@ impl Earlier {
             let other = |o: &&Output| all || known(o) != Some(true);
             doubted.extend(results.iter().filter(other).map(|o| (i, o.clone())));
         }
-        let same = crate::concurrent::map(&doubted, |(_, written)| holds(output, written));
+        let same = concurrent::map(&doubted, |(_, written)| holds(output, written));
         for ((i, written), same) in doubted.into_iter().zip(same) {
             let trial = &mut trials[i];
             let (same, whole) = (same?, matches!(trial.work, Work::Keep(_)));
@@ -398,7 +398,7 @@ pub(super) fn refuse_changed(config: &Config, output: &Place, known: &Known) -> 
     let mut stems: BTreeSet<String> = entries.iter().filter_map(stem).collect();
     stems.extend(known.keys().cloned());
     let stems: Vec<String> = stems.into_iter().collect();
-    let read = crate::concurrent::map(&stems, |stem| Manifest::read(output, config, stem));
+    let read = concurrent::map(&stems, |stem| Manifest::read(output, config, stem));
     for (stem, read) in stems.iter().zip(read) {
         let (manifest, sum) = read?;
         match (known.get(stem), manifest) {

@@ -1,22 +1,21 @@
 //! What closes a session: texts, indices, reference image, removal of old files, `run.json` and the report.
 
 use super::Event;
-use crate::concurrent;
 use crate::config::Existing;
 use crate::consumer::{Consumer, part_name};
-use crate::error::{Error, with_causes};
+use crate::error::Error;
 use crate::labels::Labels;
 use crate::manifest::{Manifest, Measurement};
 use crate::plan::{Plan, RUN_JSON, Said, TrialPlan, neighbours};
 use crate::record::{
-    Check, CheckName, Level, Output, RunRecord, Status, Totals, TrialRecord, checks,
+    Check, CheckName, Level, Output, RunRecord, Status, Totals, TrialRecord, checks, with_causes,
 };
 use crate::results;
 use crate::trial::Worker;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 use widefield::Mask;
-use widefield_storage::{ErrorKind, mat};
+use widefield_storage::{ErrorKind, concurrent, mat};
 
 impl Plan {
     /// Everything after the trials: texts, indices, reference image, old files, record and report.

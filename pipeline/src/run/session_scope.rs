@@ -2,10 +2,10 @@
 
 use crate::config::Scope;
 use crate::contract::Decided;
-use crate::error::with_causes;
 use crate::manifest::{Measurement, set_of};
 use crate::order_of_steps::{self, Steps};
 use crate::plan::Plan;
+use crate::record::with_causes;
 use widefield::BackgroundLevel;
 use widefield::motion::Crop;
 use widefield::session::MeanOf;

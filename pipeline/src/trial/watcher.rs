@@ -7,10 +7,11 @@ use super::timing::Timing;
 use super::{TrialError, Worker, described};
 use crate::config::Kind;
 use crate::consumer::{Seen, Watch, Watched, part_name};
-use crate::error::with_causes;
 use crate::observer::Observer;
 use crate::plan::TrialPlan;
-use crate::record::{Check, CheckName, Fit, Level, Output, Quality, TrialRecord, motion};
+use crate::record::{
+    Check, CheckName, Fit, Level, Output, Quality, TrialRecord, motion, with_causes,
+};
 use crate::step::{Cause, Clip, Normal, Stage, StepError, failed};
 use ndarray::{Array2, ArrayView2, ArrayView3, s};
 use std::ops::Range;

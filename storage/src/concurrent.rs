@@ -7,7 +7,15 @@ use std::sync::{Mutex, PoisonError};
 const WIDTH: usize = 32;
 
 /// `work` of every item, in order of the items, several at a time.
-pub(crate) fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+///
+/// ```
+/// let place = widefield_storage::Place::open("memory://")?;
+/// place.put("a", b"1234".to_vec())?;
+/// let found = widefield_storage::concurrent::map(&["a", "b"], |name| place.head(name).ok()?.map(|it| it.bytes));
+/// assert_eq!(found, [Some(4), None]);
+/// # Ok::<(), widefield_storage::Error>(())
+/// ```
+pub fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let found = Mutex::new(Vec::with_capacity(items.len()));
     std::thread::scope(|scope| {
