@@ -171,12 +171,15 @@ impl Engine {
         }
     }
 
-    /// Trials at a time, and the bytes each may hold, if each needs `needed` bytes.
-    pub(crate) fn width(&self, needed: u64) -> (usize, u64) {
+    /// The bytes there are.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.memory
+            .unwrap_or_else(|| memory::half().unwrap_or(u64::MAX))
+    }
+
+    /// Trials at a time, and the bytes each may hold of `memory`, if each needs `needed` bytes.
+    pub(crate) fn width(&self, memory: u64, needed: u64) -> (usize, u64) {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let memory = self
-            .memory
-            .unwrap_or_else(|| memory::half().unwrap_or(u64::MAX));
         let fit = (memory / needed.max(1)).max(1);
         let jobs = self
             .jobs
@@ -193,9 +196,9 @@ mod tests {
     #[test]
     fn fewer_trials_at_a_time_when_they_do_not_fit() {
         let memory = (400 << 20) + 3;
-        let engine = Engine::local().jobs(8).memory(memory);
-        assert_eq!(engine.width(100 << 20), (4, memory / 4));
-        assert_eq!(engine.width(memory + 1), (1, memory));
-        assert_eq!(engine.width(0), (8, memory / 8));
+        let engine = Engine::local().jobs(8);
+        assert_eq!(engine.width(memory, 100 << 20), (4, memory / 4));
+        assert_eq!(engine.width(memory, memory + 1), (1, memory));
+        assert_eq!(engine.width(memory, 0), (8, memory / 8));
     }
 }

@@ -40,9 +40,17 @@ pub(crate) fn folders(config: &Config, own: &Own) -> Vec<Folder> {
         &[".json", ".measured"],
     ));
     for consumer in &own.consumers {
-        let path = out.beside(consumer.name());
-        let ending = format!(".{}", consumer.extension());
-        folders.push(folder("the folder of parts", &path, &[ending.as_str()]));
+        let parts = consumer
+            .extension()
+            .map(|ending| (consumer.name().to_owned(), ending));
+        for (name, ending) in parts.into_iter().chain(consumer.folders(config)) {
+            let ending = format!(".{ending}");
+            folders.push(folder(
+                "the folder of parts",
+                &out.beside(&name),
+                &[ending.as_str()],
+            ));
+        }
     }
     folders
 }
@@ -152,8 +160,8 @@ fn is_file(one: &Path, path: Option<&Path>, name: &str) -> bool {
 mod tests {
     use super::*;
     use crate::config::MaskFile;
-    use crate::consumer::{Consumer, Watch, Watched};
-    use crate::record::RunRecord;
+    use crate::consumer::{Consumer, Session, Watch, Watched};
+    use crate::record::Output;
     use crate::step::Cause;
 
     /// Keeps parts in `report/`.
@@ -164,19 +172,15 @@ mod tests {
             "report"
         }
 
-        fn extension(&self) -> &'static str {
-            "json"
+        fn extension(&self) -> Option<&'static str> {
+            Some("json")
         }
 
-        fn watch(&self, _: &Watched<'_>) -> Result<Box<dyn Watch>, Cause> {
+        fn watch(&self, _: &Watched<'_>) -> Result<Option<Box<dyn Watch>>, Cause> {
             Err("nothing is watched here".into())
         }
 
-        fn session(
-            &self,
-            _: &RunRecord,
-            _: &[Option<Vec<u8>>],
-        ) -> Result<Vec<(String, Vec<u8>)>, Cause> {
+        fn session(&self, _: &Session<'_>) -> Result<Vec<Output>, Cause> {
             Ok(Vec::new())
         }
     }

@@ -8,7 +8,6 @@ use crate::config::Config;
 use crate::contract::{Decided, Outcome, Round, failed};
 use crate::engine::{Engine, Task, Told};
 use crate::error::Error;
-use crate::manifest;
 use crate::plan::{Plan, TrialPlan, Why, Work};
 use crate::record::{Check, RunRecord, Status, TrialRecord, checks, with_causes};
 use crate::results;
@@ -92,16 +91,9 @@ impl Plan {
         // Another run may have come and gone since this one was planned.
         self.settle()?;
         let out = &self.config.output;
-        let consumers = self.own.consumers.iter().map(|consumer| consumer.name());
-        let own = ["", manifest::FOLDER].into_iter().chain(consumers);
-        let own: Vec<String> = own.map(|name| out.beside(name)).collect();
-        let shifts = results::of_shifts(&self.config, &self.own);
-        let folders: Vec<&str> = own
-            .iter()
-            .chain([&out.movie, &out.dff, &out.mat])
-            .chain(&shifts)
-            .map(String::as_str)
-            .collect();
+        let folders = results::folders(&self.config, &self.own).into_iter();
+        let folders = folders.map(|folder| folder.path);
+        let folders: Vec<String> = [out.records.clone()].into_iter().chain(folders).collect();
         for folder in &folders {
             self.output.check_writable(folder)?;
         }
@@ -489,7 +481,7 @@ impl Run<'_> {
     fn worker<'s>(plan: &'s Plan, engine: &'s Engine, claim: Option<&'s Ticket>) -> Worker<'s> {
         let largest = plan.trials.iter().map(|t| t.input.bytes).max().unwrap_or(0);
         Worker {
-            memory: engine.width(needs(largest)).1,
+            memory: engine.width(engine.bytes(), needs(largest)).1,
             claim,
             ..plan.worker(engine.flag())
         }

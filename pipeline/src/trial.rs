@@ -37,6 +37,8 @@ pub(crate) struct Worker<'a> {
     pub(crate) output: &'a Place,
     /// Bytes one trial may hold.
     pub(crate) memory: u64,
+    /// Bytes there are for all trials and those who watch them; 0 where nothing outlives a trial.
+    pub(crate) held: u64,
     pub(crate) cancelled: &'a AtomicBool,
     /// The claim of the session on the output place.
     pub(crate) claim: Option<&'a Ticket>,

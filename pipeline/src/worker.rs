@@ -37,6 +37,7 @@ impl Request {
                     data: &data,
                     output: &output,
                     memory: self.memory,
+                    held: 0,
                     cancelled,
                     claim: self.claim.as_ref(),
                     references: &References::default(),

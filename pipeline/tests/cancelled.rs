@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use widefield_pipeline::consumer::{Consumer, Watch, Watched};
-use widefield_pipeline::record::RunRecord;
+use widefield_pipeline::consumer::{Consumer, Session, Watch, Watched};
+use widefield_pipeline::record::Output;
 use widefield_pipeline::step::Cause;
 use widefield_pipeline::{Engine, Event, Experiment, simulate};
 
@@ -19,22 +19,18 @@ impl Consumer for Cancel {
         "cancel"
     }
 
-    fn extension(&self) -> &'static str {
-        "txt"
+    fn extension(&self) -> Option<&'static str> {
+        None
     }
 
-    fn watch(&self, _: &Watched<'_>) -> Result<Box<dyn Watch>, Cause> {
+    fn watch(&self, _: &Watched<'_>) -> Result<Option<Box<dyn Watch>>, Cause> {
         if self.trials.fetch_add(1, Ordering::Relaxed) == 1 {
             self.flag.store(true, Ordering::Relaxed);
         }
-        Err("nothing is kept".into())
+        Ok(None)
     }
 
-    fn session(
-        &self,
-        _: &RunRecord,
-        _: &[Option<Vec<u8>>],
-    ) -> Result<Vec<(String, Vec<u8>)>, Cause> {
+    fn session(&self, _: &Session<'_>) -> Result<Vec<Output>, Cause> {
         Ok(Vec::new())
     }
 }

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use widefield::MovieSource;
-use widefield_pipeline::consumer::{Consumer, Seen, Watch, Watched};
+use widefield_pipeline::consumer::{Consumer, Seen, Session, Watch, Watched};
 use widefield_pipeline::order_of_steps::rewrite;
-use widefield_pipeline::record::{RunRecord, Status};
+use widefield_pipeline::record::{Output, RunRecord, Status};
 use widefield_pipeline::recording::{Movie, MovieStore};
 use widefield_pipeline::step::{Apply, Cause, Clip, Context, Known, Masking, Own, Parameters};
 use widefield_pipeline::{Engine, Error, Experiment, Observer, StepError, simulate};
@@ -40,24 +40,21 @@ impl Consumer for Sums {
         "sums"
     }
 
-    fn extension(&self) -> &'static str {
-        "txt"
+    fn extension(&self) -> Option<&'static str> {
+        Some("txt")
     }
 
-    fn watch(&self, _: &Watched<'_>) -> Result<Box<dyn Watch>, Cause> {
-        Ok(Box::new(Sum(0)))
+    fn watch(&self, _: &Watched<'_>) -> Result<Option<Box<dyn Watch>>, Cause> {
+        Ok(Some(Box::new(Sum(0))))
     }
 
-    fn session(
-        &self,
-        _: &RunRecord,
-        parts: &[Option<Vec<u8>>],
-    ) -> Result<Vec<(String, Vec<u8>)>, Cause> {
+    fn session(&self, session: &Session<'_>) -> Result<Vec<Output>, Cause> {
         let number = |part: &Vec<u8>| -> Result<usize, Cause> {
             Ok(std::str::from_utf8(part)?.parse::<usize>()?)
         };
-        let sum: usize = parts.iter().flatten().map(number).sum::<Result<_, _>>()?;
-        Ok(vec![("sum.txt".into(), sum.to_string().into_bytes())])
+        let parts = session.parts.iter().flatten();
+        let sum: usize = parts.map(number).sum::<Result<_, _>>()?;
+        Ok(vec![session.put("sum.txt", sum.to_string())?])
     }
 }
 

@@ -12,8 +12,8 @@ mod trial;
 use html::escape;
 use pictures::{Gather, Pictures};
 use std::fmt::Write as _;
-use widefield_pipeline::consumer::{Consumer, Watch, Watched};
-use widefield_pipeline::record::RunRecord;
+use widefield_pipeline::consumer::{Consumer, Session, Watch, Watched};
+use widefield_pipeline::record::{Output, RunRecord};
 use widefield_pipeline::step::Cause;
 
 /// Makes `report.html` of a session, from a few pictures of each trial in `report/`.
@@ -25,27 +25,24 @@ impl Consumer for Report {
         "report"
     }
 
-    fn extension(&self) -> &'static str {
-        "json"
+    fn extension(&self) -> Option<&'static str> {
+        Some("json")
     }
 
-    fn watch(&self, trial: &Watched<'_>) -> Result<Box<dyn Watch>, Cause> {
-        Ok(Box::new(Gather::new(trial)?))
+    fn watch(&self, trial: &Watched<'_>) -> Result<Option<Box<dyn Watch>>, Cause> {
+        Ok(Some(Box::new(Gather::new(trial)?)))
     }
 
     fn is_part(&self, part: &[u8]) -> bool {
         serde_json::from_slice::<Pictures>(part).is_ok()
     }
 
-    fn session(
-        &self,
-        record: &RunRecord,
-        parts: &[Option<Vec<u8>>],
-    ) -> Result<Vec<(String, Vec<u8>)>, Cause> {
+    fn session(&self, session: &Session<'_>) -> Result<Vec<Output>, Cause> {
         let read = |part: &Option<Vec<u8>>| serde_json::from_slice(part.as_ref()?).ok();
-        let pictures: Vec<Option<Pictures>> = parts.iter().map(read).collect();
-        let page = html(record, &pictures);
-        Ok(vec![("report.html".into(), page.into_bytes())])
+        let pictures: Vec<Option<Pictures>> = session.parts.iter().map(read).collect();
+        session.put("report.html", html(session.record, &pictures))?;
+        // It is made of the record, which therefore cannot list it.
+        Ok(Vec::new())
     }
 }
 

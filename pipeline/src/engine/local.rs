@@ -1,6 +1,7 @@
 //! Trials on threads of this machine.
 
 use super::{Engine, Task, Told};
+use crate::consumer;
 use crate::contract::{Outcome, Reply};
 use crate::order_of_steps::Steps;
 use crate::plan::Plan;
@@ -17,12 +18,18 @@ use widefield_storage::concurrent;
 /// A thread for each trial at a time reads, waits and writes; all that computes within a trial shares the threads of
 /// the common pool, so that trials overlap one another's waiting without more threads computing than there are cores.
 pub(super) fn run(engine: &Engine, tasks: &[Task<'_>], tell: &mut dyn FnMut(Told)) {
-    let (jobs, memory) = width(engine, tasks);
+    let all = engine.bytes();
+    let share = tasks
+        .iter()
+        .map(|task| task.plan.own.share(&task.plan.config));
+    let held = consumer::share(all, share.fold(0.0, f64::max));
+    let (jobs, memory) = width(engine, all - held, tasks);
     let spare = Spare::default();
     let work = |index: usize| {
         let task = &tasks[index];
         let worker = Worker {
             memory,
+            held: all,
             claim: task.claim.as_ref(),
             spare: &spare,
             ..task.plan.worker(engine.flag())
@@ -42,13 +49,13 @@ pub(super) fn run(engine: &Engine, tasks: &[Task<'_>], tell: &mut dyn FnMut(Told
 }
 
 /// Trials at a time, and the bytes each may hold.
-fn width(engine: &Engine, tasks: &[Task<'_>]) -> (usize, u64) {
+fn width(engine: &Engine, memory: u64, tasks: &[Task<'_>]) -> (usize, u64) {
     let largest = |tasks: &[Task<'_>]| {
         let sizes = tasks.iter().map(|task| task.trial().input.bytes);
         sizes.max().unwrap_or(0)
     };
-    let bound = engine.width(trial::needs(largest(tasks)));
-    if bound.0 == engine.width(0).0 {
+    let bound = engine.width(memory, trial::needs(largest(tasks)));
+    if bound.0 == engine.width(memory, 0).0 {
         return bound;
     }
     // Headers tell how much smaller movies become, which sizes of files do not.
@@ -63,7 +70,7 @@ fn width(engine: &Engine, tasks: &[Task<'_>]) -> (usize, u64) {
         let steps = Steps::configured(&config.analysis, &config.experiment, own);
         trial::needed(config, &steps, data, task.trial())
     });
-    engine.width(needed.into_iter().max().unwrap_or(0))
+    engine.width(memory, needed.into_iter().max().unwrap_or(0))
 }
 
 /// What a thread tells while it goes on.
@@ -146,8 +153,7 @@ mod tests {
         let needed = trial::needed(&plan.config, &steps, &plan.data, trial);
         // By the sizes of the files alone only one would fit.
         assert!(trial::needs(trial.input.bytes) > needed + 2);
-        let engine = Engine::local().jobs(4);
-        let of = |memory| width(&engine.clone().memory(memory), &tasks);
+        let of = |memory| width(&Engine::local().jobs(4), memory, &tasks);
         assert_eq!(of(2 * needed), (2, needed));
         assert_eq!(of(2 * needed - 1), (1, 2 * needed - 1));
     }

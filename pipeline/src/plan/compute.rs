@@ -90,6 +90,7 @@ impl Plan {
             data: &self.data,
             output: &self.output,
             memory: u64::MAX,
+            held: 0,
             cancelled,
             claim: None,
             references: &self.references,

@@ -2,7 +2,7 @@
 
 use super::Event;
 use crate::config::Existing;
-use crate::consumer::{Consumer, part_name};
+use crate::consumer::{Consumer, Session, part_name};
 use crate::error::Error;
 use crate::labels::Labels;
 use crate::manifest::{Manifest, Measurement};
@@ -78,34 +78,53 @@ impl Plan {
             trials,
             checks,
         };
+        // What has results of its own makes them while those of before stand; the report comes last.
+        let consumers = self.own.consumers.iter();
+        let (making, showing): (Vec<_>, Vec<_>) =
+            consumers.partition(|c| !c.folders(&self.config).is_empty());
         if !interrupted {
+            for consumer in making {
+                self.consume(&**consumer, worker, &mut record, tell);
+            }
             self.remove_old(&mut record, tell);
         }
         record.totals.seconds = began.elapsed().as_secs_f64();
-        let finish = |source| Error::Finish { source };
-        let own = &self.config.output;
-        for consumer in &self.own.consumers {
-            let parts = self.parts(&**consumer, &record.trials);
-            self.tell_of_lost(&**consumer, &mut record.trials, &parts, tell);
-            match consumer.session(&record, &parts) {
-                Ok(made) => {
-                    for (name, bytes) in made {
-                        self.output.put(&own.beside(&name), bytes).map_err(finish)?;
-                    }
-                }
-                Err(error) => {
-                    let message = format!("{}: {}", consumer.name(), with_causes(&*error));
-                    tell(Event::Note { message: &message });
-                    record.checks.push(session_files(message));
-                }
-            }
+        for consumer in showing {
+            self.consume(&**consumer, worker, &mut record, tell);
         }
         record.totals.report_seconds = reporting.elapsed().as_secs_f64();
         let json = serde_json::to_vec_pretty(&record).unwrap_or_default();
         self.output
-            .put(&own.beside(RUN_JSON), json)
-            .map_err(finish)?;
+            .put(&self.config.output.beside(RUN_JSON), json)
+            .map_err(|source| Error::Finish { source })?;
         Ok(record)
+    }
+
+    /// Lets a consumer make its results.
+    fn consume(
+        &self,
+        consumer: &dyn Consumer,
+        worker: &Worker<'_>,
+        record: &mut RunRecord,
+        tell: &mut dyn FnMut(Event<'_>),
+    ) {
+        let parts = self.parts(consumer, &record.trials);
+        self.tell_of_lost(consumer, &mut record.trials, &parts, tell);
+        let made = consumer.session(&Session {
+            record,
+            parts: &parts,
+            output: &self.output,
+            memory: worker.memory,
+            worker,
+        });
+        match made {
+            Ok(outputs) => record.totals.outputs.extend(outputs),
+            Err(error) => {
+                let message = format!("{}: {}", consumer.name(), with_causes(&*error));
+                tell(Event::Note { message: &message });
+                record.checks.push(session_files(message));
+            }
+        }
     }
 
     /// What a consumer kept of each trial; `None` where that is nothing, or cannot be read.
@@ -113,7 +132,7 @@ impl Plan {
         concurrent::map(trials, |record| {
             // A failed trial may have left its part in an earlier run; that of this one came with measures.
             record.quality.as_ref()?;
-            let name = part_name(consumer, crate::plan::stem(&record.file));
+            let name = part_name(consumer, crate::plan::stem(&record.file))?;
             let part = self.output.read(&self.config.output.beside(&name)).ok()?;
             consumer.is_part(&part).then(|| Vec::from(part))
         })
@@ -133,7 +152,9 @@ impl Plan {
             if !had_one || part.is_some() {
                 continue;
             }
-            let name = part_name(consumer, crate::plan::stem(&record.file));
+            let Some(name) = part_name(consumer, crate::plan::stem(&record.file)) else {
+                continue;
+            };
             let message = format!("{name} is lost; --existing replace makes it again");
             let check = Check::found(CheckName::Pictures, Level::Warn, message);
             record.checks.push(check);
@@ -275,7 +296,7 @@ impl Plan {
             ours.insert(Manifest::name(&self.config, &trial.stem));
             for consumer in &self.own.consumers {
                 let part = part_name(&**consumer, &trial.stem);
-                ours.insert(self.config.output.beside(&part));
+                ours.extend(part.map(|part| self.config.output.beside(&part)));
             }
         }
         let mut others = Vec::new();

@@ -1,6 +1,7 @@
 //! Steps that a program brings: in their places among the configured ones, and known to its workers.
 
 use super::{Background, Identity, Masking, Normalise, Parameters, Register, Transform};
+use crate::config::Config;
 use crate::consumer::Consumer;
 use crate::order_of_steps::Steps;
 use serde::{Deserialize, Serialize};
@@ -117,11 +118,16 @@ impl Own {
             .collect()
     }
 
+    /// The share of the memory that consumers hold.
+    pub(crate) fn share(&self, config: &Config) -> f64 {
+        let shares = self.consumers.iter().map(|consumer| consumer.share(config));
+        shares.sum::<f64>().clamp(0.0, 0.5)
+    }
+
+    /// Those that workers must know.
     pub(crate) fn consumer_names(&self) -> Vec<String> {
-        self.consumers
-            .iter()
-            .map(|consumer| consumer.name().to_owned())
-            .collect()
+        let keeps = self.consumers.iter().filter(|c| c.extension().is_some());
+        keeps.map(|consumer| consumer.name().to_owned()).collect()
     }
 
     pub(super) fn take_their_places(&self, mut steps: Steps) -> Steps {

@@ -6,7 +6,7 @@ use super::reading::Resized;
 use super::timing::Timing;
 use super::{TrialError, Worker, described};
 use crate::config::Kind;
-use crate::consumer::{Seen, Watch, Watched, part_name};
+use crate::consumer::{Seen, Watch, Watched, part_name, share};
 use crate::observer::Observer;
 use crate::plan::TrialPlan;
 use crate::record::{
@@ -93,9 +93,11 @@ impl<'a> Watcher<'a> {
                 config,
                 movie,
                 clip,
+                record: &self.record,
+                held: share(self.worker.held, consumer.share(config)),
             });
             let watch = watch.map_err(|error| self.missing(consumer.name(), &*error));
-            self.watches.push(watch.ok());
+            self.watches.push(watch.ok().flatten());
         }
         self.timing.ends("report");
         Ok(())
@@ -204,7 +206,8 @@ impl<'a> Watcher<'a> {
                 && ours()
             {
                 keeping = true;
-                if let Err(error) = self.keep(watch, &part_name(&**consumer, &self.trial.stem)) {
+                let name = part_name(&**consumer, &self.trial.stem);
+                if let Err(error) = self.keep(watch, name.as_deref()) {
                     self.missing(consumer.name(), &*error);
                 }
             }
@@ -221,7 +224,7 @@ impl<'a> Watcher<'a> {
         (self.record, mask)
     }
 
-    fn keep(&self, watch: Box<dyn Watch>, name: &str) -> Result<(), Cause> {
+    fn keep(&self, watch: Box<dyn Watch>, name: Option<&str>) -> Result<(), Cause> {
         let seen = Seen {
             record: &self.record,
             intervals_s: &self.intervals_s,
@@ -229,9 +232,10 @@ impl<'a> Watcher<'a> {
             shifts: self.moved.as_ref().map_or(&[], |found| &found.shifts),
         };
         let bytes = watch.finish(&seen)?;
-        self.worker
-            .output
-            .put(&self.worker.config.output.beside(name), bytes)?;
+        if let Some(name) = name {
+            let name = self.worker.config.output.beside(name);
+            self.worker.output.put(&name, bytes)?;
+        }
         Ok(())
     }
 }
