@@ -83,7 +83,9 @@ pub use entry::{Entry, Listing, Strange, Written};
 pub use error::{Cause, Error, ErrorKind};
 pub use fetch::{Ahead, Fetch};
 #[cfg(feature = "hdf5")]
-pub use hdf5::{Attribute, CHUNK_FRAMES, Dataset, Hdf5Array, Hdf5Dataset, Hdf5File, Hdf5Writer};
+pub use hdf5::{
+    Attribute, CHUNK_FRAMES, Dataset, Hdf5Array, Hdf5Arrays, Hdf5Dataset, Hdf5File, Hdf5Writer,
+};
 #[cfg(feature = "object-store")]
 pub use interrupt::{interrupt, resume};
 pub use limits::ReadLimits;

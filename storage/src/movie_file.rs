@@ -70,39 +70,45 @@ pub(crate) fn damaged(object: &str) -> Error {
 
 /// A format that takes frames in order. `object` names the file in errors.
 pub(crate) trait Format {
-    /// Takes a block of frames of the announced size, no more than are missing.
-    fn take(&mut self, block: ArrayView3<'_, f32>, object: &str) -> Result<(), Error>;
+    /// Takes a block of frames of one of its movies, of the announced size, no more than are missing.
+    fn take(&mut self, movie: usize, block: ArrayView3<'_, f32>, object: &str)
+    -> Result<(), Error>;
     /// Writes what waits, after the last frame; what is known of the file then.
     fn close(self, object: &str) -> Result<Known, Error>;
 }
 
-/// A movie that grows in a scratch file; dropped, it leaves nothing.
+/// Movies that grow in a scratch file; dropped, it leaves nothing.
 #[derive(Debug)]
 pub(crate) struct MovieFile<F> {
     // Closed before the scratch file is removed.
     format: F,
     scratch: Scratch,
-    shape: [usize; 3],
-    done: usize,
+    /// One for each movie.
+    shapes: Vec<[usize; 3]>,
+    done: Vec<usize>,
     failed: bool,
 }
 
 impl<F: Format> MovieFile<F> {
-    pub(crate) fn new(format: F, scratch: Scratch, shape: [usize; 3]) -> Self {
+    pub(crate) fn new(format: F, scratch: Scratch, shapes: Vec<[usize; 3]>) -> Self {
         MovieFile {
             format,
             scratch,
-            shape,
-            done: 0,
+            done: vec![0; shapes.len()],
+            shapes,
             failed: false,
         }
     }
 
     /// Takes frames, or none of the block if it does not fit.
-    pub(crate) fn push(&mut self, block: ArrayView3<'_, f32>) -> Result<(), Error> {
+    pub(crate) fn push(&mut self, movie: usize, block: ArrayView3<'_, f32>) -> Result<(), Error> {
         let object = self.scratch.object();
         let wrong = |reason: String| Err(Error::usage(object, reason));
-        let [frames, height, width] = self.shape;
+        let (Some(&[frames, height, width]), Some(done)) =
+            (self.shapes.get(movie), self.done.get_mut(movie))
+        else {
+            return wrong(format!("there is no dataset {movie}"));
+        };
         let (more, y, x) = block.dim();
         if self.failed {
             return wrong("an earlier block could not be written".to_owned());
@@ -112,27 +118,28 @@ impl<F: Format> MovieFile<F> {
                 "frames of {x} x {y} px pushed, {width} x {height} announced"
             ));
         }
-        if more > frames - self.done {
-            let pushed = self.done + more;
+        if more > frames - *done {
+            let pushed = *done + more;
             return wrong(format!("frame {pushed} pushed, {frames} announced"));
         }
-        let taken = self.format.take(block, object);
+        let taken = self.format.take(movie, block, object);
         self.failed = taken.is_err();
-        self.done += more;
+        *done += more;
         taken
     }
 
     /// Puts the finished file in its place.
     pub(crate) fn finish(self) -> Result<Written, Error> {
         let object = self.scratch.object();
-        let (done, frames) = (self.done, self.shape[0]);
         if self.failed {
             let reason = "an earlier block could not be written";
             return Err(Error::usage(object, reason));
         }
-        if done < frames {
-            let reason = format!("{done} of {frames} frames were pushed");
-            return Err(Error::usage(object, reason));
+        for (done, [frames, ..]) in self.done.iter().zip(&self.shapes) {
+            if done < frames {
+                let reason = format!("{done} of {frames} frames were pushed");
+                return Err(Error::usage(object, reason));
+            }
         }
         let known = self.format.close(object)?;
         self.scratch.commit(known)

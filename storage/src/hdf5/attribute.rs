@@ -1,7 +1,7 @@
 //! Attributes of datasets.
 
-use hdf5::Container;
 use hdf5::types::{FixedAscii, FixedUnicode, TypeDescriptor, VarLenAscii, VarLenUnicode};
+use hdf5::{Container, Location};
 
 /// Longest fixed-length text that is read, in bytes.
 const FIXED_TEXT: usize = 4096;
@@ -78,7 +78,7 @@ impl<const N: usize> From<[f64; N]> for Attribute {
 
 impl Attribute {
     /// Attaches the value to `target`.
-    pub(super) fn write(&self, target: &Container, name: &str) -> Result<(), hdf5::Error> {
+    pub(super) fn write(&self, target: &Location, name: &str) -> Result<(), hdf5::Error> {
         match self {
             Attribute::Text(text) => {
                 let text: VarLenUnicode = text

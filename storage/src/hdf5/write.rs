@@ -116,20 +116,28 @@ impl Dataset {
     }
 }
 
-/// Writes one movie, block by block. Made by [`Place::create_hdf5`].
+/// Writes one movie, or several beside each other, block by block. Made by [`Place::create_hdf5`].
 ///
 /// The file depends on the movie alone: not on the sizes of blocks, the number of
 /// threads or the time. Blocks are compressed on the current rayon pool. Until
 /// [`Hdf5Writer::finish`] nothing is visible; dropped before, it leaves nothing.
 #[derive(Debug)]
-pub struct Hdf5Writer(MovieFile<Chunked>);
+pub struct Hdf5Writer(MovieFile<Datasets>);
 
-/// The dataset as chunks.
+/// The datasets of a file.
+#[derive(Debug)]
+struct Datasets {
+    // Closed in this order.
+    movies: Vec<Chunked>,
+    file: hdf5::File,
+    /// Chunks in the file.
+    known: Known,
+}
+
+/// A dataset as chunks.
 #[derive(Debug)]
 struct Chunked {
-    // Closed in this order.
     dataset: hdf5::Dataset,
-    file: hdf5::File,
     /// Rows and columns.
     size: [usize; 2],
     grid: Grid,
@@ -139,8 +147,6 @@ struct Chunked {
     /// Frames that wait for the rest of their chunks, the first `waiting` of them in use.
     buffer: Array3<f32>,
     waiting: usize,
-    /// Chunks in the file.
-    known: Known,
 }
 
 impl Place {
@@ -170,36 +176,57 @@ impl Place {
     /// [`Error::Usage`] for a shape, name, attribute or level that cannot be written, and what
     /// the system reports on making the file.
     pub fn create_hdf5(&self, name: &str, dataset: Dataset) -> Result<Hdf5Writer, Error> {
+        self.create_hdf5_of(name, &[dataset])
+    }
+
+    /// Starts an HDF5 file `name` with several datasets, which [`Hdf5Writer::push_to`] fills.
+    ///
+    /// ```
+    /// use ndarray::Array3;
+    /// use widefield_storage::{Dataset, Place};
+    ///
+    /// let place = Place::open("memory://")?;
+    /// let mean = Array3::<f32>::zeros((10, 4, 6));
+    /// let datasets = ["mean", "sem"].map(|name| Dataset::new(name, [10, 4, 6]));
+    /// let mut file = place.create_hdf5_of("average.h5", &datasets)?;
+    /// file.push_to(0, mean.view())?;
+    /// file.push_to(1, mean.view())?;
+    /// file.finish()?;
+    /// assert_eq!(place.open_hdf5("average.h5")?.dataset_names()?, ["mean", "sem"]);
+    /// # Ok::<(), widefield_storage::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Place::create_hdf5`]; [`Error::Usage`] also if two have the same name.
+    pub fn create_hdf5_of(&self, name: &str, datasets: &[Dataset]) -> Result<Hdf5Writer, Error> {
         self.check(name)?;
-        dataset.check(&self.object(name))?;
+        for (i, dataset) in datasets.iter().enumerate() {
+            dataset.check(&self.object(name))?;
+            if datasets[..i].iter().any(|other| other.name == dataset.name) {
+                let reason = format!("{:?} cannot name two datasets", dataset.name);
+                return Err(Error::usage(self.object(name), reason));
+            }
+        }
         let scratch = self.scratch(name)?;
-        let grid = Grid::new(&dataset.layout);
-        let (file, created) = create(&scratch, &grid, &dataset)
-            .map_err(|error| failure::translate(scratch.object(), "making the dataset", &error))?;
-        let shape @ [_, height, width] = dataset.layout.shape;
-        let chunked = Chunked {
-            dataset: created,
+        let failed = |error| failure::translate(scratch.object(), "making the dataset", &error);
+        let file = create(&scratch).map_err(failed)?;
+        let movies = datasets.iter().map(|dataset| Chunked::new(&file, dataset));
+        let datasets_of = Datasets {
+            movies: movies.collect::<Result<_, _>>().map_err(failed)?,
             file,
-            size: [height, width],
-            buffer: Array3::zeros((0, height, width)),
-            grid,
-            encoders: Encoders::new(&dataset.layout),
-            encoded: 0,
-            waiting: 0,
             known: Known::default(),
         };
-        Ok(Hdf5Writer(MovieFile::new(chunked, scratch, shape)))
+        let shapes = datasets
+            .iter()
+            .map(|dataset| dataset.layout.shape)
+            .collect();
+        Ok(Hdf5Writer(MovieFile::new(datasets_of, scratch, shapes)))
     }
 }
 
-/// Makes file, dataset and attributes, with everything left out that differs between
-/// two runs or two versions of the library.
-fn create(
-    scratch: &Scratch,
-    grid: &Grid,
-    dataset: &Dataset,
-) -> Result<(hdf5::File, hdf5::Dataset), hdf5::Error> {
-    let file = hdf5::File::with_options()
+/// Makes a file, with everything left out that differs between two runs or two versions of the library.
+pub(super) fn create(scratch: &Scratch) -> Result<hdf5::File, hdf5::Error> {
+    hdf5::File::with_options()
         .with_fapl(|access| {
             access
                 // Nobody else knows the temporary file, and some file systems have no locks.
@@ -208,23 +235,7 @@ fn create(
                 .libver_bounds(LibraryVersion::V18, LibraryVersion::V18)
         })
         .with_fcpl(|create| create.obj_track_times(false))
-        .create(scratch.path())?;
-    let builder = match dataset.layout.precision {
-        Precision::F32 => file.new_dataset::<f32>(),
-        Precision::F64 => file.new_dataset::<f64>(),
-    };
-    let mut builder = builder
-        .shape(grid.shape())
-        .chunk(grid.chunk)
-        .obj_track_times(false);
-    if dataset.layout.compression > 0 {
-        builder = builder.shuffle().deflate(dataset.layout.compression);
-    }
-    let created = builder.create(dataset.name.as_str())?;
-    for (name, value) in &dataset.attributes {
-        value.write(&created, name)?;
-    }
-    Ok((file, created))
+        .create(scratch.path())
 }
 
 impl Hdf5Writer {
@@ -235,7 +246,15 @@ impl Hdf5Writer {
     /// then nothing was taken. [`Error::Full`] and what else the system reports; then
     /// only dropping is left.
     pub fn push(&mut self, block: ArrayView3<'_, f32>) -> Result<(), Error> {
-        self.0.push(block)
+        self.push_to(0, block)
+    }
+
+    /// As [`Hdf5Writer::push`], to the dataset of that place.
+    ///
+    /// # Errors
+    /// As [`Hdf5Writer::push`]; [`Error::Usage`] also if there is no such dataset.
+    pub fn push_to(&mut self, dataset: usize, block: ArrayView3<'_, f32>) -> Result<(), Error> {
+        self.0.push(dataset, block)
     }
 
     /// Puts the finished file in its place.
@@ -248,15 +267,70 @@ impl Hdf5Writer {
     }
 }
 
-impl Format for Chunked {
-    fn take(&mut self, mut block: ArrayView3<'_, f32>, object: &str) -> Result<(), Error> {
+impl Format for Datasets {
+    fn take(
+        &mut self,
+        movie: usize,
+        block: ArrayView3<'_, f32>,
+        object: &str,
+    ) -> Result<(), Error> {
+        self.movies[movie].take(block, &mut self.known, object)
+    }
+
+    /// Closes datasets and file; what the library still held back is written here.
+    fn close(self, object: &str) -> Result<Known, Error> {
+        let failed = |error| failure::translate(object, "closing", &error);
+        drop(self.movies);
+        self.file.flush().map_err(failed)?;
+        self.file.close().map_err(failed)?;
+        Ok(self.known)
+    }
+}
+
+impl Chunked {
+    /// Makes the dataset and its attributes.
+    fn new(file: &hdf5::File, dataset: &Dataset) -> Result<Self, hdf5::Error> {
+        let grid = Grid::new(&dataset.layout);
+        let builder = match dataset.layout.precision {
+            Precision::F32 => file.new_dataset::<f32>(),
+            Precision::F64 => file.new_dataset::<f64>(),
+        };
+        let mut builder = builder
+            .shape(grid.shape())
+            .chunk(grid.chunk)
+            .obj_track_times(false);
+        if dataset.layout.compression > 0 {
+            builder = builder.shuffle().deflate(dataset.layout.compression);
+        }
+        let created = builder.create(dataset.name.as_str())?;
+        for (name, value) in &dataset.attributes {
+            value.write(&created, name)?;
+        }
+        let [_, height, width] = dataset.layout.shape;
+        Ok(Chunked {
+            dataset: created,
+            size: [height, width],
+            buffer: Array3::zeros((0, height, width)),
+            grid,
+            encoders: Encoders::new(&dataset.layout),
+            encoded: 0,
+            waiting: 0,
+        })
+    }
+
+    fn take(
+        &mut self,
+        mut block: ArrayView3<'_, f32>,
+        known: &mut Known,
+        object: &str,
+    ) -> Result<(), Error> {
         while !block.is_empty() {
             let slab = self.grid.slab(self.encoded).len();
             let missing = slab - self.waiting;
             if self.waiting == 0 && block.dim().0 >= slab {
                 // A whole slab at once is taken from where it lies.
                 let (whole, rest) = block.split_at(Axis(0), slab);
-                self.write_slab(whole, object)?;
+                self.write_slab(whole, known, object)?;
                 block = rest;
                 continue;
             }
@@ -266,7 +340,7 @@ impl Format for Chunked {
             if self.waiting == slab {
                 let buffer = std::mem::take(&mut self.buffer);
                 self.waiting = 0;
-                let result = self.write_slab(buffer.slice(s![..slab, .., ..]), object);
+                let result = self.write_slab(buffer.slice(s![..slab, .., ..]), known, object);
                 self.buffer = buffer;
                 result?;
             }
@@ -274,17 +348,6 @@ impl Format for Chunked {
         Ok(())
     }
 
-    /// Closes dataset and file; what the library still held back is written here.
-    fn close(self, object: &str) -> Result<Known, Error> {
-        let failed = |error| failure::translate(object, "closing", &error);
-        drop(self.dataset);
-        self.file.flush().map_err(failed)?;
-        self.file.close().map_err(failed)?;
-        Ok(self.known)
-    }
-}
-
-impl Chunked {
     /// Copies frames behind those that wait.
     fn keep(&mut self, frames: ArrayView3<'_, f32>) {
         if self.buffer.is_empty() {
@@ -299,7 +362,12 @@ impl Chunked {
     }
 
     /// Compresses and writes all chunks of the next slab.
-    fn write_slab(&mut self, frames: ArrayView3<'_, f32>, object: &str) -> Result<(), Error> {
+    fn write_slab(
+        &mut self,
+        frames: ArrayView3<'_, f32>,
+        known: &mut Known,
+        object: &str,
+    ) -> Result<(), Error> {
         let failed = |error| failure::translate(object, "writing", &error);
         let (grid, encoders) = (&self.grid, &self.encoders);
         for tiles in grid.tiles().chunks(BATCH) {
@@ -310,7 +378,7 @@ impl Chunked {
             for (&tile, bytes) in tiles.iter().zip(encoded) {
                 let offset = grid.offset(tile, self.encoded);
                 let start = raw::write_chunk(&self.dataset, offset, &bytes).map_err(failed)?;
-                self.known.add(start, &bytes);
+                known.add(start, &bytes);
                 encoders.done(bytes);
             }
         }

@@ -4,6 +4,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 
 use ndarray::{ArrayView2, ArrayView3};
 
+use super::MatFile;
 use super::deflate::{StreamError, ZlibStream};
 use super::element::{self, Frame};
 use crate::checksum::{Known, Summed};
@@ -13,12 +14,13 @@ use crate::{Error, Orientation, Place, Precision, Written};
 /// Bytes of an uncompressed variable gathered before they are written.
 const BUFFER: usize = 1 << 22;
 
-/// A movie to be written as the one variable of a MAT file.
+/// A movie to be written as a variable of a MAT file.
 #[derive(Clone, Debug)]
 pub struct MatMovie {
     name: String,
     layout: Layout,
     offset: f64,
+    beside: MatFile,
 }
 
 impl MatMovie {
@@ -33,6 +35,7 @@ impl MatMovie {
             name: name.into(),
             layout: Layout::new(shape),
             offset: 0.0,
+            beside: MatFile::new(),
         }
     }
 
@@ -68,6 +71,13 @@ impl MatMovie {
         self
     }
 
+    /// Small variables behind the movie, uncompressed; they replace those of an earlier call.
+    #[must_use]
+    pub fn beside(mut self, variables: MatFile) -> Self {
+        self.beside = variables;
+        self
+    }
+
     /// Whether each compressed piece is inflated again by another library and compared with the numbers before it is
     /// written, against faults of compressors and memory. Off by default. A difference is [`Error::Damaged`].
     #[must_use]
@@ -91,6 +101,8 @@ struct Element {
     movie: MatMovie,
     frame: Frame,
     sink: Sink,
+    /// Elements behind it.
+    more: Vec<u8>,
 }
 
 /// Where the bytes of the array go, by clones of the scratch file's handle.
@@ -132,6 +144,11 @@ impl Place {
         let frame = Frame::new(&movie.name, &[a, b, frames], layout.precision)
             .map_err(|error| within(&object, error))?;
 
+        let more = movie
+            .beside
+            .encode(0)
+            .map_err(|error| within(&object, error))?;
+        let more = more[element::header().len()..].to_vec();
         let scratch = self.scratch(name)?;
         let failed = |error| Error::io(&object, "writing", error);
         let mut out = scratch.file().try_clone().map_err(failed)?;
@@ -149,8 +166,13 @@ impl Place {
             Sink::Deflate(ZlibStream::new(out, layout))
         };
         sink.waiting().extend(&frame.before);
-        let element = Element { movie, frame, sink };
-        Ok(MatWriter(MovieFile::new(element, scratch, shape)))
+        let element = Element {
+            movie,
+            frame,
+            sink,
+            more,
+        };
+        Ok(MatWriter(MovieFile::new(element, scratch, vec![shape])))
     }
 }
 
@@ -162,7 +184,7 @@ impl MatWriter {
     /// then nothing was taken. [`Error::Full`] and what else the system reports; then
     /// only dropping is left.
     pub fn push(&mut self, block: ArrayView3<'_, f32>) -> Result<(), Error> {
-        self.0.push(block)
+        self.0.push(0, block)
     }
 
     /// Puts the finished file in its place.
@@ -176,7 +198,7 @@ impl MatWriter {
 }
 
 impl Format for Element {
-    fn take(&mut self, block: ArrayView3<'_, f32>, object: &str) -> Result<(), Error> {
+    fn take(&mut self, _: usize, block: ArrayView3<'_, f32>, object: &str) -> Result<(), Error> {
         block.outer_iter().try_for_each(|frame| {
             append(self.sink.waiting(), frame, &self.movie);
             self.sink
@@ -189,7 +211,7 @@ impl Format for Element {
         let end = self.sink.waiting().len() + self.frame.padding;
         self.sink.waiting().resize(end, 0);
         self.sink
-            .finish()
+            .finish(&self.more)
             .map_err(|error| error.of(object, "writing"))
     }
 }
@@ -214,11 +236,13 @@ impl Sink {
         }
     }
 
-    /// Writes what waits, and the count of a compressed element into its tag. What is known of the file then.
-    fn finish(self) -> Result<Known, StreamError> {
+    /// Writes what waits, the count of a compressed element into its tag, and more elements behind it. What is known of
+    /// the file then.
+    fn finish(self, more: &[u8]) -> Result<Known, StreamError> {
         match self {
             Sink::Plain { mut out, waiting } => {
                 out.write_all(&waiting)?;
+                out.write_all(more)?;
                 let (.., known) = out.into_parts();
                 Ok(known)
             }
@@ -229,6 +253,8 @@ impl Sink {
                     .map_err(|_| io::Error::other("the compressed variable exceeds 4 GiB"))?;
                 file.seek(SeekFrom::Start(start))?;
                 file.write_all(&element::tag(element::COMPRESSED, bytes))?;
+                file.seek(SeekFrom::Start(end))?;
+                file.write_all(more)?;
                 Ok(known)
             }
         }
@@ -328,6 +354,28 @@ fn within(file: &str, error: Error) -> Error {
 mod tests {
     use super::*;
     use ndarray::Array3;
+
+    #[test]
+    fn small_variables_follow_the_movie() {
+        let place = Place::open("memory://").unwrap();
+        let movie = Array3::from_shape_fn((3, 4, 5), |(t, y, x)| (t + y + x) as f32);
+        for level in [0, 1] {
+            let plan = MatMovie::new("tr_ave", [3, 4, 5])
+                .compression(level)
+                .beside(MatFile::new().row("N", &[7.0]));
+            let mut file = place.create_mat("x.mat", plan).unwrap();
+            file.push(movie.view()).unwrap();
+            let written = file.finish().unwrap();
+            let bytes = place.read("x.mat").unwrap();
+            assert_eq!(written.crc32c, crc32c::crc32c(&bytes));
+            let read = crate::mat::read(&bytes).unwrap();
+            let names: Vec<_> = read.iter().map(|v| v.name.as_str()).collect();
+            assert_eq!(names, ["tr_ave", "N"]);
+            assert_eq!(read[1].values[[0, 0]], 7.0);
+            let back = read[0].movie(Orientation::Notebook, .., ..).unwrap();
+            assert_eq!(back, movie);
+        }
+    }
 
     #[test]
     fn a_damaged_piece_is_an_error_and_leaves_no_file() {
