@@ -222,6 +222,7 @@ pub(crate) fn comparable(config: &Config) -> Config {
         given.file.clear();
     }
     c.checks = crate::config::Checks::default();
+    c.products = crate::config::Products::default();
     // What goes without saying counts as if it had been said.
     if let Some([width, height]) = c.analysis.resolution {
         c.analysis = c.analysis.resolved(Size { width, height });

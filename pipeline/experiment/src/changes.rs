@@ -45,7 +45,13 @@ impl Affects {
             key.strip_prefix(table)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
-        let report = ["data", "checks", "experiment.events", "experiment.pixel_um"];
+        let report = [
+            "data",
+            "checks",
+            "products",
+            "experiment.events",
+            "experiment.pixel_um",
+        ];
         let steps = [
             "analysis.background",
             "analysis.segmentation",

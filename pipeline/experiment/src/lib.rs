@@ -12,6 +12,7 @@ mod methods;
 mod name;
 mod output;
 mod overrides;
+mod products;
 mod read;
 mod template;
 mod timing;
@@ -27,6 +28,7 @@ pub use limits::Checks;
 pub use name::{Mismatch, NamePattern, Named};
 pub use output::{Axes, Existing, NumberWidth, Output, Scale};
 pub use overrides::Override;
+pub use products::{ONSET, Products};
 pub use template::TEMPLATE;
 pub use timing::{Align, Answer, Kind, Stimulus, Timing};
 
@@ -54,6 +56,9 @@ pub struct Config {
     /// Limits of the checks; they change no result.
     #[serde(default)]
     pub checks: Checks,
+    /// What is made of the trials when they are done.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub products: Products,
 }
 
 /// Where the raw files are.
@@ -133,6 +138,7 @@ impl Config {
             experiment: Timing::default(),
             analysis: Analysis::default(),
             checks: Checks::default(),
+            products: Products::default(),
         }
     }
 
@@ -170,7 +176,8 @@ impl Config {
             onsets,
         )?;
         self.analysis.problem()?;
-        self.experiment.suits(&self.analysis.baseline.method)
+        self.experiment.suits(&self.analysis.baseline.method)?;
+        self.products.problem(self)
     }
 }
 

@@ -55,6 +55,9 @@ impl Config {
         if let Masking::File(given) = &mut self.analysis.segmentation.method {
             settle("analysis.segmentation.file", &mut given.file);
         }
+        if let Some(rois) = &mut self.products.rois {
+            settle("products.rois", rois);
+        }
         self.output.url.get_or_insert(self.data.url.clone());
         if self.experiment.kind == Kind::Spontaneous {
             self.experiment.first_frame_s = 0.0;
@@ -259,7 +262,7 @@ mod tests {
     }
 
     /// Values unlike the default of keys that are written only then.
-    const UNUSUAL: [(&str, &str); 5] = [
+    const UNUSUAL: [(&str, &str); 8] = [
         ("data.match", "trials = \"t.csv\"\nmatch = \"order\"\n"),
         (
             "experiment.kind",
@@ -268,6 +271,9 @@ mod tests {
         ("experiment.align", "align = \"log\"\n"),
         ("analysis.motion.method", "method = \"rigid\"\n"),
         ("analysis.motion.max_shift_px", "max_shift_px = 8\n"),
+        ("products.align", "align = \"answer\"\n"),
+        ("products.seeds", "rois = \"r.png\"\nseeds = [\"1\"]\n"),
+        ("products.seed_window_s", "seed_window_s = 2.0\n"),
     ];
 
     #[test]
@@ -373,6 +379,16 @@ mod tests {
 [output]; records = "Manifest"                            -> output.records: `Manifest` is a name
 [output]; dff_scale = "percent"                           -> output.dff_scale
 [experiment]; sample_rate_hz = 0                          -> experiment.sample_rate_hz
+[products]; seeds = ["1"]                                 -> products.seeds: needs products.rois
+[products]; averages = true; seeds = ["1"]                -> products.seeds: speaks of areas
+[products]; rois = "r.png"; seeds = ["1", "1"]            -> products.seeds: `1` is listed twice
+[products]; auc = ["100"]                                 -> products.auc: takes two different
+[products]; glm = true; seed_window_s = 0                 -> products.seed_window_s
+[products]; averages = true; [output]; dff = ""           -> output.dff
+[products]; averages = true; [experiment]; kind = "spontaneous"; [analysis.baseline]; method = "mean" -> products.averages: is of trials
+[products]; averages = 1                                  -> products.averages: invalid type
+[products]; rois = "r.png"; [products.windows]; late = [2, 1] -> products.windows.late
+[products]; rois = "r.png"; [products.windows]; "a b" = [1, 2] -> names of windows
 [[experiment.stimulus]]; name = "T P1-2"; decision = "Go" -> no valid name
 [[experiment.stimulus]]; name = "T P1"; decision = "go"   -> expected `Go` or `No Go`
 [analysis]; resolution = [0, 4]                           -> analysis.resolution

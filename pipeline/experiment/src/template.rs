@@ -40,14 +40,16 @@ pub(super) static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
             });
         }
     }
-    // The second of two examples of stimuli repeats keys; names of events are free.
+    // The second of two examples of stimuli repeats keys; names of events and windows are free.
     let mut seen = std::collections::BTreeSet::new();
-    keys.retain(|key| !key.path.starts_with(EVENTS) && seen.insert(key.path.clone()));
+    let free = |path: &str| [EVENTS, WINDOWS].iter().any(|free| path.starts_with(free));
+    keys.retain(|key| !free(&key.path) && seen.insert(key.path.clone()));
     keys
 });
 
 /// Before names that are free.
 pub(super) const EVENTS: &str = "experiment.events.";
+const WINDOWS: &str = "products.windows.";
 
 /// Whether the key exists, as a value or as a table of such.
 pub(super) fn known(path: &str) -> bool {
@@ -57,13 +59,14 @@ pub(super) fn known(path: &str) -> bool {
             .strip_prefix(path)
             .is_some_and(|rest| rest.starts_with('.'))
     };
-    path.strip_prefix(EVENTS).map_or_else(
-        || {
-            path == EVENTS.trim_end_matches('.')
-                || KEYS.iter().any(|key| key.path == path || is_table(key))
-        },
-        event,
-    )
+    if let Some(name) = path.strip_prefix(EVENTS) {
+        return event(name);
+    }
+    let table = |free: &&str| path == free.trim_end_matches('.');
+    path.strip_prefix(WINDOWS)
+        .is_some_and(|name| !name.contains('.'))
+        || [EVENTS, WINDOWS].iter().any(table)
+        || KEYS.iter().any(|key| key.path == path || is_table(key))
 }
 
 /// How the template spells a key such as `analysis.resolution`, with what it says of it.
