@@ -240,6 +240,9 @@ pub struct Said {
     pub running: Option<u32>,
     /// When its stimulus began by them, seconds after the first frame.
     pub onset_s: Option<f64>,
+    /// When what products are aligned to happened, seconds after the first frame, where that is not the onset.
+    #[serde(default)]
+    pub aligned_s: Option<f64>,
     /// Whether it is in no score.
     pub exclude: bool,
     /// The table's own columns.
@@ -552,6 +555,7 @@ fn trial_plan(
                 _ => found.and_then(labels::Entry::logged),
             },
             onset_s: found.and_then(|found| found.onset).map(|onset| onset.s),
+            aligned_s: found.and_then(|found| found.aligned_s),
             exclude: found.is_some_and(|found| found.exclude),
             columns: found.map(|found| found.columns.clone()).unwrap_or_default(),
         },

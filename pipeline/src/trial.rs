@@ -190,6 +190,7 @@ pub(crate) fn told(trial: &TrialPlan, record: TrialRecord) -> TrialRecord {
         onset: trial.onset,
         condition: trial.said.condition.clone(),
         outcome: trial.said.outcome.clone(),
+        aligned_s: trial.said.aligned_s,
         exclude: trial.said.exclude,
         columns: trial.said.columns.clone(),
         ..record

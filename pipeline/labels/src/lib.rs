@@ -98,6 +98,8 @@ pub struct Entry {
     pub condition: Option<String>,
     /// When the stimulus began, after the movie's first frame.
     pub onset: Option<Onset>,
+    /// When what `products.align` names happened, seconds after the movie's first frame; `None` also where that is the onset.
+    pub aligned_s: Option<f64>,
     /// What becomes of it in the score.
     pub verdict: Verdict,
     /// Is in no score, though its movie is processed.

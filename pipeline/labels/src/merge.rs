@@ -5,7 +5,7 @@ use crate::pair::Pairs;
 use crate::{Entry, Error, Label, Labels, Movie, Sources, recorded};
 use std::collections::{BTreeMap, BTreeSet};
 use widefield_behaviour::table::{self, Row, Table};
-use widefield_behaviour::{Matching, Stimuli, Trial, Unlabelled, Verdict};
+use widefield_behaviour::{Decision, Matching, Stimuli, Trial, Unlabelled, Verdict};
 use widefield_experiment::{Config, Kind, Stimulus};
 use widefield_record::{Onset, OnsetFrom};
 use widefield_storage::mat;
@@ -129,6 +129,7 @@ impl Merging<'_> {
         Entry {
             label: Label::default(),
             onset: None,
+            aligned_s: None,
             verdict: Verdict::LeftOut,
             exclude: false,
             columns: BTreeMap::new(),
@@ -156,10 +157,27 @@ impl Merging<'_> {
                 file_name: None,
             },
             onset: onset.and_then(|moment| self.onset(after(trial, moment), OnsetFrom::Log)),
+            aligned_s: self.event(trial),
             verdict: self.stimuli.judge(trial).unwrap_or(Verdict::LeftOut),
             trial: Some(trial.clone()),
             ..self.empty(trial.running, movie)
         }
+    }
+
+    /// When what products are aligned to happened, by the log.
+    fn event(&self, trial: &Trial) -> Option<f64> {
+        let usable = recorded(trial) && !trial.damaged;
+        let licked = matches!(
+            trial.decision,
+            Decision::Go | Decision::InappropriateResponse
+        );
+        let moment = match self.config.products.align.as_str() {
+            "response_cue" => trial.report_at,
+            "answer" => trial.decision_at.filter(|_| licked),
+            "reward" => trial.rewards.first().map(|reward| reward.at),
+            _ => None,
+        };
+        Some(after(trial, moment.filter(|_| usable)?))
     }
 
     /// Where trials have a time 0.
@@ -202,6 +220,9 @@ impl Merging<'_> {
         entry.given_outcome = row.outcome;
         let filled = table.other().iter().cloned().zip(row.other.iter().cloned());
         entry.columns = filled.filter(|(_, cell)| !cell.is_empty()).collect();
+        if let Some(cell) = entry.columns.get(&self.config.products.align) {
+            entry.aligned_s = cell.parse().ok().filter(|s: &f64| s.is_finite());
+        }
         if let Some(trial) = &mut entry.trial {
             trial.stimulus.clone_from(&entry.label.stimulus);
             trial.decision = row.decision.unwrap_or(trial.decision);

@@ -618,3 +618,37 @@ fn a_movie_without_a_row_is_told_so_however_others_are_matched() {
         assert!(message.contains("no row names its file"), "{message}");
     }
 }
+
+#[test]
+fn events_that_products_are_aligned_to() {
+    let mut config = config();
+    let aligned = |config: &Config, table: Option<&str>| -> Vec<Option<f64>> {
+        let labels = labels(config, Some(&log()), table, &numbered(4)).expect("labels");
+        let of = |m| labels.of(m).and_then(|entry| entry.aligned_s);
+        (0..4).map(of).collect()
+    };
+    // The onset is what nothing needs to be said of.
+    assert_eq!(aligned(&config, None), [None; 4]);
+    config.products.align = "response_cue".into();
+    let cue = aligned(&config, None);
+    assert!(cue.iter().all(|s| *s > Some(3.0)), "{cue:?}");
+    // The second animal withheld, the third did not answer.
+    config.products.align = "answer".into();
+    let answer = aligned(&config, None);
+    assert_eq!(
+        answer.iter().map(Option::is_some).collect::<Vec<_>>(),
+        [true, false, false, true]
+    );
+    let reaction = answer[0].zip(cue[0]).map(|(answer, cue)| answer - cue);
+    assert!(
+        reaction.is_some_and(|s| (s - 0.7).abs() < 1e-9),
+        "{reaction:?}"
+    );
+    // A column of the table is any event.
+    config.products.align = "lick_s".into();
+    let table = "trial,lick_s\n1,5.25\n2,\n3,late\n4,6\n";
+    assert_eq!(
+        aligned(&config, Some(table)),
+        [Some(5.25), None, None, Some(6.0)]
+    );
+}

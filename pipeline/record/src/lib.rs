@@ -83,6 +83,9 @@ pub struct TrialRecord {
     /// Time 0: `onset_s`, in seconds after the first frame, and `onset_from`. `None` where recordings have none.
     #[serde(flatten)]
     pub onset: Option<Onset>,
+    /// When what `products.align` names happened, seconds after the first frame, where that is not the onset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aligned_s: Option<f64>,
     /// Is in no score, as its row of the table says.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub exclude: bool,
@@ -392,6 +395,7 @@ impl TrialRecord {
             onset: None,
             exclude: false,
             columns: BTreeMap::new(),
+            aligned_s: None,
             status: Status::Failed,
             error: None,
             frames: None,
