@@ -3,10 +3,12 @@
 //! They are the oracle of the tests and benchmarks, and the place to read a definition. Nothing in
 //! the chain calls them; they come with the feature `direct`. Inputs are taken as they are: no check, no threads.
 
+mod average;
 mod baseline;
 mod gaussian_fit;
 mod resize;
 
+pub use average::average;
 pub use baseline::{baseline, noise};
 pub use gaussian_fit::gaussian_fit;
 pub use resize::{bins, resize_box, resize_lanczos3, resize_nearest, resize_triangle};

@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Why an operator gave no result.
@@ -192,6 +193,30 @@ pub enum Error {
     InSeconds {
         /// Which parameter.
         what: &'static str,
+    },
+    /// An array would be larger than any memory.
+    #[error("the {what} of shape {shape:?} is larger than any memory")]
+    TooLarge {
+        /// Which array.
+        what: &'static str,
+        /// Its shape, slowest axis first.
+        shape: Vec<usize>,
+    },
+    /// Time bins that an average does not hold.
+    #[error("bins {asked:?} are not among those that the average holds, {held:?}")]
+    Bins {
+        /// The bins asked for, half-open.
+        asked: Range<i64>,
+        /// The bins held, half-open.
+        held: Range<i64>,
+    },
+    /// A time bin has as many trials as can be counted.
+    #[error("bin {bin} of the average has more than {most} trials")]
+    TooManyTrials {
+        /// The bin.
+        bin: i64,
+        /// The largest number that can be counted.
+        most: usize,
     },
 }
 

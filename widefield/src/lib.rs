@@ -73,11 +73,13 @@
 //! | `curve_fit(gaussian, xy, f.ravel(), p0)` | `lsqcurvefit` | [`GaussianFit::from_image`] |
 //! | `gaussian_kde(m.ravel())(linspace(0, m.max(), 500))` | `ksdensity`, other bandwidth | [`segment::density::Density`] |
 //! | `(f - f0) / f0` | `(f - f0) ./ f0` | [`DeltaF`] |
+//! | `np.nanmean(trials, 0)`, `np.isfinite(trials).sum(0)` | `mean(trials, 4, "omitnan")` | [`Average`] |
 //! | `f[9:12].mean(0)` | `mean(f(:, :, 10:12), 3)` | [`Baseline::frames`]`(9..12)` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod ahead;
+pub mod average;
 pub mod background;
 pub mod baseline;
 pub mod dff;
@@ -105,6 +107,7 @@ mod source;
 mod subtract;
 mod time;
 
+pub use average::Average;
 pub use background::gaussian_fit::GaussianFit;
 pub use background::{Background, BackgroundLevel};
 pub use baseline::{Baseline, F0};
