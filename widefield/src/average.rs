@@ -332,7 +332,7 @@ pub struct OfTraces {
 }
 
 /// [`Average`] of traces `(trial, time, area)`, such as the means over areas that
-/// `Areas::means` gives; NaN where a trial has no such time.
+/// [`Areas::means`](crate::Areas::means) gives; NaN where a trial has no such time.
 ///
 /// Everything is f64, deviations are taken from the mean. Without trials n is 0 and the others are NaN.
 ///

@@ -8,7 +8,7 @@ mod baseline;
 mod gaussian_fit;
 mod resize;
 
-pub use average::average;
+pub use average::{area_mean, average};
 pub use baseline::{baseline, noise};
 pub use gaussian_fit::gaussian_fit;
 pub use resize::{bins, resize_box, resize_lanczos3, resize_nearest, resize_triangle};

@@ -218,6 +218,28 @@ pub enum Error {
         /// The largest number that can be counted.
         most: usize,
     },
+    /// An area was drawn for frames of another size.
+    #[error("the area {name:?} is a mask of shape {found:?}, the frames have {expected:?}")]
+    AreaShape {
+        /// Its name.
+        name: String,
+        /// Height and width of the frames.
+        expected: Vec<usize>,
+        /// Height and width of the mask.
+        found: Vec<usize>,
+    },
+    /// An area has no pixel.
+    #[error("the area {name:?} has no pixel in the frame")]
+    AreaEmpty {
+        /// Its name.
+        name: String,
+    },
+    /// Two areas could not be told from each other.
+    #[error("two areas have the name {name:?}")]
+    AreaTwice {
+        /// Their name.
+        name: String,
+    },
 }
 
 impl Error {

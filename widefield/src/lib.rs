@@ -74,11 +74,13 @@
 //! | `gaussian_kde(m.ravel())(linspace(0, m.max(), 500))` | `ksdensity`, other bandwidth | [`segment::density::Density`] |
 //! | `(f - f0) / f0` | `(f - f0) ./ f0` | [`DeltaF`] |
 //! | `np.nanmean(trials, 0)`, `np.isfinite(trials).sum(0)` | `mean(trials, 4, "omitnan")` | [`Average`] |
+//! | `scipy.ndimage.mean(f, labels, index)` | `regionprops(labels, f, "MeanIntensity")` | [`Areas::means`] |
 //! | `f[9:12].mean(0)` | `mean(f(:, :, 10:12), 3)` | [`Baseline::frames`]`(9..12)` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod ahead;
+pub mod areas;
 pub mod average;
 pub mod background;
 pub mod baseline;
@@ -107,6 +109,7 @@ mod source;
 mod subtract;
 mod time;
 
+pub use areas::Areas;
 pub use average::Average;
 pub use background::gaussian_fit::GaussianFit;
 pub use background::{Background, BackgroundLevel};

@@ -1,6 +1,7 @@
-//! Mean and standard error over trials.
+//! Mean and standard error over trials, and over the pixels of an area.
 
 use crate::number::count;
+use ndarray::ArrayView2;
 
 /// Mean, standard error of the mean and number of the values that are finite, see [`crate::Average`]: NaN where there
 /// are too few.
@@ -13,4 +14,11 @@ pub fn average(values: &[f64]) -> (f64, f64, usize) {
     }
     let variance = finite.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
     (mean, variance.sqrt() / n.sqrt(), finite.len())
+}
+
+/// Mean over the pixels of a mask that are finite, see [`crate::Areas::means`].
+pub fn area_mean(frame: ArrayView2<'_, f32>, mask: ArrayView2<'_, bool>) -> f64 {
+    let pixels = frame.iter().zip(mask).filter(|(_, inside)| **inside);
+    let values: Vec<f64> = pixels.map(|(value, _)| f64::from(*value)).collect();
+    average(&values).0
 }
