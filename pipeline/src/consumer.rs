@@ -5,10 +5,11 @@
 
 use crate::config::Config;
 use crate::observer::Observer;
-use crate::record::{Output, RunRecord, TrialRecord};
+use crate::record::{Output, RunRecord, TrialRecord, with_causes};
 use crate::step::{Cause, Clip, StepError};
 use crate::trial::Worker;
 use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
 use widefield::MovieSource;
 use widefield::motion::Shift;
 use widefield::quality::Summary;
@@ -23,8 +24,13 @@ pub trait Consumer: Send + Sync {
     /// What the names of its parts end in, `json` say; `None`: it keeps none, and workers elsewhere need not know it.
     fn extension(&self) -> Option<&'static str>;
 
-    /// More folders beside `run.json` that hold nothing but what it makes of a session, and what names in them end in. A
-    /// consumer that has any makes its results before old files are removed, and before the others are asked.
+    /// Whether it makes results of a session: while those of before stand, before the others are asked, and
+    /// [by itself](crate::Plan::consume).
+    fn makes(&self, config: &Config) -> bool {
+        !self.folders(config).is_empty()
+    }
+
+    /// More folders beside `run.json` that hold nothing but what it makes of a session, and what names in them end in.
     fn folders(&self, _config: &Config) -> Vec<(String, &'static str)> {
         Vec::new()
     }
@@ -63,6 +69,7 @@ pub struct Session<'a> {
     /// Bytes that may be held.
     pub memory: u64,
     pub(crate) worker: &'a Worker<'a>,
+    pub(crate) failures: Mutex<Vec<String>>,
 }
 
 impl Session<'_> {
@@ -72,6 +79,12 @@ impl Session<'_> {
     /// [`widefield_storage::Error`] then, or if the place does not answer.
     pub fn owned(&self) -> Result<(), Error> {
         self.worker.owned(None)
+    }
+
+    /// Says that something could not be made, though the rest was: the session's check `session_files` fails of it.
+    pub fn failed(&self, error: &dyn std::error::Error) {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.push(with_causes(error));
     }
 
     /// Whether the run is to end.

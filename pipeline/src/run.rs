@@ -1,5 +1,6 @@
 //! Whole runs: the trials of one or several plans, in two rounds where a session decides something for all of them.
 
+mod consume;
 mod finish;
 mod session_scope;
 

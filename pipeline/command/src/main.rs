@@ -9,6 +9,7 @@ mod failure;
 mod init;
 mod inspect;
 mod output;
+mod products;
 mod progress;
 mod run;
 mod simulate;
@@ -38,6 +39,8 @@ enum Command {
     Init(init::Args),
     /// Preprocess the sessions that experiment files describe
     Run(run::Args),
+    /// Make averages, traces, correlations, regressions and AUC of sessions that were run
+    Products(products::Args),
     /// Header, geometry, clock, gaps and problems of DCIMG files
     Inspect(inspect::Args),
     /// Score a behaviour log, or a table of trials
@@ -86,6 +89,7 @@ fn main() -> ExitCode {
         Command::Simulate(args) => simulate::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Run(args) => run::run(&args),
+        Command::Products(args) => products::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Behaviour(args) => behaviour::run(&args),
         Command::View(args) => view::run(&args),

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use widefield_pipeline::config::{Existing, Override};
 use widefield_pipeline::record::RunRecord;
 use widefield_pipeline::{Engine, Error, Experiment, Plan, run_all};
+use widefield_products::Products;
 use widefield_report::Report;
 
 #[derive(Debug, clap::Args)]
@@ -75,7 +76,7 @@ impl Args {
     }
 }
 
-fn bytes(text: &str) -> Result<u64, String> {
+pub(super) fn bytes(text: &str) -> Result<u64, String> {
     let digits = text
         .find(|c: char| !c.is_ascii_digit())
         .unwrap_or(text.len());
@@ -111,19 +112,12 @@ fn existing(text: &str) -> Result<Existing, String> {
 
 pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
     let engine = args.cluster.engine(&args.engine)?;
-    let failed = |error| Failure::from(Error::from(error));
-    let mut overrides = Vec::new();
-    for given in &args.set {
-        overrides.push(given.parse::<Override>().map_err(failed)?);
-    }
+    let mut set = args.set.clone();
     if let Some(existing) = args.existing {
         let value = serde_json::to_string(&existing).into_diagnostic()?;
-        overrides.push(
-            format!("output.existing={value}")
-                .parse::<Override>()
-                .map_err(failed)?,
-        );
+        set.push(format!("output.existing={value}"));
     }
+    let overrides = overrides(&set)?;
     let mode = args.progress.mode();
     let planned = Arc::new(AtomicBool::new(false));
     let interrupted = interrupt_flag(mode, &planned)?;
@@ -158,11 +152,18 @@ pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
     Ok(worst.max(all(args, &plans, engine, &interrupted)?))
 }
 
+/// Values that replace those of experiment files.
+pub(super) fn overrides(set: &[String]) -> Result<Vec<Override>, Failure> {
+    let parsed = set.iter().map(|given| given.parse::<Override>());
+    let parsed: Result<Vec<_>, _> = parsed.collect();
+    parsed.map_err(|error| Failure::from(Error::from(error)))
+}
+
 /// What one experiment file asks for: a plan for each of its sessions.
 fn plan(path: &Path, overrides: &[Override], args: &Args) -> Vec<Result<Plan, Error>> {
     match Experiment::load_with(path, overrides) {
         Ok(experiment) => experiment
-            .with(|own| own.consumer(Report))
+            .with(|own| own.consumer(Products::default()).consumer(Report))
             .verify(args.verify)
             .take_over(args.take_over)
             .sessions()
@@ -175,7 +176,10 @@ fn plan(path: &Path, overrides: &[Override], args: &Args) -> Vec<Result<Plan, Er
 
 /// The first Ctrl-C ends the run in order, a second one at once; so does one before all is `planned`, when nothing has
 /// been written.
-fn interrupt_flag(mode: Mode, planned: &Arc<AtomicBool>) -> miette::Result<Arc<AtomicBool>> {
+pub(super) fn interrupt_flag(
+    mode: Mode,
+    planned: &Arc<AtomicBool>,
+) -> miette::Result<Arc<AtomicBool>> {
     let flag = Arc::new(AtomicBool::new(false));
     let (set, planned) = (Arc::clone(&flag), Arc::clone(planned));
     ctrlc::set_handler(move || {

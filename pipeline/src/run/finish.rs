@@ -2,7 +2,7 @@
 
 use super::Event;
 use crate::config::Existing;
-use crate::consumer::{Consumer, Session, part_name};
+use crate::consumer::part_name;
 use crate::error::Error;
 use crate::labels::Labels;
 use crate::manifest::{Manifest, Measurement};
@@ -41,7 +41,7 @@ impl Plan {
                 Ok(written) => outputs = written,
                 Err(message) => {
                     tell(Event::Note { message: &message });
-                    checks.push(session_files(message));
+                    checks.push(failed_check(message));
                 }
             }
         }
@@ -79,18 +79,16 @@ impl Plan {
             checks,
         };
         // What has results of its own makes them while those of before stand; the report comes last.
-        let consumers = self.own.consumers.iter();
-        let (making, showing): (Vec<_>, Vec<_>) =
-            consumers.partition(|c| !c.folders(&self.config).is_empty());
+        let (making, showing) = self.own.makers(&self.config);
         if !interrupted {
             for consumer in making {
-                self.consume(&**consumer, worker, &mut record, tell);
+                self.consumed(consumer, worker, &mut record, tell);
             }
             self.remove_old(&mut record, tell);
         }
         record.totals.seconds = began.elapsed().as_secs_f64();
         for consumer in showing {
-            self.consume(&**consumer, worker, &mut record, tell);
+            self.consumed(consumer, worker, &mut record, tell);
         }
         record.totals.report_seconds = reporting.elapsed().as_secs_f64();
         let json = serde_json::to_vec_pretty(&record).unwrap_or_default();
@@ -98,76 +96,6 @@ impl Plan {
             .put(&self.config.output.beside(RUN_JSON), json)
             .map_err(|source| Error::Finish { source })?;
         Ok(record)
-    }
-
-    /// Lets a consumer make its results.
-    fn consume(
-        &self,
-        consumer: &dyn Consumer,
-        worker: &Worker<'_>,
-        record: &mut RunRecord,
-        tell: &mut dyn FnMut(Event<'_>),
-    ) {
-        let parts = self.parts(consumer, &record.trials);
-        self.tell_of_lost(consumer, &mut record.trials, &parts, tell);
-        let made = consumer.session(&Session {
-            record,
-            parts: &parts,
-            output: &self.output,
-            memory: worker.memory,
-            worker,
-        });
-        match made {
-            Ok(outputs) => record.totals.outputs.extend(outputs),
-            Err(error) => {
-                let message = format!("{}: {}", consumer.name(), with_causes(&*error));
-                tell(Event::Note { message: &message });
-                record.checks.push(session_files(message));
-            }
-        }
-    }
-
-    /// What a consumer kept of each trial; `None` where that is nothing, or cannot be read.
-    fn parts(&self, consumer: &dyn Consumer, trials: &[TrialRecord]) -> Vec<Option<Vec<u8>>> {
-        concurrent::map(trials, |record| {
-            // A failed trial may have left its part in an earlier run; that of this one came with measures.
-            record.quality.as_ref()?;
-            let name = part_name(consumer, crate::plan::stem(&record.file))?;
-            let part = self.output.read(&self.config.output.beside(&name)).ok()?;
-            consumer.is_part(&part).then(|| Vec::from(part))
-        })
-    }
-
-    /// Says of which kept trials a consumer has lost its part.
-    fn tell_of_lost(
-        &self,
-        consumer: &dyn Consumer,
-        trials: &mut [TrialRecord],
-        parts: &[Option<Vec<u8>>],
-        tell: &mut dyn FnMut(Event<'_>),
-    ) {
-        let mut lost = Vec::new();
-        for (record, part) in trials.iter_mut().zip(parts) {
-            let had_one = record.status == Status::Skipped && record.quality.is_some();
-            if !had_one || part.is_some() {
-                continue;
-            }
-            let Some(name) = part_name(consumer, crate::plan::stem(&record.file)) else {
-                continue;
-            };
-            let message = format!("{name} is lost; --existing replace makes it again");
-            let check = Check::found(CheckName::Pictures, Level::Warn, message);
-            record.checks.push(check);
-            lost.push(name);
-        }
-        if let Some(first) = lost.first() {
-            let message = format!(
-                "{} lacks its parts of {} kept trials, such as {first}; --existing replace makes them again",
-                consumer.name(),
-                lost.len()
-            );
-            tell(Event::Note { message: &message });
-        }
     }
 
     fn session_files(
@@ -310,11 +238,11 @@ impl Plan {
 }
 
 /// That something of the session could not be made.
-fn session_files(message: String) -> Check {
+pub(super) fn failed_check(message: String) -> Check {
     Check::found(CheckName::SessionFiles, Level::Fail, message)
 }
 
-fn totals(
+pub(super) fn totals(
     trials: &[TrialRecord],
     outputs: Vec<Output>,
     ignored: Vec<String>,

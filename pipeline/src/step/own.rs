@@ -118,6 +118,12 @@ impl Own {
             .collect()
     }
 
+    /// Consumers that make results of a session, and the others.
+    pub(crate) fn makers(&self, config: &Config) -> (Vec<&dyn Consumer>, Vec<&dyn Consumer>) {
+        let consumers = self.consumers.iter().map(|consumer| &**consumer);
+        consumers.partition(|consumer| consumer.makes(config))
+    }
+
     /// The share of the memory that consumers hold.
     pub(crate) fn share(&self, config: &Config) -> f64 {
         let shares = self.consumers.iter().map(|consumer| consumer.share(config));

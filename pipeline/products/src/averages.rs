@@ -1,0 +1,368 @@
+//! Averages by condition, all outcomes together and each by itself.
+
+use crate::Error;
+use crate::dff_file::DffFile;
+use crate::made::{Files, identity};
+use crate::montage::Montage;
+use crate::sums::{Sums, Tile};
+use crate::trials::{Trial, Trials, bins, outcome, said};
+use ndarray::{Array3, ArrayView3, Axis};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::MutexGuard;
+use widefield::Average;
+use widefield_pipeline::config::{Config, Scale};
+use widefield_pipeline::consumer::Session;
+use widefield_storage::mat::MatFile;
+use widefield_storage::{
+    CHUNK_FRAMES, Dataset, Hdf5Writer, MatMovie, MatWriter, Orientation, Precision,
+};
+
+/// Folder of the averages beside `run.json`.
+pub(crate) const FOLDER: &str = "h5_avg";
+
+/// Makes those of every condition.
+pub(crate) fn make(
+    session: &Session<'_>,
+    trials: &Trials<'_>,
+    sums: &Sums,
+    files: &mut Files<'_>,
+) -> Result<(), Error> {
+    let (conditions, left_out) = trials.by_condition();
+    if conditions.is_empty() {
+        let left_out = said(&left_out);
+        return Err(Error::NoTrial { left_out });
+    }
+    for (condition, of) in conditions {
+        Condition::new(session, condition, of, &left_out).make(sums, files)?;
+    }
+    Ok(())
+}
+
+/// The averages of one condition.
+struct Condition<'a> {
+    session: &'a Session<'a>,
+    config: &'a Config,
+    name: &'a str,
+    trials: Vec<Trial<'a>>,
+    /// By outcome; `None` where there is none of the task.
+    outcomes: BTreeMap<Option<String>, Vec<Trial<'a>>>,
+    bins: Range<i64>,
+    left_out: String,
+}
+
+/// What is written of one group of trials.
+struct Out<'a> {
+    h5: Hdf5Writer,
+    mats: Vec<MatWriter>,
+    montage: Montage,
+    /// The outcome; `None` for all of them.
+    of: Option<&'a str>,
+}
+
+impl<'a> Condition<'a> {
+    fn new(
+        session: &'a Session<'a>,
+        name: &'a str,
+        trials: Vec<Trial<'a>>,
+        left_out: &[(&str, &str)],
+    ) -> Self {
+        let mut outcomes: BTreeMap<_, Vec<Trial<'_>>> = BTreeMap::new();
+        for trial in &trials {
+            outcomes
+                .entry(outcome(trial.record))
+                .or_default()
+                .push(*trial);
+        }
+        Self {
+            session,
+            config: &session.record.config,
+            name,
+            bins: bins(&trials),
+            outcomes,
+            trials,
+            left_out: said(left_out),
+        }
+    }
+
+    /// One number for what the averages are made from.
+    fn identity(&self) -> u32 {
+        let output = &self.config.output;
+        let inputs: Vec<_> = self
+            .trials
+            .iter()
+            .map(|t| (&t.record.file, t.dff.crc32c, t.first_bin, outcome(t.record)))
+            .collect();
+        let how = (
+            output.orientation,
+            output.precision,
+            output.compression,
+            output.mat_scale,
+        );
+        let attributes = (&self.left_out, &self.config.products.align, self.kind());
+        identity(&(inputs, how, output.dff_scale, attributes))
+    }
+
+    /// What the condition is called in names of averages of the notebooks: what follows the last blank of the stimulus.
+    fn kind(&self) -> &'a str {
+        let stimulus = self.trials[0].record.stimulus.as_deref();
+        let last = stimulus.and_then(|text| text.rsplit(' ').next());
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+        last.filter(|kind| !kind.is_empty() && kind.chars().all(plain))
+            .unwrap_or(self.name)
+    }
+
+    fn file_of(&self, of: Option<&str>) -> String {
+        let folder = self
+            .config
+            .output
+            .dff
+            .rsplit('/')
+            .next()
+            .unwrap_or_default();
+        let name = match of {
+            None => format!("{FOLDER}/{folder}_{}_AVG.h5", self.kind()),
+            Some(outcome) => format!("{FOLDER}/dff_{}_{outcome}.h5", self.name),
+        };
+        self.config.output.beside(&name)
+    }
+
+    fn mats(&self) -> Vec<(String, MatFile, String)> {
+        let folder = &self.config.output.mat;
+        if folder.is_empty() {
+            return Vec::new();
+        }
+        let variable = format!("cond_{}_ave", self.name);
+        let n = MatFile::new().row("N", &[self.trials.len() as f64]);
+        vec![
+            (format!("{folder}/{variable}.mat"), MatFile::new(), variable),
+            (
+                format!("{folder}/cond_{}_average.mat", self.name),
+                n,
+                "tr_ave".into(),
+            ),
+        ]
+    }
+
+    fn make(&self, sums: &Sums, files: &mut Files<'_>) -> Result<(), Error> {
+        let of = self.identity();
+        let outcomes = self
+            .outcomes
+            .keys()
+            .flatten()
+            .map(|outcome| Some(outcome.as_str()));
+        let wanted: Vec<Option<&str>> = [None].into_iter().chain(outcomes).collect();
+        let mut names: Vec<String> = wanted.iter().map(|of| self.file_of(*of)).collect();
+        names.extend(self.mats().into_iter().map(|(name, ..)| name));
+        if files.keep(&names, of) {
+            return Ok(());
+        }
+        // Sums of outcomes as they were kept, or the files to make them from.
+        let mut sources = Vec::new();
+        let mut size = None;
+        for (outcome, trials) in &self.outcomes {
+            let group = (self.name.to_owned(), outcome.clone());
+            let kept = sums.take(&group, trials);
+            let mut opened = Vec::new();
+            let needed = match kept {
+                Some(_) => &trials[..1],
+                None => &trials[..],
+            };
+            for trial in needed {
+                let file = DffFile::open(files.place(), self.config, trial)?;
+                check_size(&mut size, trial, &file)?;
+                opened.push((*trial, file));
+            }
+            sources.push((outcome.as_deref(), kept, opened));
+        }
+        let [height, width] = size.unwrap_or_default();
+        let size = (height, width);
+        files.may_write()?;
+        let mut outs = wanted
+            .iter()
+            .map(|of| self.create(files, *of, size))
+            .collect::<Result<Vec<_>, Error>>()?;
+        for tile in self.tiles(size, &sources.iter().filter(|s| s.1.is_none()).count()) {
+            let mut sums = Vec::new();
+            for (outcome, kept, opened) in &sources {
+                let sums_of = match kept {
+                    Some(kept) => Tile::kept(kept, tile.clone()),
+                    None => Tile::read(opened, tile.clone(), size, &|| self.session.cancelled())?,
+                };
+                sums.push((*outcome, sums_of));
+            }
+            for bin in tile {
+                for out in &mut outs {
+                    let wanted = out.of;
+                    let of = sums
+                        .iter()
+                        .filter(|(of, _)| wanted.is_none() || *of == wanted);
+                    out.push(bin, size, of.filter_map(|(_, tile)| tile.bin(bin)))?;
+                }
+            }
+        }
+        for mut out in outs {
+            files.may_write()?;
+            out.h5.push_to(3, out.montage.images().view())?;
+            files.made(out.h5.finish()?, of);
+            for mat in out.mats {
+                files.made(mat.finish()?, of);
+            }
+        }
+        Ok(())
+    }
+
+    /// Ranges of bins whose sums fit into the memory, whole chunks of frames.
+    fn tiles(&self, size: (usize, usize), groups: &usize) -> Vec<Range<i64>> {
+        // Their own, and what is made of a bin.
+        let each = Average::bytes(1, size).saturating_mul(*groups as u64 + 1);
+        let chunk = CHUNK_FRAMES as i64;
+        let fit = i64::try_from(self.session.memory / 2 / each.max(1)).unwrap_or(i64::MAX);
+        let step = (fit.min(1 << 20) / chunk * chunk).max(1);
+        let starts = (0..).map(|k| self.bins.start + k * step);
+        let starts = starts.take_while(|start| *start < self.bins.end);
+        starts
+            .map(|start| start..self.bins.end.min(start + step))
+            .collect()
+    }
+
+    fn create(
+        &self,
+        files: &Files<'_>,
+        of: Option<&'a str>,
+        (height, width): (usize, usize),
+    ) -> Result<Out<'a>, Error> {
+        let output = &self.config.output;
+        let frames = usize::try_from(self.bins.end - self.bins.start).unwrap_or(0);
+        let shape = [frames, height, width];
+        let (orientation, precision) = (
+            Orientation::from(output.orientation),
+            Precision::from(output.precision),
+        );
+        let trials: Vec<&str> = self
+            .trials
+            .iter()
+            .filter(|t| of.is_none() || outcome(t.record).as_deref() == of)
+            .map(|t| t.record.file.as_str())
+            .collect();
+        let rate = self.config.experiment.sample_rate_hz;
+        let dataset = |name: &str, units: &str| {
+            Dataset::new(name, shape)
+                .orientation(orientation)
+                .precision(precision)
+                .compression(output.compression)
+                .verify(output.verify)
+                .attribute("axes", orientation.name())
+                .attribute("units", units)
+                .attribute("condition", self.name)
+                .attribute("outcome", of.unwrap_or("all"))
+                .attribute("trials", trials.join("; "))
+                .attribute("left_out", self.left_out.as_str())
+                .attribute("aligned_to", self.config.products.align.as_str())
+                .attribute("sample_rate_hz", rate)
+                .attribute("first_frame_s", self.bins.start as f64 / rate)
+        };
+        let mean = match of {
+            None => "dff_AVG",
+            Some(_) => "mean",
+        };
+        let montage = Montage::new(&self.bins, rate, (height, width));
+        let [first_s, step_s] = montage.times_s(rate);
+        let small = Dataset::new("montage", montage.shape())
+            .orientation(orientation)
+            .compression(output.compression)
+            .attribute("axes", orientation.name())
+            .attribute("n", trials.len() as f64)
+            .attribute("first_s", first_s)
+            .attribute("step_s", step_s);
+        let datasets = [
+            dataset(
+                mean,
+                "1; mean of (F - F0) / F0 over the trials that are finite",
+            ),
+            dataset(
+                "sem",
+                "1; standard error of that mean, NaN below two trials",
+            ),
+            dataset("n", "trials that are finite"),
+            small,
+        ];
+        let mut mats = Vec::new();
+        if of.is_none() {
+            let offset = match output.mat_scale {
+                Scale::Dff => 0.0,
+                Scale::FOverF0 => 1.0,
+            };
+            for (name, beside, variable) in self.mats() {
+                let movie = MatMovie::new(variable, shape)
+                    .orientation(orientation)
+                    .precision(precision)
+                    .compression(output.compression)
+                    .verify(output.verify)
+                    .offset(offset)
+                    .beside(beside);
+                mats.push(files.place().create_mat(&name, movie)?);
+            }
+        }
+        Ok(Out {
+            h5: files.place().create_hdf5_of(&self.file_of(of), &datasets)?,
+            mats,
+            montage,
+            of,
+        })
+    }
+}
+
+impl Out<'_> {
+    /// Appends the frame of a bin, from the sums that have it.
+    fn push<'s>(
+        &mut self,
+        bin: i64,
+        size: (usize, usize),
+        sums: impl Iterator<Item = MutexGuard<'s, Average>>,
+    ) -> Result<(), Error> {
+        let mut merged = Average::new(bin..bin + 1, size)?;
+        for sums in sums {
+            merged.merge(&sums)?;
+        }
+        let bins = bin..bin + 1;
+        let mean = merged.mean(bins.clone())?;
+        self.montage.add(bin, mean.index_axis(Axis(0), 0));
+        let n = merged.n(bins.clone())?.mapv(f32::from);
+        self.write(mean.view(), merged.sem(bins)?, n)
+    }
+
+    fn write(
+        &mut self,
+        mean: ArrayView3<'_, f32>,
+        sem: Array3<f32>,
+        n: Array3<f32>,
+    ) -> Result<(), Error> {
+        self.h5.push_to(0, mean)?;
+        self.h5.push_to(1, sem.view())?;
+        self.h5.push_to(2, n.view())?;
+        for mat in &mut self.mats {
+            mat.push(mean)?;
+        }
+        Ok(())
+    }
+}
+
+/// Refuses a trial whose frames have another size than those before.
+pub(crate) fn check_size(
+    size: &mut Option<[usize; 2]>,
+    trial: &Trial<'_>,
+    file: &DffFile,
+) -> Result<(), Error> {
+    let [_, height, width] = file.shape;
+    let found = [height, width];
+    let expected = *size.get_or_insert(found);
+    if expected == found {
+        return Ok(());
+    }
+    Err(Error::Size {
+        name: trial.dff.path.clone(),
+        found,
+        expected,
+    })
+}

@@ -1,0 +1,265 @@
+//! Products as a consumer of trials: what is cheap while a movie is at hand is taken then, the rest from files.
+
+use crate::Error;
+use crate::areas::AreaFile;
+use crate::made::Files;
+use crate::sums::{Adding, Group, Sums};
+use crate::traces::Seen;
+use crate::trials::{Trials, first_bin_of, outcome};
+use crate::{auc, averages, glm, seeds, traces};
+use ndarray::{Array2, ArrayView3, s};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use widefield::Areas;
+use widefield_pipeline::Observer;
+use widefield_pipeline::config::Config;
+use widefield_pipeline::consumer::{Consumer, Seen as End, Session, Watch, Watched};
+use widefield_pipeline::record::Output;
+use widefield_pipeline::step::{Cause, StepError};
+
+/// A kind of products.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Product {
+    /// Averages by condition and outcome.
+    Averages,
+    /// Traces of areas.
+    Traces,
+    /// Correlation with areas.
+    Seeds,
+    /// The lab's regression.
+    Glm,
+    /// How well two conditions can be told apart.
+    Auc,
+}
+
+/// Makes what `[products]` of a description asks for.
+#[derive(Debug, Default)]
+pub struct Products {
+    only: Option<Product>,
+    /// What is kept of sessions whose trials are processed here, by the place of their records.
+    sessions: Mutex<BTreeMap<String, Arc<Kept>>>,
+    /// Bytes that these hold.
+    held: Mutex<u64>,
+}
+
+/// What is kept of a session while its trials are processed.
+#[derive(Debug, Default)]
+struct Kept {
+    sums: Sums,
+    seen: Mutex<Seen>,
+    /// What the sums take.
+    bytes: Mutex<u64>,
+}
+
+fn lock<T>(one: &Mutex<T>) -> MutexGuard<'_, T> {
+    one.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The place of a session's records, which no other has.
+fn place(config: &Config) -> String {
+    format!("{} {}", config.output_url(), config.output.records)
+}
+
+impl Products {
+    /// Only products of one kind, as far as they are asked for.
+    #[must_use]
+    pub fn only(kind: Product) -> Self {
+        Self {
+            only: Some(kind),
+            ..Self::default()
+        }
+    }
+
+    fn wants(&self, kind: Product) -> bool {
+        self.only.is_none_or(|only| only == kind)
+    }
+
+    fn kept(&self, config: &Config) -> Arc<Kept> {
+        Arc::clone(lock(&self.sessions).entry(place(config)).or_default())
+    }
+}
+
+impl Consumer for Products {
+    fn name(&self) -> &'static str {
+        "products"
+    }
+
+    /// What it keeps is in memory; what was not seen here is in files.
+    fn extension(&self) -> Option<&'static str> {
+        None
+    }
+
+    fn makes(&self, config: &Config) -> bool {
+        config.products.any()
+    }
+
+    fn folders(&self, config: &Config) -> Vec<(String, &'static str)> {
+        let products = &config.products;
+        let averages = products.averages.then(|| averages::FOLDER.to_owned());
+        let glm = products.glm.then(|| glm::FOLDER.to_owned());
+        let seeds = products.seeds.iter().map(|seed| seeds::folder(seed));
+        let folders = averages.into_iter().chain(glm).chain(seeds);
+        folders.map(|folder| (folder, "h5")).collect()
+    }
+
+    fn share(&self, config: &Config) -> f64 {
+        if config.products.averages { 0.25 } else { 0.0 }
+    }
+
+    fn watch(&self, trial: &Watched<'_>) -> Result<Option<Box<dyn Watch>>, Cause> {
+        let config = trial.config;
+        if trial.held == 0 || trial.record.exclude || !config.products.any() {
+            return Ok(None);
+        }
+        let Some(first_bin) = first_bin_of(config, trial.record) else {
+            return Ok(None);
+        };
+        let kept = self.kept(config);
+        let size = (trial.clip.size.height, trial.clip.size.width);
+        let file = &trial.record.file;
+        let mut group = None;
+        if let Some(condition) = &trial.record.condition
+            && config.products.averages
+        {
+            let of: Group = (condition.clone(), outcome(trial.record));
+            let bins = first_bin..first_bin.saturating_add_unsigned(trial.clip.frames as u64);
+            let adding = self.begin(&kept, &of, file, bins, size, trial.held);
+            group = adding.map(|adding| (of, adding));
+        }
+        // What is wrong with the file is said once, when the session ends.
+        let areas = AreaFile::read(config).ok().flatten();
+        let areas = areas.and_then(|file| file.areas(size).ok());
+        let means = areas.map(|areas| {
+            let means = Array2::zeros((trial.clip.frames, areas.len()));
+            (areas, means)
+        });
+        if group.is_none() && means.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(Box::new(Follow {
+            kept,
+            file: file.clone(),
+            group,
+            means,
+        })))
+    }
+
+    fn session(&self, session: &Session<'_>) -> Result<Vec<Output>, Cause> {
+        let config = &session.record.config;
+        let kept = lock(&self.sessions)
+            .remove(&place(config))
+            .unwrap_or_default();
+        let mut held = lock(&self.held);
+        *held = held.saturating_sub(*lock(&kept.bytes));
+        drop(held);
+        let products = &config.products;
+        if !products.any() || session.record.totals.interrupted {
+            return Ok(Vec::new());
+        }
+        let trials = Trials::of(session.record);
+        let mut files = Files::of(session);
+        let areas = AreaFile::read(config);
+        let files_of = &mut files;
+        let mut make =
+            |kind, asked: bool, make: &mut dyn FnMut(&mut Files<'_>) -> Result<(), Error>| {
+                if !asked || !self.wants(kind) {
+                    return;
+                }
+                // One that does not go leaves the others alone.
+                if let Err(error) = make(files_of) {
+                    session.failed(&error);
+                }
+            };
+        make(Product::Averages, products.averages, &mut |files| {
+            averages::make(session, &trials, &kept.sums, files)
+        });
+        match areas {
+            Err(error) => session.failed(&error),
+            Ok(None) => {}
+            Ok(Some(areas)) => {
+                make(Product::Traces, true, &mut |files| {
+                    traces::make(session, &trials, &areas, &lock(&kept.seen), files)
+                });
+                make(Product::Seeds, !products.seeds.is_empty(), &mut |files| {
+                    seeds::make(session, &trials, &areas, files)
+                });
+            }
+        }
+        make(Product::Glm, products.glm, &mut |files| {
+            glm::make(session, &trials, files)
+        });
+        make(Product::Auc, !products.auc.is_empty(), &mut |files| {
+            auc::make(session, &trials, files)
+        });
+        Ok(files.finish()?)
+    }
+}
+
+impl Products {
+    /// Gets ready to add a trial to sums, within what may be held.
+    fn begin(
+        &self,
+        kept: &Kept,
+        group: &Group,
+        file: &str,
+        bins: Range<i64>,
+        size: (usize, usize),
+        most: u64,
+    ) -> Option<Adding> {
+        let mut held = lock(&self.held);
+        let mut left = most.saturating_sub(*held);
+        let before = left;
+        let adding = kept.sums.begin(group, file, bins, size, &mut left);
+        let mut bytes = lock(&kept.bytes);
+        *bytes = bytes.saturating_add(before).saturating_sub(left);
+        *held = held.saturating_add(before).saturating_sub(left);
+        adding
+    }
+}
+
+/// Follows one trial.
+struct Follow {
+    kept: Arc<Kept>,
+    file: String,
+    group: Option<(Group, Adding)>,
+    /// Areas, and their means so far, `(t, area)`.
+    means: Option<(Areas, Array2<f64>)>,
+}
+
+impl Observer for Follow {
+    type Error = StepError;
+
+    fn block(
+        &mut self,
+        first: usize,
+        _: ArrayView3<'_, f32>,
+        dff: ArrayView3<'_, f32>,
+    ) -> Result<(), StepError> {
+        let wrong = |error: widefield::Error| StepError::Request(error.into());
+        if let Some((_, adding)) = &self.group {
+            adding.add(first, dff).map_err(wrong)?;
+        }
+        if let Some((areas, means)) = &mut self.means {
+            let until = first + dff.dim().0;
+            let of = areas.means(dff).map_err(wrong)?;
+            means.slice_mut(s![first..until, ..]).assign(&of);
+        }
+        Ok(())
+    }
+}
+
+impl Watch for Follow {
+    fn finish(self: Box<Self>, seen: &End<'_>) -> Result<Vec<u8>, Cause> {
+        if seen.record.good() {
+            if let Some((group, _)) = &self.group {
+                self.kept.sums.end(group, &self.file);
+            }
+            if let Some((_, means)) = self.means {
+                lock(&self.kept.seen).insert(self.file, means);
+            }
+        }
+        Ok(Vec::new())
+    }
+}

@@ -1,0 +1,182 @@
+//! Running averages of the trials of a session by condition and outcome, kept while trials are processed.
+
+use crate::Error;
+use crate::dff_file::DffFile;
+use crate::trials::Trial;
+use ndarray::{ArrayView3, Axis};
+use rayon::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use widefield::Average;
+
+/// A bin has an average of its own, so that trials that are processed side by side wait for a frame at most; and what holds
+/// the lock of one does nothing in parallel, which could take up another trial that waits for it.
+pub(crate) type Bin = Arc<Mutex<Average>>;
+
+fn lock<T>(one: &Mutex<T>) -> MutexGuard<'_, T> {
+    one.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Condition and outcome.
+pub(crate) type Group = (String, Option<String>);
+
+/// Sums of the groups of a session.
+#[derive(Debug, Default)]
+pub(crate) struct Sums {
+    groups: Mutex<BTreeMap<Group, Of>>,
+}
+
+/// Sums of a group.
+#[derive(Debug, Default)]
+struct Of {
+    bins: BTreeMap<i64, Bin>,
+    /// Trials of which frames may have been added.
+    begun: BTreeSet<String>,
+    /// Trials that were added whole.
+    added: BTreeSet<String>,
+    /// Whether there was no room for it, or a trial was added in part: it is made from files then.
+    given_up: bool,
+}
+
+/// Adds a trial to the sums of its group.
+#[derive(Debug)]
+pub(crate) struct Adding {
+    bins: Vec<Bin>,
+    first_bin: i64,
+}
+
+impl Sums {
+    /// Gets ready for a trial, if there is room within `left` bytes, from which it is taken.
+    pub(crate) fn begin(
+        &self,
+        group: &Group,
+        file: &str,
+        bins: Range<i64>,
+        size: (usize, usize),
+        left: &mut u64,
+    ) -> Option<Adding> {
+        let mut groups = lock(&self.groups);
+        let of = groups.entry(group.clone()).or_default();
+        let new: Vec<i64> = bins
+            .clone()
+            .filter(|bin| !of.bins.contains_key(bin))
+            .collect();
+        let bytes = Average::bytes(1, size).saturating_mul(new.len() as u64);
+        // A trial that begins anew may have been added in part.
+        if of.given_up || !of.begun.insert(file.to_owned()) || bytes > *left {
+            *left += of.give_up(size);
+            return None;
+        }
+        for bin in new {
+            let Ok(average) = Average::new(bin..bin + 1, size) else {
+                *left += of.give_up(size);
+                return None;
+            };
+            of.bins.insert(bin, Arc::new(Mutex::new(average)));
+        }
+        *left -= bytes;
+        let of_trial = bins.clone().filter_map(|bin| of.bins.get(&bin).cloned());
+        Some(Adding {
+            bins: of_trial.collect(),
+            first_bin: bins.start,
+        })
+    }
+
+    /// A trial was added whole, and is good.
+    pub(crate) fn end(&self, group: &Group, file: &str) {
+        if let Some(of) = lock(&self.groups).get_mut(group) {
+            of.added.insert(file.to_owned());
+        }
+    }
+
+    /// The sums of a group, if they are of these trials and no others.
+    pub(crate) fn take(&self, group: &Group, trials: &[Trial<'_>]) -> Option<BTreeMap<i64, Bin>> {
+        let of = lock(&self.groups).remove(group)?;
+        let wanted: BTreeSet<String> = trials.iter().map(|t| t.record.file.clone()).collect();
+        (!of.given_up && of.begun == of.added && of.added == wanted).then_some(of.bins)
+    }
+}
+
+impl Of {
+    /// Lets go of everything; the bytes that it held.
+    fn give_up(&mut self, size: (usize, usize)) -> u64 {
+        self.given_up = true;
+        let bins = std::mem::take(&mut self.bins);
+        Average::bytes(1, size).saturating_mul(bins.len() as u64)
+    }
+}
+
+impl Adding {
+    /// Adds frames of dF/F, the first of them frame `first` of the trial.
+    pub(crate) fn add(
+        &self,
+        first: usize,
+        dff: ArrayView3<'_, f32>,
+    ) -> Result<(), widefield::Error> {
+        let bins = self.bins.get(first..).unwrap_or_default();
+        let frames = dff.axis_chunks_iter(Axis(0), 1).enumerate();
+        let frames: Vec<_> = frames.zip(bins).collect();
+        frames.into_par_iter().try_for_each(|((i, frame), bin)| {
+            let number = self.first_bin.saturating_add_unsigned((first + i) as u64);
+            lock(bin).add(number, frame)
+        })
+    }
+}
+
+/// Sums of a range of bins of a group, as far as it has some there.
+pub(crate) struct Tile {
+    bins: BTreeMap<i64, Bin>,
+}
+
+impl Tile {
+    /// From what was kept while the trials were processed.
+    pub(crate) fn kept(kept: &BTreeMap<i64, Bin>, bins: Range<i64>) -> Self {
+        let of = |(bin, average): (&i64, &Bin)| (*bin, Arc::clone(average));
+        Self {
+            bins: kept.range(bins).map(of).collect(),
+        }
+    }
+
+    /// From the files of the trials, in order.
+    pub(crate) fn read(
+        files: &[(Trial<'_>, DffFile)],
+        bins: Range<i64>,
+        size: (usize, usize),
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Self, Error> {
+        let averages = bins
+            .clone()
+            .map(|bin| Ok((bin, Average::new(bin..bin + 1, size)?)));
+        let mut averages: BTreeMap<i64, Average> = averages.collect::<Result<_, Error>>()?;
+        for (trial, file) in files {
+            let frame = |bin: i64| {
+                let frame = usize::try_from(bin - trial.first_bin).unwrap_or(0);
+                frame.min(file.shape[0])
+            };
+            file.blocks(frame(bins.start)..frame(bins.end), |first, block| {
+                if cancelled() {
+                    return Err(Error::Interrupted);
+                }
+                let frames = block.len_of(Axis(0)) as u64;
+                let first = trial.first_bin.saturating_add_unsigned(first as u64);
+                let until = first.saturating_add_unsigned(frames);
+                let of: Vec<_> = averages.range_mut(first..until).collect();
+                let add = |(_, average): (&i64, &mut Average)| average.add(first, block.view());
+                Ok(of.into_par_iter().try_for_each(add)?)
+            })?;
+        }
+        averages.retain(|bin, average| average.trials(*bin..bin + 1).is_ok_and(|n| n[0] > 0));
+        let bins = averages.into_iter();
+        Ok(Self {
+            bins: bins
+                .map(|(bin, of)| (bin, Arc::new(Mutex::new(of))))
+                .collect(),
+        })
+    }
+
+    /// The sums of a bin; nothing where no trial has it.
+    pub(crate) fn bin(&self, bin: i64) -> Option<MutexGuard<'_, Average>> {
+        self.bins.get(&bin).map(|of| lock(of))
+    }
+}

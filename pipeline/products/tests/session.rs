@@ -1,0 +1,282 @@
+//! Products of simulated sessions: as numbers made another way have them, the same by every way they can be made, and kept.
+
+use ndarray::{Array3, Array4, Axis, s};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use widefield_pipeline::record::{CheckName, RunRecord};
+use widefield_pipeline::simulate::Session;
+use widefield_pipeline::{Engine, Experiment, Plan};
+use widefield_products::Products;
+use widefield_storage::{Orientation, Place};
+
+fn session(dir: &Path, trials: u32) -> PathBuf {
+    let session = Session {
+        trials,
+        size: 48,
+        frames: 90,
+        ..Session::default()
+    };
+    session.write(dir, |_| {}).expect("session")
+}
+
+fn plan(experiment: &Path, set: &[&str]) -> Plan {
+    let set: Vec<_> = set.iter().map(|s| s.parse().expect("override")).collect();
+    let experiment = Experiment::load_with(experiment, &set).expect("experiment");
+    experiment
+        .with(|own| own.consumer(Products::default()))
+        .plan()
+        .expect("plan")
+}
+
+fn run(experiment: &Path, set: &[&str]) -> RunRecord {
+    let record = plan(experiment, set)
+        .run(Engine::local(), |_| {})
+        .expect("run");
+    assert!(record.all_done());
+    let failed: Vec<_> = record
+        .failed_checks()
+        .filter(|c| c.name == CheckName::SessionFiles)
+        .collect();
+    assert!(failed.is_empty(), "{failed:?}");
+    record
+}
+
+fn consume(experiment: &Path, memory: u64, set: &[&str]) -> RunRecord {
+    plan(experiment, set)
+        .consume(memory, &AtomicBool::new(false), |event| panic!("{event:?}"))
+        .expect("products")
+}
+
+/// A dataset of a result, `(t, y, x)`.
+fn read(dir: &Path, name: &str, dataset: &str) -> Array3<f32> {
+    let place = Place::open(dir.to_str().expect("UTF-8")).expect("place");
+    let file = place.open_hdf5(name).expect(name);
+    let read = file
+        .dataset(dataset)
+        .and_then(|d| d.read_movie(Orientation::Notebook, .., ..));
+    read.expect(dataset)
+}
+
+/// Mean, s.e.m. and n over trials, in f64, one pixel and frame after the other.
+fn by_hand(trials: &[Array3<f32>]) -> [Array3<f64>; 3] {
+    let views: Vec<_> = trials.iter().map(|trial| trial.view()).collect();
+    let all: Array4<f32> = ndarray::stack(Axis(0), &views).expect("one shape");
+    let of = |f: fn(&[f64]) -> f64| {
+        all.map_axis(Axis(0), |values| {
+            let finite: Vec<f64> = values
+                .iter()
+                .filter(|v| v.is_finite())
+                .map(|v| f64::from(*v))
+                .collect();
+            f(&finite)
+        })
+    };
+    let mean: fn(&[f64]) -> f64 = |v| v.iter().sum::<f64>() / v.len() as f64;
+    let sem: fn(&[f64]) -> f64 = |v| {
+        let n = v.len() as f64;
+        let mean = v.iter().sum::<f64>() / n;
+        let squares = v.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
+        if v.len() < 2 {
+            f64::NAN
+        } else {
+            (squares / (n - 1.0) / n).sqrt()
+        }
+    };
+    [of(mean), of(sem), of(|v| v.len() as f64)]
+}
+
+fn assert_near(a: &Array3<f32>, b: &Array3<f64>, what: &str) {
+    assert_eq!(a.dim(), b.dim(), "{what}");
+    for (a, b) in a.iter().zip(b) {
+        let near = (f64::from(*a) - b).abs() <= 1e-6 * b.abs().max(1e-3);
+        assert!(near || (a.is_nan() && b.is_nan()), "{what}: {a} {b}");
+    }
+}
+
+fn bytes(dir: &Path, record: &RunRecord) -> Vec<(String, Vec<u8>)> {
+    let mut files: Vec<_> = record
+        .totals
+        .outputs
+        .iter()
+        .filter(|o| {
+            o.path.starts_with("h5_avg/") || o.path.contains("_ave") || o.path.starts_with("traces")
+        })
+        .map(|o| {
+            (
+                o.path.clone(),
+                std::fs::read(dir.join(&o.path)).expect("file"),
+            )
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn averages_are_those_made_by_hand_whichever_way() {
+    let dir = tempfile::tempdir().expect("folder");
+    let experiment = session(dir.path(), 8);
+    let set = ["products.averages=true"];
+    let record = run(&experiment, &set);
+    let conditions: std::collections::BTreeSet<_> = record
+        .trials
+        .iter()
+        .filter_map(|t| t.condition.clone())
+        .collect();
+    assert_eq!(conditions.len(), 2);
+    for condition in &conditions {
+        let of: Vec<_> = record
+            .trials
+            .iter()
+            .filter(|t| t.condition.as_ref() == Some(condition))
+            .collect();
+        let dff = |file: &str| read(dir.path(), &format!("dff_out/{file}.h5"), "dff");
+        let all: Vec<_> = of.iter().map(|t| dff(&t.file)).collect();
+        let name = format!("h5_avg/dff_out_P{condition}_AVG.h5");
+        for (dataset, want) in ["dff_AVG", "sem", "n"].iter().zip(by_hand(&all)) {
+            assert_near(&read(dir.path(), &name, dataset), &want, dataset);
+        }
+        // What OCIA and the notebooks read is the same movie.
+        let place = Place::open(dir.path().to_str().expect("UTF-8")).expect("place");
+        for (file, variable) in [
+            ("_ave", format!("cond_{condition}_ave")),
+            ("_average", "tr_ave".into()),
+        ] {
+            let mat = place
+                .read_mat(&format!("mat_out/cond_{condition}{file}.mat"))
+                .expect("MAT");
+            assert_eq!(mat[0].name, variable);
+            let movie = mat[0].movie(Orientation::Notebook, .., ..).expect("movie");
+            let mean = read(dir.path(), &name, "dff_AVG");
+            assert!(
+                movie
+                    .iter()
+                    .zip(&mean)
+                    .all(|(a, b)| a.to_bits() == b.to_bits())
+            );
+            assert!(
+                mat.iter()
+                    .skip(1)
+                    .all(|v| v.name == "N" && v.values[[0, 0]] == all.len() as f64)
+            );
+        }
+        let outcomes: std::collections::BTreeSet<_> =
+            of.iter().filter_map(|t| t.outcome.clone()).collect();
+        for outcome in outcomes {
+            let trials: Vec<_> = of
+                .iter()
+                .filter(|t| t.outcome.as_ref() == Some(&outcome))
+                .map(|t| dff(&t.file))
+                .collect();
+            let name = format!("h5_avg/dff_{condition}_{}.h5", outcome.replace(' ', "_"));
+            for (dataset, want) in ["mean", "sem", "n"].iter().zip(by_hand(&trials)) {
+                assert_near(&read(dir.path(), &name, dataset), &want, &name);
+            }
+        }
+    }
+    // From files, with room for all and with room for hardly anything, they are the same bytes.
+    let during = bytes(dir.path(), &record);
+    assert!(during.len() >= 6, "{}", during.len());
+    for memory in [1 << 30, 1 << 16] {
+        std::fs::remove_file(dir.path().join("products.json")).expect("list");
+        let again = consume(&experiment, memory, &set);
+        assert_eq!(bytes(dir.path(), &again), during);
+    }
+}
+
+#[test]
+fn what_was_made_is_kept_until_something_differs() {
+    let dir = tempfile::tempdir().expect("folder");
+    let experiment = session(dir.path(), 4);
+    let set = ["products.averages=true"];
+    run(&experiment, &set);
+    let file = |name: &str| dir.path().join(name);
+    let made = |name: &str| {
+        std::fs::metadata(file(name))
+            .and_then(|m| m.modified())
+            .expect("time")
+    };
+    let of_a_condition = |record: &RunRecord| {
+        let mut names: Vec<String> = record
+            .totals
+            .outputs
+            .iter()
+            .map(|o| o.path.clone())
+            .collect();
+        names.retain(|name| name.ends_with("_AVG.h5"));
+        names
+    };
+    let names = of_a_condition(&run(&experiment, &set));
+    assert_eq!(names.len(), 2);
+    let before: Vec<_> = names.iter().map(|name| made(name)).collect();
+    let kept = |i: usize| made(&names[i]) == before[i];
+    // Nothing differs: nothing is made, and all of it is in the record.
+    assert_eq!(of_a_condition(&consume(&experiment, 1 << 30, &set)), names);
+    assert!(kept(0) && kept(1));
+    // A file that was touched, or is gone, is made again, and no other.
+    std::fs::write(file(&names[0]), b"x").expect("write");
+    run(&experiment, &set);
+    assert!(!kept(0) && kept(1));
+    // Without the key nothing is made, removed or listed, not even by `clean`.
+    let record = run(&experiment, &["output.existing=clean"]);
+    assert!(of_a_condition(&record).is_empty());
+    assert!(names.iter().all(|name| file(name).exists()));
+    // With it `clean` keeps what the session has, and removes what it had.
+    std::fs::write(file("h5_avg/dff_77_hit.h5"), b"x").expect("write");
+    std::fs::write(file("h5_avg/notes.txt"), b"x").expect("write");
+    let record = run(
+        &experiment,
+        &["products.averages=true", "output.existing=clean"],
+    );
+    assert_eq!(of_a_condition(&record), names);
+    assert!(names.iter().all(|name| file(name).exists()));
+    assert!(!file("h5_avg/dff_77_hit.h5").exists() && file("h5_avg/notes.txt").exists());
+}
+
+#[test]
+fn trials_meet_at_the_event_and_the_rest_is_nan() {
+    let dir = tempfile::tempdir().expect("folder");
+    let experiment = session(dir.path(), 4);
+    let record = run(
+        &experiment,
+        &["products.averages=true", "experiment.align=log"],
+    );
+    let condition = record.trials[0].condition.clone().expect("a condition");
+    let of: Vec<_> = record
+        .trials
+        .iter()
+        .filter(|t| t.condition.as_ref() == Some(&condition))
+        .collect();
+    let mean = read(
+        dir.path(),
+        &format!("h5_avg/dff_out_P{condition}_AVG.h5"),
+        "dff_AVG",
+    );
+    let starts: Vec<i64> = of
+        .iter()
+        .map(|t| -((t.onset.expect("onset").s * 20.0 + 0.5).floor() as i64))
+        .collect();
+    let first = *starts.iter().min().expect("trials");
+    let movies: Vec<_> = of
+        .iter()
+        .map(|t| read(dir.path(), &format!("dff_out/{}.h5", t.file), "dff"))
+        .collect();
+    let length = starts
+        .iter()
+        .zip(&movies)
+        .map(|(s, m)| (s - first) as usize + m.dim().0)
+        .max();
+    let padded: Vec<Array3<f32>> = starts
+        .iter()
+        .zip(&movies)
+        .map(|(start, movie)| {
+            let (t, y, x) = movie.dim();
+            let at = (start - first) as usize;
+            let mut whole = Array3::from_elem((length.expect("trials"), y, x), f32::NAN);
+            whole.slice_mut(s![at..at + t, .., ..]).assign(movie);
+            whole
+        })
+        .collect();
+    let [want, ..] = by_hand(&padded);
+    assert_near(&mean, &want, "aligned");
+}
