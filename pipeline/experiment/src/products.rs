@@ -101,6 +101,12 @@ impl Products {
             let message = format_args!("`{}` is listed twice", self.seeds[seed]);
             return Err(Problem::new("products.seeds", message));
         }
+        let plain = |c: char| c.is_ascii_alphanumeric() || " ._-".contains(c);
+        for seed in &self.seeds {
+            let fits = seed.chars().all(plain) && !seed.starts_with('.') && !seed.is_empty();
+            let message = format_args!("`{seed}` names no folder: letters, digits, blanks, . _ and - do");
+            ensure(fits, "products.seeds", message)?;
+        }
         let spontaneous = config.experiment.kind == Kind::Spontaneous;
         let trials = [
             (self.averages, "averages"),

@@ -26,6 +26,7 @@ mod consumer;
 mod dff_file;
 mod error;
 mod glm;
+mod image;
 mod made;
 mod montage;
 mod seeds;
