@@ -243,6 +243,23 @@ impl Error {
         }
     }
 
+    /// The same failure of a file's content, of the file with this name.
+    pub(crate) fn of_object(self, name: &str) -> Self {
+        let object = name.to_owned();
+        match self {
+            Error::Format { reason, .. } => Error::Format { object, reason },
+            Error::TooLarge {
+                what, bytes, limit, ..
+            } => Error::TooLarge {
+                object,
+                what,
+                bytes,
+                limit,
+            },
+            other => other,
+        }
+    }
+
     /// A request of the caller that does not fit together.
     pub(crate) fn usage(object: impl fmt::Display, reason: impl Into<String>) -> Self {
         Error::Usage {

@@ -90,18 +90,7 @@ impl Place {
     /// As [`Place::read`] and [`read`], which name the file.
     pub fn read_mat(&self, name: &str) -> Result<Vec<Variable>, Error> {
         let object = self.object(name);
-        read(&self.read(name)?).map_err(|error| match error {
-            Error::Format { reason, .. } => Error::Format { object, reason },
-            Error::TooLarge {
-                what, bytes, limit, ..
-            } => Error::TooLarge {
-                object,
-                what,
-                bytes,
-                limit,
-            },
-            other => other,
-        })
+        read(&self.read(name)?).map_err(|error| error.of_object(&object))
     }
 }
 
@@ -137,8 +126,21 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Variable>, Error> {
 /// # Errors
 /// As [`read`].
 pub fn read_with(bytes: &[u8], limits: ReadLimits) -> Result<Vec<Variable>, Error> {
-    let order = order(bytes)?;
     let mut variables = Vec::new();
+    arrays(bytes, limits, |mut array| {
+        variables.extend(array.variable(limits)?);
+        Ok(())
+    })?;
+    Ok(variables)
+}
+
+/// Shows the arrays of a file one by one, inflated within `limits`.
+pub(super) fn arrays(
+    bytes: &[u8],
+    limits: ReadLimits,
+    mut show: impl FnMut(Reader<'_>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let order = order(bytes)?;
     let mut file = Reader {
         bytes,
         at: 128,
@@ -165,21 +167,13 @@ pub fn read_with(bytes: &[u8], limits: ReadLimits) -> Result<Vec<Variable>, Erro
             }
             _ => continue,
         };
-        let mut array = Reader {
-            bytes: &inflated,
-            at: 0,
-            order,
-            origin: "byte of the array",
-        };
-        if let Some(variable) = array.variable(limits)? {
-            variables.push(variable);
-        }
+        show(file.within(&inflated))?;
     }
-    Ok(variables)
+    Ok(())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Order {
+pub(super) enum Order {
     Little,
     Big,
 }
@@ -222,7 +216,7 @@ fn inflate(data: &[u8], start: usize, limits: ReadLimits) -> Result<Vec<u8>, Err
     })
 }
 
-fn too_large(bytes: u64, limit: u64) -> Error {
+pub(super) fn too_large(bytes: u64, limit: u64) -> Error {
     Error::TooLarge {
         object: FILE.to_owned(),
         what: "an array",
@@ -232,7 +226,7 @@ fn too_large(bytes: u64, limit: u64) -> Error {
 }
 
 /// Bounds-checked reading of elements.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
     order: Order,
@@ -240,8 +234,32 @@ struct Reader<'a> {
     origin: &'static str,
 }
 
+/// What precedes the content of an array.
+pub(super) struct Head {
+    pub(super) shape: Vec<usize>,
+    pub(super) name: String,
+}
+
+impl Head {
+    /// How many elements it has, unless these are beyond counting.
+    pub(super) fn elements(&self) -> Option<usize> {
+        let mut sizes = self.shape.iter();
+        sizes.try_fold(1_usize, |product, &size| product.checked_mul(size))
+    }
+}
+
 impl<'a> Reader<'a> {
-    fn wrong(&self, reason: &str) -> Error {
+    /// Reads an array within.
+    pub(super) fn within<'b>(&self, bytes: &'b [u8]) -> Reader<'b> {
+        Reader {
+            bytes,
+            at: 0,
+            order: self.order,
+            origin: "byte of the array",
+        }
+    }
+
+    pub(super) fn wrong(&self, reason: &str) -> Error {
         Error::format(FILE, format!("{} {}: {reason}", self.origin, self.at))
     }
 
@@ -255,7 +273,15 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    fn u32(&self, bytes: [u8; 4]) -> u32 {
+    #[cfg(feature = "areas")]
+    pub(super) fn u16(&self, bytes: [u8; 2]) -> u16 {
+        match self.order {
+            Order::Little => u16::from_le_bytes(bytes),
+            Order::Big => u16::from_be_bytes(bytes),
+        }
+    }
+
+    pub(super) fn u32(&self, bytes: [u8; 4]) -> u32 {
         match self.order {
             Order::Little => u32::from_le_bytes(bytes),
             Order::Big => u32::from_be_bytes(bytes),
@@ -263,7 +289,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Type and data of the next element; `padded` to 8 bytes within arrays.
-    fn element(&mut self, padded: bool) -> Result<(u32, &'a [u8]), Error> {
+    pub(super) fn element(&mut self, padded: bool) -> Result<(u32, &'a [u8]), Error> {
         let tag = self.take(8, "a tag")?;
         let (first, second) = tag.split_at(4);
         let word = |half: &[u8]| half.try_into().map_or(0, |half| self.u32(half));
@@ -290,25 +316,27 @@ impl<'a> Reader<'a> {
 
     /// The variable of an array element; nothing if it is not numeric and real.
     fn variable(&mut self, limits: ReadLimits) -> Result<Option<Variable>, Error> {
+        let flags = self.flags()?;
+        if class(flags).is_none() {
+            return Ok(None);
+        }
+        let head = self.head()?;
+        self.numbers_of(flags, &head, limits)
+    }
+
+    /// The flags that an array starts with.
+    pub(super) fn flags(&mut self) -> Result<u32, Error> {
         let (UINT32, flags) = self.element(true)? else {
             return Err(self.wrong("array flags are missing"));
         };
-        let Some(flags) = flags.first_chunk::<4>().map(|&flags| self.u32(flags)) else {
-            return Err(self.wrong("array flags are cut"));
-        };
-        let class = match flags & 0xff {
-            _ if flags & 0x200 != 0 => Class::Logical,
-            6 => Class::Double,
-            7 => Class::Single,
-            signed @ (8 | 10 | 12 | 14) => Class::Int(bits(signed - 8)),
-            unsigned @ (9 | 11 | 13 | 15) => Class::UInt(bits(unsigned - 9)),
-            _ => return Ok(None),
-        };
-        let complex = flags & 0x800 != 0;
-        if complex || !(6..=15).contains(&(flags & 0xff)) {
-            return Ok(None);
+        match flags.first_chunk::<4>() {
+            Some(&flags) => Ok(self.u32(flags)),
+            None => Err(self.wrong("array flags are cut")),
         }
+    }
 
+    /// The sizes and the name, which follow the flags.
+    pub(super) fn head(&mut self) -> Result<Head, Error> {
         let (INT32, sizes) = self.element(true)? else {
             return Err(self.wrong("array dimensions are missing"));
         };
@@ -323,13 +351,23 @@ impl<'a> Reader<'a> {
         let (INT8, name) = self.element(true)? else {
             return Err(self.wrong("the name of the array is missing"));
         };
-        let name = String::from_utf8_lossy(name)
-            .trim_end_matches('\0')
-            .to_owned();
+        let name = String::from_utf8_lossy(name);
+        let name = name.trim_end_matches('\0').to_owned();
+        Ok(Head { shape, name })
+    }
 
-        let elements = shape
-            .iter()
-            .try_fold(1_usize, |product, &size| product.checked_mul(size));
+    /// The numbers that follow; nothing if it is not numeric and real.
+    pub(super) fn numbers_of(
+        &mut self,
+        flags: u32,
+        head: &Head,
+        limits: ReadLimits,
+    ) -> Result<Option<Variable>, Error> {
+        let Some(class) = class(flags) else {
+            return Ok(None);
+        };
+        let (shape, name) = (&head.shape, &head.name);
+        let elements = head.elements();
         let bytes = elements.map_or(u64::MAX, |elements| (elements as u64).saturating_mul(8));
         if bytes > limits.bytes {
             return Err(too_large(bytes, limits.bytes));
@@ -346,14 +384,28 @@ impl<'a> Reader<'a> {
             return Err(self.wrong(&reason));
         }
         let values = numbers(kind, data, self.order);
-        let values = ArrayD::from_shape_vec(IxDyn(&shape).f(), values)
+        let values = ArrayD::from_shape_vec(IxDyn(shape).f(), values)
             .map_err(|error| self.wrong(&format!("{name}: {error}")))?;
         Ok(Some(Variable {
-            name,
+            name: name.clone(),
             class,
             values,
         }))
     }
+}
+
+/// The class that flags tell; nothing if it is not numeric and real.
+fn class(flags: u32) -> Option<Class> {
+    let complex = flags & 0x800 != 0;
+    let class = match flags & 0xff {
+        6..=15 if flags & 0x200 != 0 => Class::Logical,
+        6 => Class::Double,
+        7 => Class::Single,
+        signed @ (8 | 10 | 12 | 14) => Class::Int(bits(signed - 8)),
+        unsigned @ (9 | 11 | 13 | 15) => Class::UInt(bits(unsigned - 9)),
+        _ => return None,
+    };
+    (!complex).then_some(class)
 }
 
 /// Bits of the integer class that lies `step` above the one of 8 bits.
