@@ -29,10 +29,13 @@
 //!
 //! # Features
 //!
-//! Folders, `memory://` and MAT files need none. `hdf5` (default) reads and writes HDF5 by the system's library;
-//! `static-hdf5` compiles that in. `swift` opens places in OpenStack Swift, `cloud` (or `s3`, `gs`, `az`, `http` alone) those of
-//! the large providers and web servers, `object-store` any store of the crate `object_store` that the program makes itself.
+//! Folders, `memory://` and MAT files need none. `png` reads mask images, `areas` named areas. `hdf5` (default) reads and writes
+//! HDF5 by the system's library; `static-hdf5` compiles that in. `swift` opens places in OpenStack Swift, `cloud` (or `s3`, `gs`,
+//! `az`, `http` alone) those of the large providers and web servers, `object-store` any store of the crate `object_store` that the
+//! program makes itself.
 
+#[cfg(feature = "areas")]
+pub mod areas;
 mod checksum;
 mod claim;
 #[cfg(any(feature = "s3", feature = "gs", feature = "az", feature = "http"))]
