@@ -19,6 +19,7 @@ mod nothing_lost;
 mod one_bad_entry;
 mod patience;
 mod planted_faults;
+mod products;
 mod progress;
 mod refused_objects;
 mod said_aloud;

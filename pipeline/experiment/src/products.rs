@@ -104,7 +104,8 @@ impl Products {
         let plain = |c: char| c.is_ascii_alphanumeric() || " ._-".contains(c);
         for seed in &self.seeds {
             let fits = seed.chars().all(plain) && !seed.starts_with('.') && !seed.is_empty();
-            let message = format_args!("`{seed}` names no folder: letters, digits, blanks, . _ and - do");
+            let message =
+                format_args!("`{seed}` names no folder: letters, digits, blanks, . _ and - do");
             ensure(fits, "products.seeds", message)?;
         }
         let spontaneous = config.experiment.kind == Kind::Spontaneous;

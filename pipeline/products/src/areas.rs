@@ -53,7 +53,7 @@ impl AreaFile {
             path: self.path.clone(),
             source,
         };
-        let masks: Result<Vec<(String, ndarray::Array2<bool>)>, Error> = Ok(Vec::new());
+        let masks = widefield_storage::areas::read(&self.path, &self.bytes, size, self.orientation);
         let masks = masks.map_err(|error| wrong(error.into()))?;
         Areas::from_masks(size, masks).map_err(|error| wrong(error.into()))
     }

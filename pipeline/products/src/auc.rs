@@ -30,7 +30,12 @@ pub(crate) fn make(
         let each = group.iter().map(|t| (t.dff.crc32c, t.first_bin));
         each.collect::<Vec<_>>()
     });
-    let how = (output.orientation, output.precision, output.compression, output.dff_scale);
+    let how = (
+        output.orientation,
+        output.precision,
+        output.compression,
+        output.dff_scale,
+    );
     let of = identity(&(inputs, how, &config.products.auc, &trials.left_out));
     let name = output.beside(FILE);
     if files.keep(std::slice::from_ref(&name), of) {
@@ -57,7 +62,10 @@ pub(crate) fn make(
         .compression(output.compression)
         .verify(output.verify)
         .attribute("axes", orientation.name())
-        .attribute("units", "1; P(first > second) + P(equal) / 2, 0.5 is chance")
+        .attribute(
+            "units",
+            "1; P(first > second) + P(equal) / 2, 0.5 is chance",
+        )
         .attribute("first", config.products.auc[0].as_str())
         .attribute("second", config.products.auc[1].as_str())
         .attribute("trials_of_first", groups[0].len() as f64)
@@ -71,7 +79,12 @@ pub(crate) fn make(
         let [first, second] = means;
         let (first, second) = (first?, second?);
         let of_mean = auc::auc(first.view(), second.view())?;
-        let band = auc::shuffled(first.view(), second.view(), Shuffles::default(), &[2.5, 97.5])?;
+        let band = auc::shuffled(
+            first.view(),
+            second.view(),
+            Shuffles::default(),
+            &[2.5, 97.5],
+        )?;
         let list = |values: Array1<f64>| values.to_vec();
         dataset = dataset
             .attribute("of_mean", list(of_mean))
@@ -92,7 +105,9 @@ pub(crate) fn make(
                 return Err(Error::Interrupted);
             }
             let rows = from..height.min(from.saturating_add(fit.max(1)));
-            let tile = opened.each_ref().map(|group| samples(group, &block, &rows, width));
+            let tile = opened
+                .each_ref()
+                .map(|group| samples(group, &block, &rows, width));
             let [first, second] = tile;
             let values = auc::auc(first?.view(), second?.view())?;
             let shape = (length, rows.len(), width);
@@ -111,12 +126,16 @@ pub(crate) fn make(
 
 /// The trials of a condition or outcome of that name.
 fn group<'a>(trials: &Trials<'a>, name: &str) -> Result<Vec<Trial<'a>>, Error> {
-    let conditions = trials.used.iter().filter_map(|t| t.record.condition.clone());
+    let conditions = trials
+        .used
+        .iter()
+        .filter_map(|t| t.record.condition.clone());
     let outcomes = trials.used.iter().filter_map(|t| outcome(t.record));
     let known: BTreeSet<String> = conditions.chain(outcomes).collect();
     let wanted = name.replace(' ', "_");
     let is = |trial: &&Trial<'_>| {
-        trial.record.condition.as_deref() == Some(name) || outcome(trial.record).as_ref() == Some(&wanted)
+        trial.record.condition.as_deref() == Some(name)
+            || outcome(trial.record).as_ref() == Some(&wanted)
     };
     let found: Vec<_> = trials.used.iter().filter(is).copied().collect();
     if found.is_empty() {
@@ -153,7 +172,9 @@ fn samples(
         let read = file.read(frames, rows.clone())?;
         let first = at * rows.len() * width;
         let to = out.slice_mut(s![first..first + read.len()]);
-        to.into_iter().zip(&read).for_each(|(to, value)| *to = *value);
+        to.into_iter()
+            .zip(&read)
+            .for_each(|(to, value)| *to = *value);
     }
     Ok(out)
 }
@@ -175,7 +196,8 @@ fn means(
             }
             for (frame, place) in block.outer_iter().zip(at + first - before..) {
                 let finite = frame.iter().filter(|v| v.is_finite());
-                let (sum, n) = finite.fold((0.0, 0.0), |(sum, n), v| (sum + f64::from(*v), n + 1.0));
+                let (sum, n) =
+                    finite.fold((0.0, 0.0), |(sum, n), v| (sum + f64::from(*v), n + 1.0));
                 #[expect(clippy::cast_possible_truncation, reason = "as samples are")]
                 let mean = (sum / n) as f32;
                 out[place] = mean;

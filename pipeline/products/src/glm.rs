@@ -23,12 +23,21 @@ pub(crate) fn make(
     let output = &config.output;
     let (conditions, mut left_out) = trials.by_condition();
     let names: Vec<&str> = conditions.keys().copied().collect();
-    let used: Vec<_> = trials.used.iter().filter(|t| t.record.condition.is_some()).collect();
+    let used: Vec<_> = trials
+        .used
+        .iter()
+        .filter(|t| t.record.condition.is_some())
+        .collect();
     let inputs: Vec<_> = used
         .iter()
         .map(|t| (t.dff.crc32c, &t.record.condition, t.record.onset))
         .collect();
-    let of = identity(&(inputs, &left_out, output.orientation, config.experiment.sample_rate_hz));
+    let of = identity(&(
+        inputs,
+        &left_out,
+        output.orientation,
+        config.experiment.sample_rate_hz,
+    ));
     let name = output.beside(&format!("{FOLDER}/glm.h5"));
     if files.keep(std::slice::from_ref(&name), of) {
         return Ok(());
@@ -45,7 +54,12 @@ pub(crate) fn make(
             empty => empty.insert(Glm::new(&names, windows.clone(), (height, width))?),
         };
         let condition = trial.record.condition.as_deref().unwrap_or_default();
-        match cells(session, trial.record.onset.map(|onset| onset.s), &file, &windows) {
+        match cells(
+            session,
+            trial.record.onset.map(|onset| onset.s),
+            &file,
+            &windows,
+        ) {
             Ok(cells) => _ = glm.add(condition, &cells)?,
             // It ends before them, say.
             Err(Error::Formula(widefield::Error::Window { .. })) => {
@@ -61,7 +75,10 @@ pub(crate) fn make(
     let fit = glm.fit();
     let orientation = Orientation::from(output.orientation);
     let axes = orientation.name().trim_end_matches(", t");
-    let trials: BTreeSet<String> = glm.trials().map(|(name, n)| format!("{name}: {n}")).collect();
+    let trials: BTreeSet<String> = glm
+        .trials()
+        .map(|(name, n)| format!("{name}: {n}"))
+        .collect();
     let trials: Vec<String> = trials.into_iter().collect();
     let arrays = Hdf5Arrays::new()
         .array("rsq", image(orientation, fit.rsq.view()).view().into_dyn())

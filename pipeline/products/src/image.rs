@@ -6,13 +6,19 @@ use widefield_storage::Orientation;
 /// An image `(y, x)` in the axes of the file.
 pub(crate) fn image(orientation: Orientation, image: ArrayView2<'_, f64>) -> Array2<f64> {
     let movie = orientation.apply(image.insert_axis(Axis(0)));
-    movie.index_axis_move(Axis(2), 0).as_standard_layout().into_owned()
+    movie
+        .index_axis_move(Axis(2), 0)
+        .as_standard_layout()
+        .into_owned()
 }
 
 /// Images `(k, y, x)`, each in the axes of the file; k stays first.
 pub(crate) fn images(orientation: Orientation, images: ArrayView3<'_, f64>) -> Array3<f64> {
     let movie = orientation.apply(images);
-    movie.permuted_axes([2, 0, 1]).as_standard_layout().into_owned()
+    movie
+        .permuted_axes([2, 0, 1])
+        .as_standard_layout()
+        .into_owned()
 }
 
 #[cfg(test)]

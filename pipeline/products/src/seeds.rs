@@ -38,9 +38,17 @@ pub(crate) fn make(
         clippy::cast_sign_loss,
         reason = "`as` saturates, and the window is positive"
     )]
-    let window = ((config.products.seed_window_s * config.experiment.sample_rate_hz).round() as usize).max(2);
+    let window = ((config.products.seed_window_s * config.experiment.sample_rate_hz).round()
+        as usize)
+        .max(2);
     let output = &config.output;
-    let how = (&config.products.seeds, window, file.crc32c(), output.orientation, output.dff_scale);
+    let how = (
+        &config.products.seeds,
+        window,
+        file.crc32c(),
+        output.orientation,
+        output.dff_scale,
+    );
     let how = (how, output.precision, output.compression);
     let name = |seed: &str, trial: &Trial<'_>| {
         let stem = trial.dff.path.rsplit('/').next().unwrap_or_default();
@@ -50,7 +58,12 @@ pub(crate) fn make(
     let mut todo = Vec::new();
     for trial in &trials.used {
         let of = identity(&(&how, trial.dff.crc32c));
-        let names: Vec<String> = config.products.seeds.iter().map(|seed| name(seed, trial)).collect();
+        let names: Vec<String> = config
+            .products
+            .seeds
+            .iter()
+            .map(|seed| name(seed, trial))
+            .collect();
         let kept = files.keep(&names, of);
         todo.push((trial, of, (!kept).then_some(names)));
     }
@@ -73,7 +86,10 @@ pub(crate) fn make(
         let [_, height, width] = dff.shape;
         let seeds = match &known {
             Some(seeds) => seeds,
-            None => known.insert(Seeds::of(file.areas((height, width))?, &config.products.seeds)?),
+            None => known.insert(Seeds::of(
+                file.areas((height, width))?,
+                &config.products.seeds,
+            )?),
         };
         let traces = seeds.traces(session, &dff)?;
         if let Some(names) = names {
@@ -82,12 +98,18 @@ pub(crate) fn make(
                 files.made(written.finish()?, of);
             }
         }
-        mean.add(seeds.maps(session, &dff, &traces)?, correlation::matrix(traces.view()));
+        mean.add(
+            seeds.maps(session, &dff, &traces)?,
+            correlation::matrix(traces.view()),
+        );
     }
     if let (false, Some(seeds)) = (maps_kept, known) {
         files.may_write()?;
         let arrays = mean.arrays(config, &seeds, &trials.left_out);
-        files.made(files.place().put_hdf5(&output.beside(MAPS), &arrays)?, of_maps);
+        files.made(
+            files.place().put_hdf5(&output.beside(MAPS), &arrays)?,
+            of_maps,
+        );
     }
     Ok(())
 }
@@ -139,7 +161,10 @@ impl Seeds {
                 .compression(config.output.compression)
                 .verify(config.output.verify)
                 .attribute("axes", orientation.name())
-                .attribute("units", "1; Pearson's r with the mean of the seed, in a window around the frame")
+                .attribute(
+                    "units",
+                    "1; Pearson's r with the mean of the seed, in a window around the frame",
+                )
                 .attribute("seed", seed.as_str())
                 .attribute("window_frames", window as f64)
                 .attribute("sample_rate_hz", config.experiment.sample_rate_hz);
@@ -172,7 +197,12 @@ impl Seeds {
     }
 
     /// Maps of the seeds over the whole trial, `(seed, y, x)`, by tiles of rows if there is no room for all.
-    fn maps(&self, session: &Session<'_>, dff: &DffFile, traces: &Array2<f64>) -> Result<Array3<f64>, Error> {
+    fn maps(
+        &self,
+        session: &Session<'_>,
+        dff: &DffFile,
+        traces: &Array2<f64>,
+    ) -> Result<Array3<f64>, Error> {
         let [frames, height, width] = dff.shape;
         let seeds = self.of_seeds(traces);
         let mut maps = Array3::zeros((self.seeds.len(), height, width));
@@ -197,7 +227,9 @@ fn whole_windows(r: &mut Array3<f32>, tile: &Range<usize>, frames: usize, window
 }
 
 fn tiles(length: usize, step: usize) -> impl Iterator<Item = Range<usize>> {
-    (0..length).step_by(step).map(move |from| from..length.min(from + step))
+    (0..length)
+        .step_by(step)
+        .map(move |from| from..length.min(from + step))
 }
 
 /// Means over trials, of what is finite.
@@ -220,8 +252,17 @@ impl Mean {
         let mut arrays = Hdf5Arrays::new()
             .texts("seeds", config.products.seeds.iter().map(String::as_str))
             .texts("names", seeds.areas.names())
-            .attribute("units", "1; Pearson's r over whole trials, mean over trials")
-            .attribute("axes", format!("of maps: seed, then {}", orientation.name().trim_end_matches(", t")))
+            .attribute(
+                "units",
+                "1; Pearson's r over whole trials, mean over trials",
+            )
+            .attribute(
+                "axes",
+                format!(
+                    "of maps: seed, then {}",
+                    orientation.name().trim_end_matches(", t")
+                ),
+            )
             .attribute("trials", self.trials as f64)
             .attribute("left_out", said(left_out));
         if let Some((sum, n)) = &self.maps {
@@ -242,10 +283,13 @@ fn sum<D: ndarray::Dimension>(
 ) {
     let zeros = || ndarray::Array::zeros(values.raw_dim());
     let (sum, n) = to.get_or_insert_with(|| (zeros(), zeros()));
-    ndarray::Zip::from(sum).and(n).and(values).for_each(|sum, n, value| {
-        if value.is_finite() {
-            *sum += value;
-            *n += 1.0;
-        }
-    });
+    ndarray::Zip::from(sum)
+        .and(n)
+        .and(values)
+        .for_each(|sum, n, value| {
+            if value.is_finite() {
+                *sum += value;
+                *n += 1.0;
+            }
+        });
 }

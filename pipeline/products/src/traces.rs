@@ -97,7 +97,7 @@ pub(crate) fn make(
 }
 
 /// The means of areas of a trial, from its file.
-fn read(
+pub(crate) fn read(
     session: &Session<'_>,
     file: &DffFile,
     areas: &widefield::Areas,
