@@ -5,11 +5,13 @@
 
 mod average;
 mod baseline;
+mod correlation;
 mod gaussian_fit;
 mod resize;
 
 pub use average::{area_mean, average};
 pub use baseline::{baseline, noise};
+pub use correlation::{pearson, running_correlation};
 pub use gaussian_fit::gaussian_fit;
 pub use resize::{bins, resize_box, resize_lanczos3, resize_nearest, resize_triangle};
 

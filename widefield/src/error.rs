@@ -218,6 +218,14 @@ pub enum Error {
         /// The largest number that can be counted.
         most: usize,
     },
+    /// Frames that the movie does not have.
+    #[error("frames {frames:?} are not among the {n_frames} of the movie")]
+    Frames {
+        /// The frames asked for, half-open.
+        frames: Range<usize>,
+        /// Frames in the movie.
+        n_frames: usize,
+    },
     /// An area was drawn for frames of another size.
     #[error("the area {name:?} is a mask of shape {found:?}, the frames have {expected:?}")]
     AreaShape {

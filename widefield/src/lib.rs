@@ -75,6 +75,7 @@
 //! | `(f - f0) / f0` | `(f - f0) ./ f0` | [`DeltaF`] |
 //! | `np.nanmean(trials, 0)`, `np.isfinite(trials).sum(0)` | `mean(trials, 4, "omitnan")` | [`Average`] |
 //! | `scipy.ndimage.mean(f, labels, index)` | `regionprops(labels, f, "MeanIntensity")` | [`Areas::means`] |
+//! | `np.corrcoef(f[t - 10 : t + 10], seed[t - 10 : t + 10])` | `corrcoef` of the same frames | [`correlation::running`] |
 //! | `f[9:12].mean(0)` | `mean(f(:, :, 10:12), 3)` | [`Baseline::frames`]`(9..12)` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -84,6 +85,7 @@ pub mod areas;
 pub mod average;
 pub mod background;
 pub mod baseline;
+pub mod correlation;
 pub mod dff;
 #[cfg(any(test, feature = "direct"))]
 pub mod direct;
