@@ -7,12 +7,14 @@ mod average;
 mod baseline;
 mod correlation;
 mod gaussian_fit;
+mod glm;
 mod resize;
 
 pub use average::{area_mean, average};
 pub use baseline::{baseline, noise};
 pub use correlation::{pearson, running_correlation};
 pub use gaussian_fit::gaussian_fit;
+pub use glm::glm;
 pub use resize::{bins, resize_box, resize_lanczos3, resize_nearest, resize_triangle};
 
 use crate::Subtract;

@@ -226,6 +226,16 @@ pub enum Error {
         /// Frames in the movie.
         n_frames: usize,
     },
+    /// No frame of a trial lies in a window of time, or none can.
+    #[error("the window {name:?} from {from_s} s to {to_s} s has no frame of the trial")]
+    Window {
+        /// Which window.
+        name: &'static str,
+        /// Where it begins, seconds.
+        from_s: f64,
+        /// Where it ends, seconds; this time does not belong to it.
+        to_s: f64,
+    },
     /// An area was drawn for frames of another size.
     #[error("the area {name:?} is a mask of shape {found:?}, the frames have {expected:?}")]
     AreaShape {

@@ -76,6 +76,7 @@
 //! | `np.nanmean(trials, 0)`, `np.isfinite(trials).sum(0)` | `mean(trials, 4, "omitnan")` | [`Average`] |
 //! | `scipy.ndimage.mean(f, labels, index)` | `regionprops(labels, f, "MeanIntensity")` | [`Areas::means`] |
 //! | `np.corrcoef(f[t - 10 : t + 10], seed[t - 10 : t + 10])` | `corrcoef` of the same frames | [`correlation::running`] |
+//! | `np.linalg.lstsq(dummies, cells)` | `dummies \ cells` | [`glm::Glm`] |
 //! | `f[9:12].mean(0)` | `mean(f(:, :, 10:12), 3)` | [`Baseline::frames`]`(9..12)` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -90,6 +91,7 @@ pub mod dff;
 #[cfg(any(test, feature = "direct"))]
 pub mod direct;
 mod error;
+pub mod glm;
 pub mod invalid;
 mod mean_image;
 #[cfg(feature = "motion")]
