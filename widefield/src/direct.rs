@@ -3,6 +3,7 @@
 //! They are the oracle of the tests and benchmarks, and the place to read a definition. Nothing in
 //! the chain calls them; they come with the feature `direct`. Inputs are taken as they are: no check, no threads.
 
+mod auc;
 mod average;
 mod baseline;
 mod correlation;
@@ -10,6 +11,7 @@ mod gaussian_fit;
 mod glm;
 mod resize;
 
+pub use auc::auc;
 pub use average::{area_mean, average};
 pub use baseline::{baseline, noise};
 pub use correlation::{pearson, running_correlation};

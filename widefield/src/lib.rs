@@ -77,12 +77,14 @@
 //! | `scipy.ndimage.mean(f, labels, index)` | `regionprops(labels, f, "MeanIntensity")` | [`Areas::means`] |
 //! | `np.corrcoef(f[t - 10 : t + 10], seed[t - 10 : t + 10])` | `corrcoef` of the same frames | [`correlation::running`] |
 //! | `np.linalg.lstsq(dummies, cells)` | `dummies \ cells` | [`glm::Glm`] |
+//! | `roc_auc_score(group, f)` of scikit-learn | `perfcurve` | [`auc::auc`] |
 //! | `f[9:12].mean(0)` | `mean(f(:, :, 10:12), 3)` | [`Baseline::frames`]`(9..12)` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod ahead;
 pub mod areas;
+pub mod auc;
 pub mod average;
 pub mod background;
 pub mod baseline;
