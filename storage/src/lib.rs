@@ -68,6 +68,7 @@ pub mod positioned;
 #[cfg(feature = "object-store")]
 mod runtime;
 mod scratch;
+mod stack;
 #[cfg(feature = "object-store")]
 mod store;
 #[cfg(feature = "swift")]
@@ -95,6 +96,7 @@ pub use limits::ReadLimits;
 pub use mat::{MatFile, MatMovie, MatWriter};
 pub use orientation::{Orientation, Precision};
 pub use place::Place;
+pub use stack::{Sample, Stack, StackFormat, StackWriter};
 pub use watch::Transfer;
 
 /// The example of the README is a test.
