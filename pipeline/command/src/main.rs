@@ -5,6 +5,7 @@ mod cluster;
 mod completions;
 mod demo;
 mod dry_run;
+mod export;
 mod failure;
 mod init;
 mod inspect;
@@ -47,6 +48,8 @@ enum Command {
     Behaviour(behaviour::Args),
     /// Export a picture or an animation of a movie: HDF5 or DCIMG
     View(view::Args),
+    /// Write a movie for other programs: OME-TIFF, NumPy, wfield
+    Export(export::Args),
     /// Print the completions of a shell
     Completions(completions::Args),
     /// Print the manual page
@@ -93,6 +96,7 @@ fn main() -> ExitCode {
         Command::Inspect(args) => inspect::run(&args),
         Command::Behaviour(args) => behaviour::run(&args),
         Command::View(args) => view::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => completions::man(&args),
         Command::Worker(args) => worker::run(&args),

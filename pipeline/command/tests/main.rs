@@ -10,6 +10,7 @@ mod command;
 mod damaged_results;
 mod documents;
 mod errors;
+mod export;
 mod given_mask;
 mod golden_session;
 mod interop;
