@@ -209,7 +209,11 @@ impl Place {
             out,
             waiting: Vec::new(),
         };
-        Ok(StackWriter(MovieFile::new(frames, scratch, vec![stack.shape])))
+        Ok(StackWriter(MovieFile::new(
+            frames,
+            scratch,
+            vec![stack.shape],
+        )))
     }
 }
 
@@ -250,12 +254,7 @@ impl Frames {
 }
 
 impl Format for Frames {
-    fn take(
-        &mut self,
-        _: usize,
-        block: ArrayView3<'_, f32>,
-        object: &str,
-    ) -> Result<(), Error> {
+    fn take(&mut self, _: usize, block: ArrayView3<'_, f32>, object: &str) -> Result<(), Error> {
         for row in block.rows() {
             match self.sample {
                 Sample::F32 => row

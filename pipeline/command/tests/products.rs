@@ -82,7 +82,7 @@ fn every_product_is_what_numpy_and_others_make() {
     assert_eq!(status, 0, "{stderr}");
     assert_eq!(
         made(dir.path()).len(),
-        2 * 9 + 4 + 2 + 3 + 4 + averages_by_outcome(dir.path())
+        2 * 9 + 4 + 2 + 3 + 3 + averages_by_outcome(dir.path())
     );
     recomputed(dir.path());
     // The other axes and scale, f64, and trials that meet at what the log says.
@@ -144,7 +144,14 @@ fn products_alone_are_those_of_a_run() {
     std::fs::remove_file(dir.path().join("products.json")).expect("list");
     let (status, _, stderr) = run_experiment(&experiment, &["--existing", "replace"]);
     assert_eq!(status, 0, "{stderr}");
-    assert_eq!(made(dir.path()), alone);
+    let differ = |((name, a), (other, b)): &((_, _), (_, _))| (name, a) != (other, b);
+    let differing: Vec<_> = made(dir.path())
+        .into_iter()
+        .zip(alone)
+        .filter(differ)
+        .collect();
+    let names: Vec<_> = differing.iter().map(|((name, _), _)| name).collect();
+    assert!(names.is_empty(), "{names:?}");
 }
 
 #[test]
@@ -159,7 +166,7 @@ fn what_does_not_go_is_said_and_the_rest_is_made() {
         "products.auc=[\"hit\", \"100x\"]",
     ];
     let (status, _, stderr) = run_experiment(&experiment, &set);
-    assert_eq!(status, 0, "{stderr}");
+    assert_eq!(status, 1, "{stderr}");
     assert!(
         stderr.contains("`V1` is none of the areas 1, 2, 9"),
         "{stderr}"
@@ -186,7 +193,7 @@ fn what_does_not_go_is_said_and_the_rest_is_made() {
     let (status, _, stderr) = run(widefield().arg("products").arg(&experiment));
     assert_eq!(status, 1, "{stderr}");
     assert!(
-        stderr.contains("labels.npy") && stderr.contains("48 x 48"),
+        stderr.contains("labels.npy: the array has 4 rows and 5 columns, the frame 48 and 48"),
         "{stderr}"
     );
     // Trials that are not done as they are described today are named.

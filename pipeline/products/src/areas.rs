@@ -54,7 +54,7 @@ impl AreaFile {
             source,
         };
         let masks = widefield_storage::areas::read(&self.path, &self.bytes, size, self.orientation);
-        let masks = masks.map_err(|error| wrong(error.into()))?;
+        let masks = masks.map_err(Error::AreaFile)?;
         Areas::from_masks(size, masks).map_err(|error| wrong(error.into()))
     }
 }

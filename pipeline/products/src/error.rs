@@ -19,6 +19,9 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// What the file of areas holds cannot be used; the cause names it.
+    #[error("products.rois")]
+    AreaFile(#[source] widefield_storage::Error),
     /// A name that none of the areas has.
     #[error("products.seeds: `{name}` is none of the areas {known}")]
     Seed {

@@ -176,7 +176,8 @@ impl Seeds {
         // A frame of dF/F as it is read and turned, and one of r for each seed.
         let frame = (height * width * 4) as u64 * (3 + self.seeds.len() as u64);
         let fit = usize::try_from(session.memory / frame.max(1)).unwrap_or(usize::MAX);
-        let step = fit.saturating_sub(2 * window).clamp(1, frames.max(1));
+        // Tiles of whole windows give the bits that the whole movie gives.
+        let step = (fit.saturating_sub(2 * window) / window).max(1) * window;
         for tile in tiles(frames, step) {
             if session.cancelled() {
                 return Err(Error::Interrupted);
@@ -188,9 +189,7 @@ impl Seeds {
             let r = correlation::running::<f32>(movie.view(), seeds, window)?;
             let within = tile.start - around.start..tile.end - around.start;
             for (writer, r) in writers.iter_mut().zip(r.outer_iter()) {
-                let mut r = r.slice(s![within.clone(), .., ..]).to_owned();
-                whole_windows(&mut r, &tile, frames, window);
-                writer.push(r.view())?;
+                writer.push(r.slice(s![within.clone(), .., ..]))?;
             }
         }
         Ok(writers)
@@ -214,15 +213,6 @@ impl Seeds {
             maps.slice_mut(s![.., rows, ..]).assign(&of_rows);
         }
         Ok(maps)
-    }
-}
-
-/// Frames near the ends of a trial have no whole window, also where a tile of it would have one.
-fn whole_windows(r: &mut Array3<f32>, tile: &Range<usize>, frames: usize, window: usize) {
-    for (frame, mut r) in tile.clone().zip(r.outer_iter_mut()) {
-        if frame < window / 2 || frame + window / 2 >= frames {
-            r.fill(f32::NAN);
-        }
     }
 }
 
