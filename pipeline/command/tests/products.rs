@@ -131,7 +131,7 @@ fn products_alone_are_those_of_a_run() {
             .iter()
             .all(|(name, _)| name.starts_with("h5_avg/") || name.contains("_ave"))
     );
-    let (status, _, stderr) = products(&["--memory", "64KiB"]);
+    let (status, _, stderr) = products(&["--memory", "1MiB"]);
     assert_eq!(status, 0, "{stderr}");
     let alone = made(dir.path());
     assert_eq!(
