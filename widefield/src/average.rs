@@ -3,7 +3,6 @@
 use crate::Error;
 use crate::error::same_shape;
 use crate::number::{count, narrow};
-use multiversion::multiversion;
 use ndarray::parallel::prelude::*;
 use ndarray::{Array2, Array3, ArrayView3, Axis, Slice, Zip};
 use std::ops::Range;
@@ -293,7 +292,6 @@ fn sem(around: f64, n: f64) -> f64 {
 }
 
 /// Adds the finite values of a frame; how many they are.
-#[multiversion(targets("x86_64+avx512f+avx512bw", "x86_64+avx2"))]
 fn add_frame(sums: &mut [f64], squares: &mut [f64], counts: &mut [u16], frame: &[f32]) -> u64 {
     let runs = sums
         .chunks_mut(RUN)
