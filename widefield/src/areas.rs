@@ -2,7 +2,6 @@
 
 use crate::Error;
 use crate::error::same_shape;
-use crate::number::count;
 use ndarray::parallel::prelude::*;
 use ndarray::{Array2, ArrayView2, ArrayView3, Axis};
 use std::collections::{BTreeMap, BTreeSet};
@@ -164,17 +163,19 @@ impl Area {
         mask
     }
 
-    /// Mean over the finite pixels of a frame, row after row.
+    /// Mean over the finite pixels of a frame, row after row; sums of every eighth pixel of a run do not wait for each other.
     fn mean(&self, frame: &[f32]) -> f64 {
-        let (mut n, mut sum) = (0, 0.0);
+        let (mut n, mut sums) = ([0_u32; 8], [0.0; 8]);
         for run in &self.runs {
-            for value in frame.get(run.clone()).unwrap_or_default() {
-                let finite = value.is_finite();
-                n += usize::from(finite);
-                sum += f64::from(if finite { *value } else { 0.0 });
+            for values in frame.get(run.clone()).unwrap_or_default().chunks(8) {
+                for ((value, n), sum) in values.iter().zip(&mut n).zip(&mut sums) {
+                    let finite = value.is_finite();
+                    *n += u32::from(finite);
+                    *sum += f64::from(if finite { *value } else { 0.0 });
+                }
             }
         }
-        sum / count(n)
+        sums.iter().sum::<f64>() / f64::from(n.iter().sum::<u32>())
     }
 }
 

@@ -7,7 +7,7 @@ use crate::dff_file::DffFile;
 use crate::image::images;
 use crate::made::{Files, identity};
 use crate::trials::{Trial, Trials, said};
-use ndarray::{Array2, Array3, Axis, s};
+use ndarray::{Array, Array2, Array3, Axis, Dimension, Ix2, Ix3, Zip, s};
 use std::ops::Range;
 use widefield::{Areas, correlation};
 use widefield_pipeline::config::Config;
@@ -225,16 +225,16 @@ fn tiles(length: usize, step: usize) -> impl Iterator<Item = Range<usize>> {
 /// Means over trials, of what is finite.
 #[derive(Default)]
 struct Mean {
-    maps: Option<(Array3<f64>, Array3<f64>)>,
-    matrix: Option<(Array2<f64>, Array2<f64>)>,
+    maps: Option<Sum<Ix3>>,
+    matrix: Option<Sum<Ix2>>,
     trials: usize,
 }
 
 impl Mean {
     fn add(&mut self, maps: Array3<f64>, matrix: Array2<f64>) {
         self.trials += 1;
-        sum(&mut self.maps, &maps);
-        sum(&mut self.matrix, &matrix);
+        Sum::add(&mut self.maps, &maps);
+        Sum::add(&mut self.matrix, &matrix);
     }
 
     fn arrays(&self, config: &Config, seeds: &Seeds, left_out: &[(&str, &str)]) -> Hdf5Arrays {
@@ -255,31 +255,39 @@ impl Mean {
             )
             .attribute("trials", self.trials as f64)
             .attribute("left_out", said(left_out));
-        if let Some((sum, n)) = &self.maps {
-            let mean = images(orientation, (sum / n).view());
+        if let Some(maps) = &self.maps {
+            let mean = images(orientation, maps.mean().view());
             arrays = arrays.array("maps", mean.view().into_dyn());
         }
-        if let Some((sum, n)) = &self.matrix {
-            arrays = arrays.array("matrix", (sum / n).view().into_dyn());
+        if let Some(matrix) = &self.matrix {
+            arrays = arrays.array("matrix", matrix.mean().view().into_dyn());
         }
         arrays
     }
 }
 
-/// Adds what is finite to a sum and a count.
-fn sum<D: ndarray::Dimension>(
-    to: &mut Option<(ndarray::Array<f64, D>, ndarray::Array<f64, D>)>,
-    values: &ndarray::Array<f64, D>,
-) {
-    let zeros = || ndarray::Array::zeros(values.raw_dim());
-    let (sum, n) = to.get_or_insert_with(|| (zeros(), zeros()));
-    ndarray::Zip::from(sum)
-        .and(n)
-        .and(values)
-        .for_each(|sum, n, value| {
+/// Sum of what is finite, and how many that are.
+struct Sum<D: Dimension> {
+    sum: Array<f64, D>,
+    n: Array<f64, D>,
+}
+
+impl<D: Dimension> Sum<D> {
+    fn add(to: &mut Option<Self>, values: &Array<f64, D>) {
+        let zeros = || Array::zeros(values.raw_dim());
+        let Self { sum, n } = to.get_or_insert_with(|| Self {
+            sum: zeros(),
+            n: zeros(),
+        });
+        Zip::from(sum).and(n).and(values).for_each(|sum, n, value| {
             if value.is_finite() {
                 *sum += value;
                 *n += 1.0;
             }
         });
+    }
+
+    fn mean(&self) -> Array<f64, D> {
+        &self.sum / &self.n
+    }
 }

@@ -16,12 +16,18 @@ pub(crate) struct Trial<'a> {
     pub(crate) frames: usize,
 }
 
+/// Files of trials that are not used, with the reason.
+pub(crate) type LeftOut<'a> = Vec<(&'a str, &'static str)>;
+
+/// The trials by condition.
+pub(crate) type Conditions<'a> = BTreeMap<&'a str, Vec<Trial<'a>>>;
+
 /// The trials of a session, in the order of their names.
 #[derive(Debug)]
 pub(crate) struct Trials<'a> {
     pub(crate) used: Vec<Trial<'a>>,
-    /// The others, with the reason.
-    pub(crate) left_out: Vec<(&'a str, &'static str)>,
+    /// The others.
+    pub(crate) left_out: LeftOut<'a>,
 }
 
 impl<'a> Trials<'a> {
@@ -37,13 +43,8 @@ impl<'a> Trials<'a> {
     }
 
     /// Those with a condition, by it; the others are left out, with the reason.
-    pub(crate) fn by_condition(
-        &self,
-    ) -> (
-        BTreeMap<&'a str, Vec<Trial<'a>>>,
-        Vec<(&'a str, &'static str)>,
-    ) {
-        let mut conditions: BTreeMap<&str, Vec<Trial<'_>>> = BTreeMap::new();
+    pub(crate) fn by_condition(&self) -> (Conditions<'a>, LeftOut<'a>) {
+        let mut conditions = Conditions::new();
         let mut left_out = self.left_out.clone();
         for trial in &self.used {
             match trial.record.condition.as_deref() {

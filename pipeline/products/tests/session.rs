@@ -234,6 +234,7 @@ fn what_was_made_is_kept_until_something_differs() {
 }
 
 #[test]
+#[expect(clippy::cast_possible_truncation, reason = "numbers of frames")]
 fn trials_meet_at_the_event_and_the_rest_is_nan() {
     let dir = tempfile::tempdir().expect("folder");
     let experiment = session(dir.path(), 4);
@@ -264,14 +265,14 @@ fn trials_meet_at_the_event_and_the_rest_is_nan() {
     let length = starts
         .iter()
         .zip(&movies)
-        .map(|(s, m)| (s - first) as usize + m.dim().0)
+        .map(|(s, m)| usize::try_from(s - first).expect("later") + m.dim().0)
         .max();
     let padded: Vec<Array3<f32>> = starts
         .iter()
         .zip(&movies)
         .map(|(start, movie)| {
             let (t, y, x) = movie.dim();
-            let at = (start - first) as usize;
+            let at = usize::try_from(start - first).expect("later");
             let mut whole = Array3::from_elem((length.expect("trials"), y, x), f32::NAN);
             whole.slice_mut(s![at..at + t, .., ..]).assign(movie);
             whole
