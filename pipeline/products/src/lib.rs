@@ -39,3 +39,8 @@ pub use error::Error;
 
 // What public signatures are made of, in the versions they are made of.
 pub use {widefield, widefield_pipeline, widefield_storage};
+
+/// The example of the README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
