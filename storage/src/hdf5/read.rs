@@ -5,7 +5,7 @@ use std::ops::RangeBounds;
 use std::path::Path;
 
 use hdf5::plist::dataset_create::Layout;
-use hdf5::types::TypeDescriptor;
+use hdf5::types::{TypeDescriptor, VarLenAscii, VarLenUnicode};
 use hdf5::{
     H5Type, Hyperslab, IndexType, IterationOrder, LinkInfo, LinkType, LocationType, SliceOrIndex,
 };
@@ -219,18 +219,8 @@ impl Hdf5File {
         Ok(())
     }
 
-    fn elsewhere(&self, dataset: &str) -> Error {
-        let reason = format!("dataset {dataset} lies in other files, which are not read");
-        Error::format(&self.object, reason)
-    }
-
-    /// The dataset `name`; a path like `/group/x` will do.
-    ///
-    /// # Errors
-    /// [`Error::Format`] if there is none, it lies in other files (external links or storage, virtual datasets), or it holds
-    /// neither floating-point numbers nor integers;
-    /// [`Error::TooLarge`] for a shape that a file of this size cannot fill.
-    pub fn dataset(&self, name: &str) -> Result<Hdf5Dataset<'_>, Error> {
+    /// A dataset that lies in this file.
+    fn own_dataset(&self, name: &str) -> Result<hdf5::Dataset, Error> {
         self.check_links(name)?;
         let dataset = self
             .file
@@ -244,6 +234,76 @@ impl Hdf5File {
         {
             return Err(self.elsewhere(name));
         }
+        Ok(dataset)
+    }
+
+    fn elsewhere(&self, dataset: &str) -> Error {
+        let reason = format!("dataset {dataset} lies in other files, which are not read");
+        Error::format(&self.object, reason)
+    }
+
+    /// The texts of the dataset `name` of one axis, such as [`Hdf5Arrays::texts`](crate::Hdf5Arrays::texts) writes: of variable
+    /// length, UTF-8 or ASCII.
+    ///
+    /// # Errors
+    /// [`Error::Format`] if there is none, it lies in other files, has another number of axes or holds something else;
+    /// [`Error::TooLarge`] beyond the limits the file was opened with.
+    pub fn texts(&self, name: &str) -> Result<Vec<String>, Error> {
+        let unreadable = || wrong(&self.object, unreadable(name));
+        let dataset = self.own_dataset(name)?;
+        let [texts] = dataset.shape()[..] else {
+            let reason = format!("dataset {name} is no list of texts");
+            return Err(Error::format(&self.object, reason));
+        };
+        let kind = dataset.dtype().and_then(|dtype| dtype.to_descriptor());
+        let ascii = match kind.map_err(unreadable())? {
+            TypeDescriptor::VarLenUnicode => false,
+            TypeDescriptor::VarLenAscii => true,
+            other => {
+                let reason = format!("dataset {name} holds {other}, no texts of variable length");
+                return Err(Error::format(&self.object, reason));
+            }
+        };
+        check_plausible(&dataset, &self.object, self.file.size())?;
+        let too_large = |bytes| Error::TooLarge {
+            object: self.object.clone(),
+            what: "the dataset",
+            bytes,
+            limit: self.limits.bytes,
+        };
+        let mut bytes = volume(&[texts], size_of::<String>());
+        if bytes > self.limits.bytes {
+            return Err(too_large(bytes));
+        }
+        let mut read = Vec::new();
+        // One by one: texts of a forged file may all be the same long one.
+        for at in 0..texts {
+            let text = if ascii {
+                let one = dataset.read_slice_1d::<VarLenAscii, _>(at..at + 1);
+                one.map(|one| one.first().map(|text| text.as_str().to_owned()))
+            } else {
+                let one = dataset.read_slice_1d::<VarLenUnicode, _>(at..at + 1);
+                one.map(|one| one.first().map(|text| text.as_str().to_owned()))
+            };
+            let text = text.map_err(unreadable())?.unwrap_or_default();
+            bytes = bytes.saturating_add(text.len() as u64);
+            if bytes > self.limits.bytes {
+                return Err(too_large(bytes));
+            }
+            read.push(text);
+        }
+        Ok(read)
+    }
+
+    /// The dataset `name`; a path like `/group/x` will do.
+    ///
+    /// # Errors
+    /// [`Error::Format`] if there is none, it lies in other files (external links or storage, virtual datasets), or it holds
+    /// neither floating-point numbers nor integers;
+    /// [`Error::TooLarge`] for a shape that a file of this size cannot fill.
+    pub fn dataset(&self, name: &str) -> Result<Hdf5Dataset<'_>, Error> {
+        let dataset = self.own_dataset(name)?;
+        let unreadable = || wrong(&self.object, unreadable(name));
         match dataset
             .dtype()
             .and_then(|dtype| dtype.to_descriptor())
@@ -475,6 +535,39 @@ mod tests {
             dataset.read(&[(5, 5), (0, 90), (0, 1)]).unwrap().shape(),
             [0, 90, 1]
         );
+    }
+
+    #[test]
+    fn lists_of_texts_come_back_within_the_limits() {
+        let place = Place::open("memory://").unwrap();
+        let texts = ["V1", "", "β µ", "a long one, with a comma"];
+        let arrays = crate::Hdf5Arrays::new()
+            .texts("names", texts)
+            .texts("none", Vec::<String>::new())
+            .array("numbers", ndarray::arr1(&[1.0]).view().into_dyn());
+        place.put_hdf5("a.h5", &arrays).unwrap();
+        let file = place.open_hdf5("a.h5").unwrap();
+        assert_eq!(file.texts("names").unwrap(), texts);
+        assert!(file.texts("none").unwrap().is_empty());
+        for other in ["numbers", "absent"] {
+            assert_eq!(
+                file.texts(other).unwrap_err().kind(),
+                ErrorKind::Invalid,
+                "{other}"
+            );
+        }
+        // Room for the list, but not for all letters.
+        let list = 4 * size_of::<String>() as u64;
+        for (bytes, fits) in [(list - 1, false), (list + 20, false), (list + 31, true)] {
+            let limits = ReadLimits::default().bytes(bytes);
+            let file = place.open_hdf5_with("a.h5", limits).unwrap();
+            let texts = file.texts("names").map_err(|error| error.kind());
+            assert_eq!(
+                texts.err(),
+                (!fits).then_some(ErrorKind::TooLarge),
+                "{bytes}"
+            );
+        }
     }
 
     #[test]
