@@ -33,21 +33,27 @@ pub fn wilson(count: u32, trials: u32, confidence: f64) -> Result<Interval, Erro
     if count > trials {
         return Err(Error::Count { count, trials });
     }
-    if !(confidence > 0.0 && confidence < 1.0) {
-        return Err(Error::Range {
-            what: "confidence",
-            value: confidence,
-            range: "between 0 and 1",
-        });
-    }
+    let z = two_sided(confidence)?;
     let (count, n) = (f64::from(count), f64::from(trials));
-    let (p, z) = (count / n, -quantile(0.5 * (1.0 - confidence)));
+    let p = count / n;
     let widening = 1.0 + z * z / n;
     let centre = (p + z * z / (2.0 * n)) / widening;
     let half = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt() / widening;
     Ok(Interval {
         low: (centre - half).clamp(0.0, 1.0),
         high: (centre + half).clamp(0.0, 1.0),
+    })
+}
+
+/// Normal quantile of a two-sided interval: 1.96 for 0.95.
+pub(crate) fn two_sided(confidence: f64) -> Result<f64, Error> {
+    if confidence > 0.0 && confidence < 1.0 {
+        return Ok(-quantile(0.5 * (1.0 - confidence)));
+    }
+    Err(Error::Range {
+        what: "confidence",
+        value: confidence,
+        range: "between 0 and 1",
     })
 }
 

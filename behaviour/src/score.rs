@@ -230,6 +230,24 @@ impl Score {
         sdt::d_prime_of_z(z_hit, z_false_alarm)
     }
 
+    /// Approximate confidence interval of d'; see [`sdt::d_prime_interval`].
+    ///
+    /// # Errors
+    /// [`Error::Range`] unless 0 < `confidence` < 1.
+    pub fn d_prime_interval(
+        &self,
+        correction: Correction,
+        confidence: f64,
+    ) -> Result<Interval, Error> {
+        let counts = sdt::Counts {
+            hits: self.hits(),
+            signal: self.go_trials(),
+            false_alarms: self.false_alarms(),
+            noise: self.no_go_trials(),
+        };
+        sdt::d_prime_interval(counts, correction, confidence)
+    }
+
     /// Criterion c; see [`sdt::criterion`].
     pub fn criterion(&self, correction: Correction) -> f64 {
         let (z_hit, z_false_alarm) = self.z(correction);

@@ -47,6 +47,29 @@ fn normal_quantiles_equal_scipy() {
 }
 
 #[test]
+fn d_prime_intervals_equal_scipy() {
+    let mut checked = 0;
+    for row in rows(include_str!("data/d_prime_intervals.tsv")) {
+        let [hits, signal, false_alarms, noise, confidence, low, high] = row[..] else {
+            panic!("{row:?}")
+        };
+        let counts = Counts {
+            hits: count(hits),
+            signal: count(signal),
+            false_alarms: count(false_alarms),
+            noise: count(noise),
+        };
+        let found = sdt::d_prime_interval(counts, Correction::LogLinear, confidence).unwrap();
+        let what = format!("{counts:?} {confidence}");
+        // A few operations on values near 1, each good to some 1e-16 of them.
+        assert_close(found.low, low, 1e-12, &what);
+        assert_close(found.high, high, 1e-12, &what);
+        checked += 1;
+    }
+    assert_eq!(checked, 468);
+}
+
+#[test]
 fn d_prime_criterion_and_beta_equal_scipy() {
     let mut checked = 0;
     for row in rows(include_str!("data/sdt.tsv")) {

@@ -38,13 +38,18 @@ def rate(correction, count, trials):
     return count / trials
 
 
-def indices():
-    """Indices of counts; infinite and undefined ones are left to IEEE arithmetic."""
+def cases_of_indices():
     rng = np.random.default_rng(20170214)
     cases = [(0, 10, 0, 10), (10, 10, 0, 10), (0, 10, 10, 10), (10, 10, 10, 10), (1, 1, 0, 1), (84, 100, 16, 100)]
     for _ in range(150):
         signal, noise = (int(n) for n in rng.integers(1, 400, 2))
         cases.append((int(rng.integers(0, signal + 1)), signal, int(rng.integers(0, noise + 1)), noise))
+    return cases
+
+
+def indices():
+    """Indices of counts; infinite and undefined ones are left to IEEE arithmetic."""
+    cases = cases_of_indices()
     for correction in ["none", "half_trial", "log_linear"]:
         for hits, signal, alarms, noise in cases:
             h, f = norm.ppf(rate(correction, hits, signal)), norm.ppf(rate(correction, alarms, noise))
@@ -52,6 +57,20 @@ def indices():
                 d, c, beta = h - f, -(h + f) / 2, np.exp((f * f - h * h) / 2)
             names = {"none": 0, "half_trial": 1, "log_linear": 2}
             yield names[correction], hits, signal, alarms, noise, float(d), float(c), float(beta)
+
+
+def d_prime_intervals():
+    """Gourevitch and Galanter 1967, with the log-linear correction."""
+    for hits, signal, alarms, noise in cases_of_indices():
+        d, variance = 0.0, 0.0
+        for sign, count, trials in [(1, hits, signal), (-1, alarms, noise)]:
+            p = rate("log_linear", count, trials)
+            z = norm.ppf(p)
+            d += sign * z
+            variance += p * (1 - p) / (trials * norm.pdf(z) ** 2)
+        for confidence in [0.5, 0.95, 0.999]:
+            low, high = norm.interval(confidence, loc=d, scale=np.sqrt(variance))
+            yield hits, signal, alarms, noise, confidence, float(low), float(high)
 
 
 def intervals():
@@ -80,6 +99,8 @@ def main():
     write(folder / "normal_quantiles.tsv", ["p", "z"], quantiles())
     columns = ["correction", "hits", "signal", "false_alarms", "noise", "d_prime", "criterion", "beta"]
     write(folder / "sdt.tsv", columns, indices())
+    columns = ["hits", "signal", "false_alarms", "noise", "confidence", "low", "high"]
+    write(folder / "d_prime_intervals.tsv", columns, d_prime_intervals())
     write(folder / "wilson.tsv", ["count", "trials", "confidence", "low", "high"], intervals())
     write(folder / "sample_quantiles.tsv", ["p", "quantile", "sample"], sample_quantiles())
     print(f"numpy {np.__version__}, scipy {scipy.__version__}, statsmodels {statsmodels.__version__}")
