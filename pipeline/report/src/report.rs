@@ -1,22 +1,34 @@
 //! `report.html`: the run for people, in one file that needs nothing else.
 
+mod areas;
+mod figures;
 mod findings;
+mod heat;
 mod html;
+mod image;
+mod maps;
+mod montage;
 mod motion;
 mod pictures;
 mod plot;
 mod png;
+mod products;
+mod seeds;
 mod session;
 mod trial;
 
+use figures::Figures;
 use html::escape;
 use pictures::{Gather, Pictures};
+use products::Products;
 use std::fmt::Write as _;
+use widefield_pipeline::config::Config;
 use widefield_pipeline::consumer::{Consumer, Session, Watch, Watched};
 use widefield_pipeline::record::{Output, RunRecord};
 use widefield_pipeline::step::Cause;
 
-/// Makes `report.html` of a session, from a few pictures of each trial in `report/`.
+/// Makes `report.html` of a session, from a few pictures of each trial in `report/` and what the session's products are; where
+/// `products.figures` asks for it, its figures of these as SVG files in `figures/`, too.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Report;
 
@@ -27,6 +39,17 @@ impl Consumer for Report {
 
     fn extension(&self) -> Option<&'static str> {
         Some("json")
+    }
+
+    /// It comes after what makes results, which it shows.
+    fn makes(&self, _: &Config) -> bool {
+        false
+    }
+
+    fn folders(&self, config: &Config) -> Vec<(String, &'static str)> {
+        let figures = config.products.figures;
+        let folder = figures.then(|| (figures::FOLDER.to_owned(), "svg"));
+        folder.into_iter().collect()
     }
 
     fn watch(&self, trial: &Watched<'_>) -> Result<Option<Box<dyn Watch>>, Cause> {
@@ -40,14 +63,28 @@ impl Consumer for Report {
     fn session(&self, session: &Session<'_>) -> Result<Vec<Output>, Cause> {
         let read = |part: &Option<Vec<u8>>| serde_json::from_slice(part.as_ref()?).ok();
         let pictures: Vec<Option<Pictures>> = session.parts.iter().map(read).collect();
-        session.put("report.html", html(session.record, &pictures))?;
-        // It is made of the record, which therefore cannot list it.
-        Ok(Vec::new())
+        let products = Products::read(session.record, session.output, |error| {
+            session.failed(error)
+        });
+        let mut figures = Figures::new(session.record.config.products.figures);
+        let page = html(session.record, &pictures, &products, &mut figures);
+        let named = |name: &str| format!("{}/{name}.svg", figures::FOLDER);
+        let files = figures.files.into_iter();
+        let files = files.map(|(name, svg)| session.put(&named(&name), svg));
+        let files = files.collect::<Result<_, _>>()?;
+        session.put("report.html", page)?;
+        // The page is made of the record, which therefore cannot list it.
+        Ok(files)
     }
 }
 
 /// The whole page, with the pictures of each trial that has some.
-fn html(record: &RunRecord, pictures: &[Option<Pictures>]) -> String {
+fn html(
+    record: &RunRecord,
+    pictures: &[Option<Pictures>],
+    products: &Products,
+    figures: &mut Figures,
+) -> String {
     let mut page = String::new();
     let data = &record.config.data;
     let session = data.prefix.trim_end_matches(['_', '-', '.', ' ']);
@@ -62,13 +99,36 @@ fn html(record: &RunRecord, pictures: &[Option<Pictures>]) -> String {
         let _ = write!(places, ", results in {output}");
     }
     html::head(&mut page, session, &places);
-    findings::verdict(&mut page, record);
+    let montages = products.montages.as_slice();
+    match maps::peak(record, montages, pictures, figures) {
+        Some(peak) => {
+            let _ = write!(page, "<div class=\"lead\">{peak}<div>");
+            findings::verdict(&mut page, record);
+            page.push_str("</div></div>\n");
+        }
+        None => findings::verdict(&mut page, record),
+    }
     let mut sections = String::new();
     session::behaviour(&mut sections, record);
+    let mut shown = String::new();
+    maps::section(&mut shown, record, montages, pictures, figures);
+    sections.push_str(&shown);
     session::responses(&mut sections, record, pictures);
+    let before = sections.len();
+    areas::section(&mut sections, record, products.traces.as_ref(), figures);
+    let rule = maps::rule(record, pictures);
+    seeds::section(
+        &mut sections,
+        products.seeds.as_ref(),
+        rule.as_ref(),
+        figures,
+    );
+    let shown = shown.len() + sections.len() - before;
     session::over_trials(&mut sections, record);
     trial::table(&mut sections, record);
-    trial::details(&mut sections, record, pictures);
+    // What products show takes no room from the trials.
+    let room = trial::HEAVIEST.saturating_sub(sections.len() - shown);
+    trial::details(&mut sections, record, pictures, room);
     checks(&mut sections, record);
     parameters(&mut sections, record);
     contents(&mut page, &sections);
@@ -86,7 +146,10 @@ fn contents(page: &mut String, sections: &str) {
     page.push_str("<nav aria-label=\"Contents\"><ul>");
     for (id, name) in [
         ("behaviour", "Behaviour"),
+        ("maps", "Maps"),
         ("responses", "Mean dF/F"),
+        ("areas", "Areas"),
+        ("seeds", "Correlation"),
         ("over-trials", "Over the session"),
         ("trials", "Trials"),
         ("pictures", "Each trial"),
@@ -126,7 +189,12 @@ mod tests {
     use serde_json::json;
     use widefield_pipeline::record::{Status, Totals, TrialRecord};
 
-    fn record() -> RunRecord {
+    fn page_of(record: &RunRecord, pictures: &[Option<Pictures>]) -> String {
+        let (none, mut figures) = (Products::default(), Figures::default());
+        html(record, pictures, &none, &mut figures)
+    }
+
+    pub(super) fn record() -> RunRecord {
         let mut bad = TrialRecord::of("a_<1>");
         bad.error = Some("cut at byte 7 & gone".into());
         let mut good = TrialRecord::of("a_2");
@@ -143,7 +211,7 @@ mod tests {
 
     #[test]
     fn failures_come_first_and_are_escaped() {
-        let page = html(&record(), &[]);
+        let page = page_of(&record(), &[]);
         assert!(page.contains("a_&lt;1&gt;") && !page.contains("a_<1>"));
         assert!(page.contains("cut at byte 7 &amp; gone"));
         assert!(page.contains("Something failed."));
@@ -153,7 +221,7 @@ mod tests {
 
     #[test]
     fn the_page_needs_nothing_else() {
-        let page = html(&record(), &[]);
+        let page = page_of(&record(), &[]);
         for outside in ["http:", "https:", "src=\"/", "@import", "url("] {
             assert!(!page.contains(outside), "{outside}");
         }
@@ -162,8 +230,36 @@ mod tests {
     }
 
     #[test]
+    fn figures_are_files_on_request() {
+        use widefield_pipeline::{Engine, Experiment, simulate};
+        let dir = tempfile::tempdir().expect("a folder");
+        let session = simulate::Session {
+            trials: 2,
+            size: 16,
+            frames: 80,
+            ..simulate::Session::default()
+        };
+        let experiment = session.write(dir.path(), |_| {}).expect("a session");
+        for (asked, files) in [("false", 0), ("true", 1)] {
+            let figures = format!("products.figures={asked}").parse().expect("a key");
+            let experiment = Experiment::load_with(&experiment, &[figures]).expect("read");
+            let plan = experiment.with(|own| own.consumer(Report)).plan();
+            let record = plan
+                .expect("a plan")
+                .run(Engine::local(), |_| {})
+                .expect("a run");
+            let outputs = record.totals.outputs.iter();
+            let listed = outputs.filter(|output| output.path == "figures/peak.svg");
+            assert_eq!(listed.count(), files, "{asked}");
+        }
+        let svg = std::fs::read_to_string(dir.path().join("figures/peak.svg")).expect("a figure");
+        assert!(svg.starts_with("<svg xmlns=") && svg.contains("Not corrected for haemodynamics."));
+        assert!(svg.contains("mean over the peaks of"), "{svg}");
+    }
+
+    #[test]
     fn every_link_within_the_page_leads_somewhere() {
-        let page = html(&record(), &[Some(Pictures::noise(8)), None]);
+        let page = page_of(&record(), &[Some(Pictures::noise(8)), None]);
         let links: Vec<&str> = page
             .split("href=\"#")
             .skip(1)
@@ -188,11 +284,20 @@ mod tests {
         record.trials[1].motion = Some(serde_json::from_value(motion).expect("motion"));
         record.trials = vec![record.trials[1].clone(); 200];
         let pictures = vec![Some(Pictures::noise(192)); 200];
-        let page = html(&record, &pictures);
+        let page = page_of(&record, &pictures);
         assert!(page.len() < 5_000_000, "{}", page.len());
-        assert_eq!(page.matches("<img").count(), 800);
+        // Four of each trial, and the peak of the session.
+        assert_eq!(page.matches("<img").count(), 801);
         assert_eq!(page.matches("<figcaption>Motion of the head").count(), 200);
-        let few = html(&record, &pictures[..1]);
+        let mut products = Products::default();
+        products.fill(200);
+        let mut figures = Figures::default();
+        let page = html(&record, &pictures, &products, &mut figures);
+        assert!(page.len() < 8_000_000, "{}", page.len());
+        for id in ["maps", "areas", "seeds"] {
+            assert!(page.contains(&format!("<h2 id=\"{id}\"")), "{id}");
+        }
+        let few = page_of(&record, &pictures[..1]);
         assert!(few.contains("No pictures"));
     }
 }

@@ -1,7 +1,7 @@
 //! Pieces of a page: escaping, tables, the frame around them.
 
+use super::image::Map;
 use std::fmt::Write as _;
-use widefield::render::ColourMap;
 use widefield_pipeline::record::Level;
 
 const STYLE: &str = include_str!("style.css");
@@ -12,17 +12,12 @@ const SCRIPT: &str = include_str!("table.js");
 pub(super) fn head(page: &mut String, title: &str, places: &str) {
     let (title, places) = (escape(title), escape(places));
     let mut bars = String::new();
-    for (name, map) in [("magma", ColourMap::Magma), ("viridis", ColourMap::Viridis)] {
-        let stops: Vec<String> = (0..=10)
-            .map(|i| {
-                let [r, g, b] = map.colour(f64::from(i) / 10.0);
-                format!("#{r:02x}{g:02x}{b:02x}")
-            })
-            .collect();
+    for map in [Map::Counts, Map::Peak, Map::Signed] {
+        let stops = map.stops().join(",");
+        let class = map.class();
         let _ = write!(
             bars,
-            ".bar.{name}{{background:linear-gradient(90deg,{})}}",
-            stops.join(",")
+            ".bar.{class}{{background:linear-gradient(90deg,{stops})}}"
         );
     }
     let _ = write!(

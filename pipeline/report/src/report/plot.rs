@@ -1,5 +1,6 @@
 //! Line plots as SVG: axes, ticks, a few lines, marked places.
 
+use super::figures;
 use super::html::escape;
 use std::fmt::Write as _;
 use widefield::render::round_length;
@@ -36,6 +37,10 @@ pub(super) struct Plot {
     pub(super) x: &'static str,
     pub(super) y: &'static str,
     pub(super) lines: Vec<Line>,
+    /// Colour, and x with low and high y of what lies behind the lines: their error.
+    pub(super) ribbons: Vec<(usize, Vec<[f64; 3]>)>,
+    /// Extent of the y axis, instead of that of the lines.
+    pub(super) range: Option<[f64; 2]>,
     /// A stretch of x, with a name, behind everything.
     pub(super) band: Option<([f64; 2], &'static str)>,
     /// Vertical lines with a name.
@@ -82,6 +87,36 @@ impl Plot {
         )
     }
 
+    /// The plot as a file, with its title and the names of its lines.
+    pub(super) fn file(&self) -> String {
+        let (title, tall) = figures::lines(10.0, 20.0, WIDTH - 20.0, &self.title);
+        let mut below = 10.0 + tall;
+        let inner = self.svg().replacen(
+            "<svg ",
+            &format!("<svg y=\"{below}\" height=\"{HEIGHT}\" "),
+            1,
+        );
+        let mut drawing = title + &inner;
+        below += HEIGHT + 14.0;
+        for line in &self.lines {
+            let dashed = if line.look == Look::Dashed {
+                " dashed"
+            } else {
+                ""
+            };
+            let _ = write!(
+                drawing,
+                "<path class=\"line{dashed} s{}\" d=\"M12 {:.1}h24\"/>{}",
+                line.colour,
+                below - 4.0,
+                figures::text(42.0, below, "s", &line.name)
+            );
+            below += 14.0;
+        }
+        let (note, tall) = figures::lines(10.0, below, WIDTH - 20.0, &self.note);
+        figures::file(WIDTH, below + tall, &self.title, &(drawing + &note))
+    }
+
     fn scaled(&self, y: f64) -> f64 {
         if self.log_y { y.log10() } else { y }
     }
@@ -108,6 +143,9 @@ impl Plot {
         }
         if !e.iter().all(|v| v.is_finite()) {
             return None;
+        }
+        if let Some([low, high]) = self.range {
+            (e[2], e[3]) = (low, high);
         }
         let (middle, size) = (f64::midpoint(e[2], e[3]), e[2].abs().max(e[3].abs()));
         let half = 0.5 * (self.least * size).max(self.span);
@@ -203,6 +241,25 @@ impl Plot {
             (top + bottom) / 2.0,
             escape(self.y)
         );
+        for (colour, points) in &self.ribbons {
+            // Each piece there along the low side and back along the high one.
+            let finite = |a: &[f64; 3], b: &[f64; 3]| {
+                a.iter().all(|v| v.is_finite()) == b.iter().all(|v| v.is_finite())
+            };
+            let mut d = String::new();
+            for piece in points.chunk_by(finite) {
+                if piece.iter().flatten().all(|v| v.is_finite()) {
+                    let side =
+                        |k: usize| piece.iter().map(move |p| [px(p[0]), py(self.scaled(p[k]))]);
+                    let low = thinned(&side(1).collect::<Vec<_>>(), self.most);
+                    let high = thinned(&side(2).collect::<Vec<_>>(), self.most);
+                    let around: Vec<[f64; 2]> =
+                        low.into_iter().chain(high.into_iter().rev()).collect();
+                    let _ = write!(d, "{}z", path(&around));
+                }
+            }
+            let _ = write!(svg, "<path class=\"ribbon f{colour}\" d=\"{d}\"/>");
+        }
         for line in &self.lines {
             let at = |&[x, y]: &[f64; 2]| [px(x), py(self.scaled(y))];
             match line.look {
@@ -317,7 +374,7 @@ fn thinned(points: &[[f64; 2]], most: usize) -> Vec<[f64; 2]> {
 }
 
 /// Round numbers from `low` to `high`, about `wanted` of them.
-fn ticks(low: f64, high: f64, wanted: f64) -> Vec<f64> {
+pub(super) fn ticks(low: f64, high: f64, wanted: f64) -> Vec<f64> {
     let step = round_length((high - low) / wanted * 1.6);
     if !step.is_finite() {
         return Vec::new();
@@ -339,7 +396,7 @@ fn powers(low: f64, high: f64) -> Vec<f64> {
 }
 
 /// A number with the digits that tell ticks apart.
-fn label(value: f64, ticks: &[f64]) -> String {
+pub(super) fn label(value: f64, ticks: &[f64]) -> String {
     let step = match ticks {
         [first, second, ..] => second - first,
         _ => 1.0,
@@ -419,6 +476,42 @@ mod tests {
                 .count(),
             2
         );
+    }
+
+    #[test]
+    fn ribbons_are_closed_and_end_where_nothing_is() {
+        let plot = Plot {
+            lines: vec![line(vec![[0.0, 1.0], [3.0, 1.0]])],
+            ribbons: vec![(
+                2,
+                vec![
+                    [0.0, 0.5, 1.5],
+                    [1.0, 0.5, 1.5],
+                    [2.0, f64::NAN, f64::NAN],
+                    [3.0, 0.9, 1.1],
+                ],
+            )],
+            range: Some([-1.0, 3.0]),
+            most: 100,
+            ..Plot::default()
+        };
+        let svg = plot.svg();
+        let ribbon = svg
+            .split("class=\"ribbon f2\" d=\"")
+            .nth(1)
+            .expect("ribbon");
+        let d = ribbon.split('"').next().expect("path");
+        assert_eq!(
+            (d.matches('M').count(), d.matches('z').count()),
+            (2, 2),
+            "{d}"
+        );
+        assert!(
+            svg.contains(">\u{2212}1</text>") && svg.contains(">3</text>"),
+            "{svg}"
+        );
+        let file = plot.file();
+        assert!(file.starts_with("<svg xmlns=") && file.contains("a&lt;b"));
     }
 
     #[test]

@@ -9,9 +9,11 @@ use std::fmt::Write as _;
 use widefield::TimeAxis;
 use widefield_pipeline::config::Kind;
 use widefield_pipeline::record::{BehaviourRecord, RunRecord, TrialRecord};
+use widefield_pipeline::widefield_behaviour::Interval;
+use widefield_pipeline::widefield_behaviour::sdt::{self, Correction, Counts};
 
 /// Outcome, its letter in the sequence, its colour.
-const OUTCOMES: [(&str, &str, usize); 7] = [
+pub(super) const OUTCOMES: [(&str, &str, usize); 7] = [
     ("hit", "H", 2),
     ("miss", "M", 1),
     ("correct rejection", "CR", 0),
@@ -21,7 +23,7 @@ const OUTCOMES: [(&str, &str, usize); 7] = [
     ("left out", "–", 4),
 ];
 
-fn look_of(outcome: &str) -> (&'static str, usize) {
+pub(super) fn look_of(outcome: &str) -> (&'static str, usize) {
     let found = OUTCOMES.iter().find(|(name, ..)| *name == outcome);
     found.map_or(("?", 4), |(_, letter, colour)| (letter, *colour))
 }
@@ -55,6 +57,7 @@ pub(super) fn behaviour(page: &mut String, record: &RunRecord) {
             "d′ (log-linear)",
             b.d_prime.map_or_else(|| "–".into(), |d| format!("{d:.2}")),
         ),
+        ("95 % interval of d′", interval(b)),
     ];
     let rows: String = counts
         .iter()
@@ -68,6 +71,23 @@ pub(super) fn behaviour(page: &mut String, record: &RunRecord) {
     sequence(page, b);
     page.push_str(&reactions(b));
     page.push_str("</div></div>\n");
+}
+
+/// That of d' by its approximate variance.
+fn interval(b: &BehaviourRecord) -> String {
+    let counts = Counts {
+        hits: b.hits,
+        signal: b.go_trials,
+        false_alarms: b.false_alarms,
+        noise: b.no_go_trials,
+    };
+    let found = sdt::d_prime_interval(counts, Correction::LogLinear, 0.95);
+    match found {
+        Ok(Interval { low, high }) if low.is_finite() && high.is_finite() => {
+            format!("{low:.2} to {high:.2}").replace('-', "\u{2212}")
+        }
+        _ => "–".into(),
+    }
 }
 
 fn sequence(page: &mut String, b: &BehaviourRecord) {
@@ -208,12 +228,7 @@ pub(super) fn responses(page: &mut String, record: &RunRecord, pictures: &[Optio
         if pictures.trace.is_empty() || !trial.good() {
             continue;
         }
-        let condition = match (&trial.stimulus, &trial.condition) {
-            (Some(name), Some(condition)) => format!("{name} (condition {condition})"),
-            (Some(name), None) => name.clone(),
-            (None, Some(condition)) => format!("condition {condition}"),
-            (None, None) => "no stimulus known".into(),
-        };
+        let condition = named(trial.stimulus.as_deref(), trial.condition.as_deref());
         if trial.exclude {
             continue;
         }
@@ -260,7 +275,28 @@ pub(super) fn responses(page: &mut String, record: &RunRecord, pictures: &[Optio
     page.push_str("</div>\n<p class=\"quiet\">Mean over the pixels of the mask, then over trials. Dashed: early trials.</p>\n");
 }
 
-fn plural(trials: usize) -> String {
+/// What the trials of a condition are called.
+fn named(stimulus: Option<&str>, condition: Option<&str>) -> String {
+    match (stimulus, condition) {
+        (Some(name), Some(condition)) => format!("{name} (condition {condition})"),
+        (Some(name), None) => name.into(),
+        (None, Some(condition)) => format!("condition {condition}"),
+        (None, None) => "no stimulus known".into(),
+    }
+}
+
+/// The same for a condition alone.
+pub(super) fn condition_name(record: &RunRecord, condition: Option<&str>) -> String {
+    let of = |trial: &&TrialRecord| trial.condition.as_deref() == condition;
+    let stimulus = record
+        .trials
+        .iter()
+        .filter(of)
+        .find_map(|trial| trial.stimulus.as_deref());
+    named(stimulus, condition)
+}
+
+pub(super) fn plural(trials: usize) -> String {
     match trials {
         1 => "1 trial".into(),
         n => format!("{n} trials"),
@@ -289,6 +325,11 @@ pub(super) fn trace_plot(
 
 /// A plot against time with the configured events.
 pub(super) fn over_time(record: &RunRecord, plot: Plot) -> String {
+    with_events(record, plot).figure()
+}
+
+/// The same before it is drawn.
+pub(super) fn with_events(record: &RunRecord, plot: Plot) -> Plot {
     let events = &record.config.experiment.events;
     let event = |(name, s): (&String, &f64)| (*s, name.trim_end_matches("_s").replace('_', " "));
     let mut places: Vec<(f64, String)> = events.iter().map(event).collect();
@@ -297,7 +338,7 @@ pub(super) fn over_time(record: &RunRecord, plot: Plot) -> String {
         Kind::Spontaneous => "time (s)",
         _ => "time from stimulus (s)",
     };
-    Plot { x, places, ..plot }.figure()
+    Plot { x, places, ..plot }
 }
 
 /// Mean of traces, frame by frame over those that have a value there.

@@ -2,21 +2,18 @@
 
 use super::findings::{every, worst};
 use super::html::{self, Column, badge, escape, number, or_dash};
+use super::image::{Figure, Map, Rule};
 use super::motion;
 use super::pictures::{LONGEST, Picture, Pictures};
 use super::plot::{Line, Look, Plot};
-use super::png;
 use super::session::trace_plot;
 use ndarray::Array2;
 use rayon::prelude::*;
 use std::fmt::Write as _;
 use widefield::Segmentation;
-use widefield::render::{self, ColourMap, PEAK_WINDOW_S, Scale};
+use widefield::render::{self, PEAK_WINDOW_S, Scale};
 use widefield_pipeline::config::Kind;
 use widefield_pipeline::record::{Level, RunRecord, Status, TrialRecord};
-
-/// Colours of a picture; more are not told apart, and fewer make smaller files.
-const LEVELS: u8 = 48;
 
 /// What the page may weigh, bytes; for 200 trials it stays below 5 MB.
 const BUDGET: f64 = 4.6e6;
@@ -53,8 +50,8 @@ impl Detail {
     }
 }
 
-/// A page of up to 200 trials is never heavier, bytes.
-const HEAVIEST: usize = 5_000_000;
+/// A page of up to 200 trials is never heavier without products, bytes.
+pub(super) const HEAVIEST: usize = 5_000_000;
 
 /// The same brightness means the same in all trials.
 #[derive(Clone, Copy, Debug)]
@@ -153,7 +150,13 @@ pub(super) fn table(page: &mut String, record: &RunRecord) {
     page.push_str("</div>\n");
 }
 
-pub(super) fn details(page: &mut String, record: &RunRecord, pictures: &[Option<Pictures>]) {
+/// The pictures of each trial, at most so many bytes.
+pub(super) fn details(
+    page: &mut String,
+    record: &RunRecord,
+    pictures: &[Option<Pictures>],
+    room: usize,
+) {
     html::section(page, "pictures", "Each trial");
     let mut detail = Detail::of(record.trials.len());
     let scales = Scales::of(pictures);
@@ -177,7 +180,7 @@ pub(super) fn details(page: &mut String, record: &RunRecord, pictures: &[Option<
         trials.map(one).collect()
     };
     // Findings and all that stands before and after the trials.
-    let room = HEAVIEST.saturating_sub(page.len() + 120_000);
+    let room = room.saturating_sub(120_000);
     let mut drawn = draw(detail);
     while drawn.iter().map(String::len).sum::<usize>() > room
         && let Some(less) = detail.less()
@@ -235,7 +238,7 @@ fn images(
     detail: Detail,
     scales: &Scales,
 ) {
-    let bar = Rule::of(pictures, record.config.experiment.pixel_um);
+    let bar = Rule::of(pictures.size[0], record.config.experiment.pixel_um);
     let edge = pictures
         .kept()
         .map(|kept| render::outline(render::reduce_mask(kept.view(), detail.longest).view()));
@@ -254,10 +257,10 @@ fn images(
             map,
             edge,
             title,
-            file: &trial.file,
+            of: &trial.file,
             rule: &bar,
         };
-        page.push_str(&figure.html(&small));
+        page.push_str(&figure.html(small.view()));
     };
     show(
         &pictures.first,
@@ -281,87 +284,6 @@ fn images(
     let peak = format!("Peak dF/F{since}, means of {PEAK_WINDOW_S} s");
     show(&pictures.peak, scales.peak, Map::Peak, None, &peak);
     page.push_str("</div>");
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Map {
-    Counts,
-    Peak,
-}
-
-/// A scale bar: share of the image's width, and its length in words.
-struct Rule {
-    share: f64,
-    words: String,
-}
-
-impl Rule {
-    fn of(pictures: &Pictures, pixel_um: Option<f64>) -> Self {
-        let width = pictures.size[0] as f64;
-        let unit = pixel_um.unwrap_or(1.0);
-        let length = render::round_length(0.3 * width * unit);
-        let words = match pixel_um {
-            Some(_) if length >= 1000.0 => format!("{} mm", length / 1000.0),
-            Some(_) => format!("{length} µm"),
-            None => format!("{length} px"),
-        };
-        Self {
-            share: length / (width * unit),
-            words,
-        }
-    }
-}
-
-/// An image with its scale bar and colour scale.
-struct Figure<'a> {
-    scale: Scale,
-    map: Map,
-    edge: Option<&'a Array2<bool>>,
-    title: &'a str,
-    file: &'a str,
-    rule: &'a Rule,
-}
-
-/// Colour of the outline: not in the colour map, and visible on dark and bright.
-const OUTLINE: [u8; 3] = [0, 229, 255];
-
-impl Figure<'_> {
-    fn html(&self, image: &Array2<f32>) -> String {
-        let (map, class, unit, factor, digits) = match self.map {
-            Map::Counts => (ColourMap::Magma, "magma", "counts", 1.0, 0),
-            Map::Peak => (ColourMap::Viridis, "viridis", "%", 100.0, 1),
-        };
-        let last = f64::from(LEVELS - 1);
-        let mut colours: Vec<[u8; 3]> = (0..LEVELS)
-            .map(|i| map.colour(f64::from(i) / last))
-            .collect();
-        let mut shades = render::shades(image.view(), self.scale, LEVELS);
-        // The palette: colours, outline, and what is beyond it is transparent.
-        colours.push(OUTLINE);
-        shades.mapv_inplace(|shade| if shade == LEVELS { LEVELS + 1 } else { shade });
-        if let Some(edge) = self.edge.filter(|e| e.dim() == shades.dim()) {
-            shades.zip_mut_with(edge, |shade, &edge| {
-                if edge {
-                    *shade = LEVELS;
-                }
-            });
-        }
-        let (height, width) = shades.dim();
-        let value = |v: f32| format!("{:.digits$}", factor * f64::from(v));
-        let (low, high) = (value(self.scale.low), value(self.scale.high));
-        format!(
-            "<figure><div class=\"pic\"><img width=\"{width}\" height=\"{height}\" loading=\"lazy\" alt=\"{} of {}, {low} to {high} {unit}\" \
-             src=\"data:image/png;base64,{}\"><span class=\"rule\" style=\"width:{:.1}%\"></span></div>\
-             <div class=\"bar {class}\"></div><div class=\"ends\"><span>{low}</span><span>{unit}</span><span>{high}</span></div>\
-             <figcaption>{}. Bar: {}</figcaption></figure>",
-            escape(self.title),
-            escape(self.file),
-            png::base64(&png::palette(&shades, &colours)),
-            100.0 * self.rule.share,
-            escape(self.title),
-            self.rule.words
-        )
-    }
 }
 
 fn plots(
