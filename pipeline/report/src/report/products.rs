@@ -3,6 +3,7 @@
 use super::areas::Traces;
 use super::montage::Montage;
 use super::seeds::Seeds;
+use super::session::OUTCOMES;
 use ndarray::{Array2, Array3, ArrayD, Ix2, Ix3};
 use widefield_pipeline::config::Config;
 use widefield_pipeline::record::RunRecord;
@@ -14,7 +15,7 @@ const MOST_BYTES: u64 = 1 << 28;
 /// What is shown of them.
 #[derive(Debug, Default)]
 pub(super) struct Products {
-    /// By condition and outcome; all outcomes of a condition first.
+    /// By condition and, in the order in which they are counted, outcome; all outcomes of a condition first.
     pub(super) montages: Vec<Montage>,
     pub(super) traces: Option<Traces>,
     pub(super) seeds: Option<Seeds>,
@@ -50,7 +51,13 @@ impl Products {
                 Err(error) => failed(&error),
             }
         }
-        let of = |m: &Montage| (m.condition.clone(), m.outcome.clone());
+        let of = |m: &Montage| {
+            let outcome = m.outcome.as_deref();
+            let place = OUTCOMES
+                .iter()
+                .position(|(name, ..)| Some(*name) == outcome);
+            (m.condition.clone(), place, m.outcome.clone())
+        };
         products.montages.sort_by_key(of);
         products
     }
