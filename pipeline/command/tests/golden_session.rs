@@ -176,7 +176,8 @@ fn a_second_run_keeps_what_is_done_and_a_changed_parameter_redoes_it() {
         let page = std::fs::read_to_string(dir.path().join(name)).expect(name);
         page.matches("<img").count()
     };
-    assert_eq!(pictures("report.html"), 3 * 4);
+    // Four of each trial, and the peak map of the session.
+    assert_eq!(pictures("report.html"), 3 * 4 + 1);
     // Limits change verdicts and nothing else.
     let strict = ["--set", "checks.fit_residual=[0.0, 0.0]"];
     assert_eq!(run_experiment(&experiment, &strict).0, 0);
