@@ -1,8 +1,7 @@
 //! How well single trials of two groups can be told apart, pixel by pixel and frame by frame.
 
 use crate::Error;
-use crate::averages::check_size;
-use crate::dff_file::DffFile;
+use crate::dff_file::DffFiles;
 use crate::made::{Files, identity};
 use crate::trials::{Trial, Trials, bins, outcome, said};
 use ndarray::{Array1, Array2, Array3, s};
@@ -42,14 +41,9 @@ pub(crate) fn make(
         return Ok(());
     }
     let mut size = None;
-    let mut opened = [Vec::new(), Vec::new()];
-    for (group, opened) in groups.iter().zip(&mut opened) {
-        for trial in group {
-            let file = DffFile::open(files.place(), config, trial)?;
-            check_size(&mut size, trial, &file)?;
-            opened.push((*trial, file));
-        }
-    }
+    let [first, second] =
+        [0, 1].map(|i| DffFiles::open(files.place(), config, &groups[i], &mut size));
+    let opened = [first?, second?];
     let [height, width] = size.unwrap_or_default();
     let of_both: Vec<Trial<'_>> = groups.iter().flatten().copied().collect();
     let bins = bins(&of_both);
@@ -156,7 +150,7 @@ fn frames_in(trial: &Trial<'_>, frames: usize, bins: &Range<i64>) -> (Range<usiz
 
 /// The pixels of rows and bins of each trial, `(trial, sample)`; NaN where a trial has no such frame.
 fn samples(
-    group: &[(Trial<'_>, DffFile)],
+    group: &DffFiles<'_>,
     bins: &Range<i64>,
     rows: &Range<usize>,
     width: usize,
@@ -164,30 +158,30 @@ fn samples(
     let length = usize::try_from(bins.end - bins.start).unwrap_or(0);
     let each = length * rows.len() * width;
     let mut out = Array2::from_elem((group.len(), each), f32::NAN);
-    for ((trial, file), mut out) in group.iter().zip(out.outer_iter_mut()) {
+    group.each(|i, trial, file| {
         let (frames, at) = frames_in(trial, file.shape[0], bins);
-        if frames.is_empty() {
-            continue;
+        if !frames.is_empty() {
+            let read = file.read(frames, rows.clone())?;
+            let first = at * rows.len() * width;
+            let to = out.slice_mut(s![i, first..first + read.len()]);
+            to.into_iter()
+                .zip(&read)
+                .for_each(|(to, value)| *to = *value);
         }
-        let read = file.read(frames, rows.clone())?;
-        let first = at * rows.len() * width;
-        let to = out.slice_mut(s![first..first + read.len()]);
-        to.into_iter()
-            .zip(&read)
-            .for_each(|(to, value)| *to = *value);
-    }
+        Ok(())
+    })?;
     Ok(out)
 }
 
 /// The mean over pixels of each trial's frames, `(trial, bin)`.
 fn means(
     session: &Session<'_>,
-    group: &[(Trial<'_>, DffFile)],
+    group: &DffFiles<'_>,
     bins: &Range<i64>,
 ) -> Result<Array2<f32>, Error> {
     let length = usize::try_from(bins.end - bins.start).unwrap_or(0);
     let mut out = Array2::from_elem((group.len(), length), f32::NAN);
-    for ((trial, file), mut out) in group.iter().zip(out.outer_iter_mut()) {
+    group.each(|i, trial, file| {
         let (frames, at) = frames_in(trial, file.shape[0], bins);
         let before = frames.start;
         file.blocks(frames, |first, block| {
@@ -200,10 +194,10 @@ fn means(
                     finite.fold((0.0, 0.0), |(sum, n), v| (sum + f64::from(*v), n + 1.0));
                 #[expect(clippy::cast_possible_truncation, reason = "as samples are")]
                 let mean = (sum / n) as f32;
-                out[place] = mean;
+                out[(i, place)] = mean;
             }
             Ok(())
-        })?;
-    }
+        })
+    })?;
     Ok(out)
 }

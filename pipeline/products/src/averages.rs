@@ -1,7 +1,7 @@
 //! Averages by condition, all outcomes together and each by itself.
 
 use crate::Error;
-use crate::dff_file::DffFile;
+use crate::dff_file::DffFiles;
 use crate::made::{Files, identity};
 use crate::montage::Montage;
 use crate::sums::{Sums, Tile};
@@ -33,10 +33,23 @@ pub(crate) fn make(
         let left_out = said(&left_out);
         return Err(Error::NoTrial { left_out });
     }
-    for (condition, of) in conditions {
-        Condition::new(session, condition, of, &left_out).make(sums, files)?;
+    let kinds: Vec<&str> = conditions.iter().map(|(name, of)| kind(name, of)).collect();
+    for ((condition, of), own) in conditions.into_iter().zip(&kinds) {
+        // Two conditions of stimuli that end alike would have one file.
+        let alone = kinds.iter().filter(|kind| *kind == own).count() == 1;
+        let kind = if alone { own } else { condition };
+        Condition::new(session, condition, kind, of, &left_out).make(sums, files)?;
     }
     Ok(())
+}
+
+/// What a condition is called in names of averages of the notebooks: what follows the last blank of the stimulus.
+fn kind<'a>(condition: &'a str, trials: &[Trial<'a>]) -> &'a str {
+    let stimulus = trials.first().and_then(|t| t.record.stimulus.as_deref());
+    let last = stimulus.and_then(|text| text.rsplit(' ').next());
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+    last.filter(|kind| !kind.is_empty() && kind.chars().all(plain))
+        .unwrap_or(condition)
 }
 
 /// The averages of one condition.
@@ -44,6 +57,7 @@ struct Condition<'a> {
     session: &'a Session<'a>,
     config: &'a Config,
     name: &'a str,
+    kind: &'a str,
     trials: Vec<Trial<'a>>,
     /// By outcome; `None` where there is none of the task.
     outcomes: BTreeMap<Option<String>, Vec<Trial<'a>>>,
@@ -64,6 +78,7 @@ impl<'a> Condition<'a> {
     fn new(
         session: &'a Session<'a>,
         name: &'a str,
+        kind: &'a str,
         trials: Vec<Trial<'a>>,
         left_out: &[(&str, &str)],
     ) -> Self {
@@ -78,6 +93,7 @@ impl<'a> Condition<'a> {
             session,
             config: &session.record.config,
             name,
+            kind,
             bins: bins(&trials),
             outcomes,
             trials,
@@ -99,17 +115,8 @@ impl<'a> Condition<'a> {
             output.compression,
             output.mat_scale,
         );
-        let attributes = (&self.left_out, &self.config.products.align, self.kind());
+        let attributes = (&self.left_out, &self.config.products.align, self.kind);
         identity(&(inputs, how, output.dff_scale, attributes))
-    }
-
-    /// What the condition is called in names of averages of the notebooks: what follows the last blank of the stimulus.
-    fn kind(&self) -> &'a str {
-        let stimulus = self.trials[0].record.stimulus.as_deref();
-        let last = stimulus.and_then(|text| text.rsplit(' ').next());
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
-        last.filter(|kind| !kind.is_empty() && kind.chars().all(plain))
-            .unwrap_or(self.name)
     }
 
     fn file_of(&self, of: Option<&str>) -> String {
@@ -121,7 +128,7 @@ impl<'a> Condition<'a> {
             .next()
             .unwrap_or_default();
         let name = match of {
-            None => format!("{FOLDER}/{folder}_{}_AVG.h5", self.kind()),
+            None => format!("{FOLDER}/{folder}_{}_AVG.h5", self.kind),
             Some(outcome) => format!("{FOLDER}/dff_{}_{outcome}.h5", self.name),
         };
         self.config.output.beside(&name)
@@ -163,16 +170,12 @@ impl<'a> Condition<'a> {
         for (outcome, trials) in &self.outcomes {
             let group = (self.name.to_owned(), outcome.clone());
             let kept = sums.take(&group, trials);
-            let mut opened = Vec::new();
+            // Of sums that were kept only the size of the frames is asked for.
             let needed = match kept {
                 Some(_) => &trials[..1],
                 None => &trials[..],
             };
-            for trial in needed {
-                let file = DffFile::open(files.place(), self.config, trial)?;
-                check_size(&mut size, trial, &file)?;
-                opened.push((*trial, file));
-            }
+            let opened = DffFiles::open(files.place(), self.config, needed, &mut size)?;
             sources.push((outcome.as_deref(), kept, opened));
         }
         let [height, width] = size.unwrap_or_default();
@@ -346,23 +349,4 @@ impl Out<'_> {
         }
         Ok(())
     }
-}
-
-/// Refuses a trial whose frames have another size than those before.
-pub(crate) fn check_size(
-    size: &mut Option<[usize; 2]>,
-    trial: &Trial<'_>,
-    file: &DffFile,
-) -> Result<(), Error> {
-    let [_, height, width] = file.shape;
-    let found = [height, width];
-    let expected = *size.get_or_insert(found);
-    if expected == found {
-        return Ok(());
-    }
-    Err(Error::Size {
-        name: trial.dff.path.clone(),
-        found,
-        expected,
-    })
 }

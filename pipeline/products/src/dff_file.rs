@@ -73,3 +73,74 @@ impl DffFile {
         Ok(())
     }
 }
+
+/// Files that stay open; systems allow a process about a thousand.
+const MOST_OPEN: usize = 256;
+
+/// The files of several trials, of frames of one size.
+#[derive(Debug)]
+pub(crate) struct DffFiles<'a> {
+    place: &'a Place,
+    config: &'a Config,
+    /// Those beyond the ones that stay open are opened whenever they are needed.
+    files: Vec<(Trial<'a>, Option<DffFile>)>,
+}
+
+impl<'a> DffFiles<'a> {
+    /// Opens those of some trials; `size` is the height and width of the frames, if that is known.
+    pub(crate) fn open(
+        place: &'a Place,
+        config: &'a Config,
+        trials: &[Trial<'a>],
+        size: &mut Option<[usize; 2]>,
+    ) -> Result<Self, Error> {
+        let mut files = Vec::new();
+        for trial in trials {
+            let file = DffFile::open(place, config, trial)?;
+            check_size(size, trial, &file)?;
+            files.push((*trial, (files.len() < MOST_OPEN).then_some(file)));
+        }
+        Ok(Self {
+            place,
+            config,
+            files,
+        })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Looks at one after the other, with its number.
+    pub(crate) fn each(
+        &self,
+        mut look: impl FnMut(usize, &Trial<'a>, &DffFile) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        for (i, (trial, file)) in self.files.iter().enumerate() {
+            match file {
+                Some(file) => look(i, trial, file)?,
+                None => look(i, trial, &DffFile::open(self.place, self.config, trial)?)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Refuses a trial whose frames have another size than those before.
+pub(crate) fn check_size(
+    size: &mut Option<[usize; 2]>,
+    trial: &Trial<'_>,
+    file: &DffFile,
+) -> Result<(), Error> {
+    let [_, height, width] = file.shape;
+    let found = [height, width];
+    let expected = *size.get_or_insert(found);
+    if expected == found {
+        return Ok(());
+    }
+    Err(Error::Size {
+        name: trial.dff.path.clone(),
+        found,
+        expected,
+    })
+}

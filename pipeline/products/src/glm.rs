@@ -1,8 +1,7 @@
 //! The lab's regression over the trials of a session.
 
 use crate::Error;
-use crate::averages::check_size;
-use crate::dff_file::DffFile;
+use crate::dff_file::{DffFile, check_size};
 use crate::image::{image, images};
 use crate::made::{Files, identity};
 use crate::trials::{Trials, said};

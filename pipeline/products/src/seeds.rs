@@ -2,8 +2,7 @@
 
 use crate::Error;
 use crate::areas::AreaFile;
-use crate::averages::check_size;
-use crate::dff_file::DffFile;
+use crate::dff_file::{DffFile, check_size};
 use crate::image::images;
 use crate::made::{Files, identity};
 use crate::trials::{Trial, Trials, said};

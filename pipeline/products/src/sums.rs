@@ -1,7 +1,7 @@
 //! Running averages of the trials of a session by condition and outcome, kept while trials are processed.
 
 use crate::Error;
-use crate::dff_file::DffFile;
+use crate::dff_file::DffFiles;
 use crate::trials::Trial;
 use ndarray::{ArrayView3, Axis};
 use rayon::prelude::*;
@@ -140,7 +140,7 @@ impl Tile {
 
     /// From the files of the trials, in order.
     pub(crate) fn read(
-        files: &[(Trial<'_>, DffFile)],
+        files: &DffFiles<'_>,
         bins: Range<i64>,
         size: (usize, usize),
         cancelled: &dyn Fn() -> bool,
@@ -149,7 +149,7 @@ impl Tile {
             .clone()
             .map(|bin| Ok((bin, Average::new(bin..bin + 1, size)?)));
         let mut averages: BTreeMap<i64, Average> = averages.collect::<Result<_, Error>>()?;
-        for (trial, file) in files {
+        files.each(|_, trial, file| {
             let frame = |bin: i64| {
                 let frame = usize::try_from(bin - trial.first_bin).unwrap_or(0);
                 frame.min(file.shape[0])
@@ -164,8 +164,8 @@ impl Tile {
                 let of: Vec<_> = averages.range_mut(first..until).collect();
                 let add = |(_, average): (&i64, &mut Average)| average.add(first, block.view());
                 Ok(of.into_par_iter().try_for_each(add)?)
-            })?;
-        }
+            })
+        })?;
         averages.retain(|bin, average| average.trials(*bin..bin + 1).is_ok_and(|n| n[0] > 0));
         let bins = averages.into_iter();
         Ok(Self {

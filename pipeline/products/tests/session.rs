@@ -281,3 +281,28 @@ fn trials_meet_at_the_event_and_the_rest_is_nan() {
     let [want, ..] = by_hand(&padded);
     assert_near(&mean, &want, "aligned");
 }
+
+#[test]
+fn conditions_of_stimuli_that_end_alike_have_files_of_their_own() {
+    let dir = tempfile::tempdir().expect("folder");
+    let experiment = session(dir.path(), 4);
+    let mut movies: Vec<String> = std::fs::read_dir(dir.path())
+        .expect("folder")
+        .filter_map(|entry| entry.expect("entry").file_name().into_string().ok())
+        .filter(|name| name.starts_with("2017"))
+        .collect();
+    movies.sort();
+    let mut table = String::from("file,stimulus,condition,outcome\n");
+    for (i, movie) in movies.iter().enumerate() {
+        let (stimulus, condition) = [("left P100", "l"), ("right P100", "r")][i % 2];
+        table += &format!("{movie},{stimulus},{condition},hit\n");
+    }
+    std::fs::write(dir.path().join("trials.csv"), table).expect("table");
+    let record = run(
+        &experiment,
+        &["products.averages=true", "data.trials=trials.csv"],
+    );
+    let name = |kind: &str| format!("h5_avg/dff_out_{kind}_AVG.h5");
+    let has = |name: &String| record.totals.outputs.iter().any(|o| o.path == *name);
+    assert!(has(&name("l")) && has(&name("r")) && !has(&name("P100")));
+}
