@@ -46,7 +46,7 @@ pub(crate) fn folders(config: &Config, own: &Own) -> Vec<Folder> {
         for (name, ending) in parts.into_iter().chain(consumer.folders(config)) {
             let ending = format!(".{ending}");
             folders.push(folder(
-                "the folder of parts",
+                "a folder beside run.json",
                 &out.beside(&name),
                 &[ending.as_str()],
             ));

@@ -130,10 +130,10 @@ impl Consumer for Products {
         }
         // What is wrong with the file is said once, when the session ends.
         let areas = AreaFile::read(config).ok().flatten();
-        let areas = areas.and_then(|file| file.areas(size).ok());
-        let means = areas.map(|areas| {
+        let areas = areas.and_then(|file| Some((file.crc32c(), file.areas(size).ok()?)));
+        let means = areas.map(|(crc, areas)| {
             let means = Array2::zeros((trial.clip.frames, areas.len()));
-            (areas, means)
+            (crc, areas, means)
         });
         if group.is_none() && means.is_none() {
             return Ok(None);
@@ -224,8 +224,8 @@ struct Follow {
     kept: Arc<Kept>,
     file: String,
     group: Option<(Group, Adding)>,
-    /// Areas, and their means so far, `(t, area)`.
-    means: Option<(Areas, Array2<f64>)>,
+    /// What the areas are, and their means so far, `(t, area)`.
+    means: Option<(u32, Areas, Array2<f64>)>,
 }
 
 impl Observer for Follow {
@@ -241,7 +241,7 @@ impl Observer for Follow {
         if let Some((_, adding)) = &self.group {
             adding.add(first, dff).map_err(wrong)?;
         }
-        if let Some((areas, means)) = &mut self.means {
+        if let Some((_, areas, means)) = &mut self.means {
             let until = first + dff.dim().0;
             let of = areas.means(dff).map_err(wrong)?;
             means.slice_mut(s![first..until, ..]).assign(&of);
@@ -256,8 +256,8 @@ impl Watch for Follow {
             if let Some((group, _)) = &self.group {
                 self.kept.sums.end(group, &self.file);
             }
-            if let Some((_, means)) = self.means {
-                lock(&self.kept.seen).insert(self.file, means);
+            if let Some((crc, _, means)) = self.means {
+                lock(&self.kept.seen).insert(self.file, (crc, means));
             }
         }
         Ok(Vec::new())

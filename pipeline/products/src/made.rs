@@ -26,7 +26,7 @@ pub(crate) struct Files<'a> {
     session: &'a Session<'a>,
     before: BTreeMap<String, Made>,
     now: Vec<Made>,
-    /// Names that were given up, whatever the next run finds of them.
+    /// Whether anything was made.
     written: bool,
 }
 

@@ -16,8 +16,8 @@ const H5: &str = "traces.h5";
 const CSV: &str = "traces.csv";
 const WINDOWS: &str = "windows.csv";
 
-/// Means of the areas `(t, area)` by trial.
-pub(crate) type Seen = BTreeMap<String, Array2<f64>>;
+/// Means of the areas `(t, area)` by trial, each with [`AreaFile::crc32c`] of what the areas were.
+pub(crate) type Seen = BTreeMap<String, (u32, Array2<f64>)>;
 
 /// Makes the files of all traces; those that were not `seen` while trials were processed are taken from files.
 pub(crate) fn make(
@@ -61,6 +61,7 @@ pub(crate) fn make(
     if files.keep(&names, of) {
         return Ok(());
     }
+    let crc = areas.crc32c();
     let mut size = None;
     let mut known = None;
     let mut traces = Vec::new();
@@ -73,7 +74,8 @@ pub(crate) fn make(
             None => known.insert(areas.areas((height, width))?),
         };
         traces.push(match seen.get(&trial.record.file) {
-            Some(seen) if seen.dim() == (file.shape[0], areas.len()) => seen.clone(),
+            // The file of areas may have been changed meanwhile.
+            Some((of, seen)) if *of == crc && seen.nrows() == file.shape[0] => seen.clone(),
             _ => read(session, &file, areas)?,
         });
     }

@@ -13,6 +13,7 @@ use crate::record::{
 use crate::results;
 use crate::trial::Worker;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 use widefield::Mask;
 use widefield_storage::{ErrorKind, concurrent, mat};
@@ -81,9 +82,13 @@ impl Plan {
         // What has results of its own makes them while those of before stand; the report comes last.
         let (making, showing) = self.own.makers(&self.config);
         if !interrupted {
+            let makes = !making.is_empty();
             for consumer in making {
                 self.consumed(consumer, worker, &mut record, tell);
             }
+            record.totals.interrupted = makes && worker.cancelled.load(Ordering::Relaxed);
+        }
+        if !record.totals.interrupted {
             self.remove_old(&mut record, tell);
         }
         record.totals.seconds = began.elapsed().as_secs_f64();
