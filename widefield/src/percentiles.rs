@@ -14,7 +14,9 @@ pub fn percentile(values: impl IntoIterator<Item = f64>, percent: f64) -> Option
     let mut values: Vec<Value> = values.into_iter().map(Value).collect();
     let (Value(lower), upper, between) = select(&mut values, percent)?;
     Some(match upper {
-        Some(Value(upper)) => lower + (upper - lower) * between,
+        Some(Value(upper)) if (upper - lower).is_finite() => lower + (upper - lower) * between,
+        // Halves: two numbers may be further apart than the largest one.
+        Some(Value(upper)) => (lower / 2.0 + (upper / 2.0 - lower / 2.0) * between) * 2.0,
         None => lower,
     })
 }
@@ -125,6 +127,13 @@ mod tests {
         assert!(percentile([nan, 1.0, -nan], 50.0).unwrap().is_nan());
         assert_eq!(percentile([f64::INFINITY, 2.0, 1.0], 50.0), Some(2.0));
         assert_eq!(percentile([f64::INFINITY, 1.0], 100.0), Some(f64::INFINITY));
+    }
+
+    #[test]
+    fn numbers_further_apart_than_the_largest_one_have_percentiles() {
+        let values = [f64::MIN, f64::MAX];
+        assert_eq!(percentile(values, 25.0), Some(f64::MIN / 2.0));
+        assert_eq!(percentile(values, 50.0), Some(0.0));
     }
 
     #[test]

@@ -108,6 +108,20 @@ proptest! {
 }
 
 #[test]
+fn levels_further_apart_than_the_largest_number_have_a_threshold_between_them() {
+    let percentile = Segmentation::Percentile { percentile: 29.9 };
+    for rule in [percentile, Segmentation::Otsu, Segmentation::Triangle] {
+        for darkest in [-7.5e295, f64::MIN] {
+            let image = ndarray::array![[darkest, f64::MAX, f64::MAX]];
+            let mask = rule.mask(image.view()).unwrap();
+            assert!(mask.threshold() > darkest, "{rule}");
+            assert!(mask.threshold() <= f64::MAX, "{rule}");
+            assert_eq!(mask.masked_pixels(), 1, "{rule}");
+        }
+    }
+}
+
+#[test]
 fn constant_and_empty_images_are_typed_errors() {
     for rule in RULES {
         let constant = rule.mask(Array2::from_elem((5, 5), 3.0).view());

@@ -87,5 +87,6 @@ pub(super) fn triangle(mean: ArrayView2<'_, f64>) -> Result<f64, Error> {
     let farthest = (0..steps)
         .rev()
         .max_by(|&a, &b| below(a).total_cmp(&below(b)));
-    Ok(least + width * (count(far(farthest.unwrap_or(0))) + 0.5))
+    let middle = count(far(farthest.unwrap_or(0))) + 0.5;
+    Ok((least / 2.0 + width / 2.0 * middle) * 2.0)
 }
