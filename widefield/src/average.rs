@@ -4,11 +4,11 @@ use crate::Error;
 use crate::error::same_shape;
 use crate::number::{count, narrow};
 use ndarray::parallel::prelude::*;
-use ndarray::{Array2, Array3, ArrayView3, Axis, Slice, Zip};
+use ndarray::{Array2, Array3, ArrayView3, ArrayViewMut3, Axis, Slice, Zip};
 use std::ops::Range;
 
-/// Pixels that are looked at together: if none of them is finite, their sums are not touched.
-const RUN: usize = 32;
+/// Pixels that are looked at together: if none of them is finite, their sums are not touched; if all are, none is chosen.
+const RUN: usize = 64;
 
 /// Running mean, standard error and count over trials, for every pixel and time bin.
 ///
@@ -124,6 +124,7 @@ impl Average {
             return Ok(());
         }
         self.count(bins.clone(), frames.clone().map(|_| 1))?;
+        let trials = &self.trials[bins.clone()];
         let bins = Slice::from(bins);
         let finite: u64 = self
             .sum
@@ -137,7 +138,8 @@ impl Average {
                     .slice_axis(Axis(0), Slice::from(frames.clone()))
                     .axis_iter(Axis(0)),
             )
-            .map(|(((mut sum, mut squares), mut n), frame)| {
+            .zip(trials)
+            .map(|((((mut sum, mut squares), mut n), frame), trials)| {
                 let frame = frame.as_standard_layout();
                 match (
                     sum.as_slice_mut(),
@@ -145,9 +147,10 @@ impl Average {
                     n.as_slice_mut(),
                     frame.as_slice(),
                 ) {
-                    (Some(sum), Some(squares), Some(n), Some(frame)) => {
-                        add_frame(sum, squares, n, frame)
-                    }
+                    (Some(sum), Some(squares), Some(n), Some(frame)) => match trials {
+                        1 => add_frame::<true>(sum, squares, n, frame),
+                        _ => add_frame::<false>(sum, squares, n, frame),
+                    },
                     // All of them lie in order.
                     _ => 0,
                 }
@@ -182,15 +185,42 @@ impl Average {
         Ok(())
     }
 
+    /// Forgets what was added. What is added next belongs to bins from `first` on, as many as before, in the same memory.
+    ///
+    /// ```
+    /// let mut average = widefield::Average::new(0..2, (1, 1))?;
+    /// average.add(0, ndarray::array![[[5.0]]].view())?;
+    /// average.restart(7);
+    /// assert_eq!(average, widefield::Average::new(7..9, (1, 1))?);
+    /// # Ok::<(), widefield::Error>(())
+    /// ```
+    pub fn restart(&mut self, first: i64) {
+        self.sum.fill(0.0);
+        self.squares.fill(0.0);
+        self.n.fill(0);
+        self.trials.fill(0);
+        (self.first, self.nonfinite) = (first, 0);
+    }
+
     /// Mean over the trials that are finite at the pixel and bin, `(bin, y, x)`; NaN where none is.
     ///
     /// # Errors
     /// [`Error::Bins`] if bins are not held.
     pub fn mean(&self, bins: Range<i64>) -> Result<Array3<f32>, Error> {
-        let bins = Slice::from(self.within(&bins)?);
-        Ok(Zip::from(self.sum.slice_axis(Axis(0), bins))
+        self.collect(bins, |of, bins, out| of.mean_into(bins, out))
+    }
+
+    /// As [`Average::mean`], into memory that is there.
+    ///
+    /// # Errors
+    /// [`Error::Bins`] if bins are not held, [`Error::Shape`] if `out` has another shape.
+    pub fn mean_into(&self, bins: Range<i64>, out: ArrayViewMut3<'_, f32>) -> Result<(), Error> {
+        let bins = self.within_as(&bins, &out)?;
+        Zip::from(out)
+            .and(self.sum.slice_axis(Axis(0), bins))
             .and(self.n.slice_axis(Axis(0), bins))
-            .par_map_collect(|sum, &n| narrow(sum / f64::from(n))))
+            .par_for_each(|out, sum, &n| *out = narrow(sum / f64::from(n)));
+        Ok(())
     }
 
     /// Standard error of the mean, `(bin, y, x)`: the standard deviation over trials, with `n - 1`, over the root of n.
@@ -199,16 +229,26 @@ impl Average {
     /// # Errors
     /// [`Error::Bins`] if bins are not held.
     pub fn sem(&self, bins: Range<i64>) -> Result<Array3<f32>, Error> {
-        let bins = Slice::from(self.within(&bins)?);
-        Ok(Zip::from(self.sum.slice_axis(Axis(0), bins))
+        self.collect(bins, |of, bins, out| of.sem_into(bins, out))
+    }
+
+    /// As [`Average::sem`], into memory that is there.
+    ///
+    /// # Errors
+    /// [`Error::Bins`] if bins are not held, [`Error::Shape`] if `out` has another shape.
+    pub fn sem_into(&self, bins: Range<i64>, out: ArrayViewMut3<'_, f32>) -> Result<(), Error> {
+        let bins = self.within_as(&bins, &out)?;
+        Zip::from(out)
+            .and(self.sum.slice_axis(Axis(0), bins))
             .and(self.squares.slice_axis(Axis(0), bins))
             .and(self.n.slice_axis(Axis(0), bins))
-            .par_map_collect(|&sum, &squares, &n| {
+            .par_for_each(|out, &sum, &squares, &n| {
                 let n = f64::from(n);
                 // Rounding can bring the difference below 0.
                 let around = squares - sum * sum / n;
-                narrow(sem(if around < 0.0 { 0.0 } else { around }, n))
-            }))
+                *out = narrow(sem(if around < 0.0 { 0.0 } else { around }, n));
+            });
+        Ok(())
     }
 
     /// How many trials are finite at each pixel and bin, `(bin, y, x)`.
@@ -256,6 +296,25 @@ impl Average {
         })
     }
 
+    /// Bins that are held and for which `out` has the shape.
+    fn within_as(&self, bins: &Range<i64>, out: &ArrayViewMut3<'_, f32>) -> Result<Slice, Error> {
+        let bins = self.within(bins)?;
+        let (height, width) = self.dim();
+        same_shape("memory", &[bins.len(), height, width], out.shape())?;
+        Ok(Slice::from(bins))
+    }
+
+    fn collect(
+        &self,
+        bins: Range<i64>,
+        into: impl Fn(&Self, Range<i64>, ArrayViewMut3<'_, f32>) -> Result<(), Error>,
+    ) -> Result<Array3<f32>, Error> {
+        let (height, width) = self.dim();
+        let mut all = Array3::zeros((self.within(&bins)?.len(), height, width));
+        into(self, bins, all.view_mut())?;
+        Ok(all)
+    }
+
     /// Adds to the number of frames of bins, all or none.
     fn count(
         &mut self,
@@ -291,8 +350,14 @@ fn sem(around: f64, n: f64) -> f64 {
     (around / (n - 1.0) / n).sqrt()
 }
 
-/// Adds the finite values of a frame; how many they are.
-fn add_frame(sums: &mut [f64], squares: &mut [f64], counts: &mut [u16], frame: &[f32]) -> u64 {
+/// Adds the finite values of a frame; how many they are. Into sums that are 0 the `FIRST` is written, not added: where
+/// memory was never touched, reading it before writing takes two page faults, and the second interrupts all threads.
+fn add_frame<const FIRST: bool>(
+    sums: &mut [f64],
+    squares: &mut [f64],
+    counts: &mut [u16],
+    frame: &[f32],
+) -> u64 {
     let runs = sums
         .chunks_mut(RUN)
         .zip(squares.chunks_mut(RUN))
@@ -301,20 +366,32 @@ fn add_frame(sums: &mut [f64], squares: &mut [f64], counts: &mut [u16], frame: &
     let mut total = 0;
     for (((sums, squares), counts), values) in runs {
         let finite: u32 = values.iter().map(|v| u32::from(v.is_finite())).sum();
-        if finite == 0 {
-            continue;
-        }
         total += u64::from(finite);
-        for ((sum, square), &value) in sums.iter_mut().zip(squares).zip(values) {
-            let value = f64::from(if value.is_finite() { value } else { 0.0 });
-            *sum += value;
-            *square += value * value;
-        }
-        for (n, value) in counts.iter_mut().zip(values) {
-            *n += u16::from(value.is_finite());
+        match finite as usize {
+            0 => {}
+            n if n == values.len() => add_run::<FIRST>(sums, squares, counts, values, |_| true),
+            _ => add_run::<FIRST>(sums, squares, counts, values, f32::is_finite),
         }
     }
     total
+}
+
+#[inline(always)]
+fn add_run<const FIRST: bool>(
+    sums: &mut [f64],
+    squares: &mut [f64],
+    counts: &mut [u16],
+    values: &[f32],
+    finite: impl Fn(f32) -> bool,
+) {
+    for ((sum, square), &value) in sums.iter_mut().zip(squares).zip(values) {
+        let value = f64::from(if finite(value) { value } else { 0.0 });
+        *sum = value + if FIRST { 0.0 } else { *sum };
+        *square = value * value + if FIRST { 0.0 } else { *square };
+    }
+    for (n, &value) in counts.iter_mut().zip(values) {
+        *n = u16::from(finite(value)) + if FIRST { 0 } else { *n };
+    }
 }
 
 /// Mean, standard error and count over trials of traces, see [`of_traces`].
@@ -531,6 +608,11 @@ mod tests {
             assert!(average.mean(beyond.clone()).is_err() && average.n(beyond).is_err());
         }
         assert_eq!(average.mean(1..1).unwrap().dim(), (0, 2, 3));
+        let mut two = Array3::zeros((2, 2, 3));
+        for bins in [0..1, -3..-1] {
+            assert!(average.mean_into(bins.clone(), two.view_mut()).is_err());
+            assert!(average.sem_into(bins, two.view_mut()).is_err());
+        }
         // Bins that are not held take nothing.
         for first in [i64::MIN, -4, 3, i64::MAX] {
             average.add(first, Array3::ones((2, 2, 3)).view()).unwrap();

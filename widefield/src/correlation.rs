@@ -82,8 +82,9 @@ pub fn running<R: Real>(
             shape,
         });
     }
-    let mut out = Array4::default(shape);
-    running_into(movie, seeds, window, out.view_mut())?;
+    check(movie, seeds, window)?;
+    let mut out = Array4::from_elem(shape, R::of(f64::NAN));
+    fill(movie, seeds, window, out.view_mut());
     Ok(out)
 }
 
@@ -99,9 +100,20 @@ pub fn running_into<R: Real>(
     mut out: ArrayViewMut4<'_, R>,
 ) -> Result<(), Error> {
     let (n_frames, height, width) = movie.dim();
-    frames_of_seeds(n_frames, seeds)?;
+    check(movie, seeds, window)?;
     let shape = [seeds.ncols(), n_frames, height, width];
     same_shape("correlation", &shape, out.shape())?;
+    out.par_map_inplace(|r| *r = R::of(f64::NAN));
+    fill(movie, seeds, window, out);
+    Ok(())
+}
+
+fn check(
+    movie: ArrayView3<'_, f32>,
+    seeds: ArrayView2<'_, f64>,
+    window: usize,
+) -> Result<(), Error> {
+    frames_of_seeds(movie.len_of(Axis(0)), seeds)?;
     if window < 2 {
         return Err(Error::Parameter {
             name: "window",
@@ -109,9 +121,18 @@ pub fn running_into<R: Real>(
             expected: "2 frames or more",
         });
     }
-    out.par_map_inplace(|r| *r = R::of(f64::NAN));
-    if window > n_frames || seeds.ncols() == 0 {
-        return Ok(());
+    Ok(())
+}
+
+/// Puts the correlations into what is NaN.
+fn fill<R: Real>(
+    movie: ArrayView3<'_, f32>,
+    seeds: ArrayView2<'_, f64>,
+    window: usize,
+    mut out: ArrayViewMut4<'_, R>,
+) {
+    if window > movie.len_of(Axis(0)) || seeds.ncols() == 0 {
+        return;
     }
     let seeds = running::Seeds::new(seeds, window);
     out.axis_iter_mut(Axis(2))
@@ -120,7 +141,6 @@ pub fn running_into<R: Real>(
         .for_each_init(Vec::new, |memory, (y, out)| {
             seeds.row(movie.index_axis(Axis(1), y), memory, out);
         });
-    Ok(())
 }
 
 /// Correlation of every pixel of a movie `(t, y, x)` with seeds `(t, seed)` over the frames `frames`: maps

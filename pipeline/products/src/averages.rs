@@ -4,12 +4,12 @@ use crate::Error;
 use crate::dff_file::DffFiles;
 use crate::made::{Files, identity};
 use crate::montage::Montage;
-use crate::sums::{Sums, Tile};
+use crate::sums::{self, Sums};
 use crate::trials::{Trial, Trials, bins, outcome, said};
-use ndarray::{Array3, ArrayView3, Axis};
+use ndarray::{Array3, Axis, Zip};
+use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::MutexGuard;
 use widefield::Average;
 use widefield_pipeline::config::{Config, Scale};
 use widefield_pipeline::consumer::Session;
@@ -72,6 +72,16 @@ struct Out<'a> {
     montage: Montage,
     /// The outcome; `None` for all of them.
     of: Option<&'a str>,
+    frame: Frame,
+}
+
+/// One frame of a file, in the same memory for all of them: fresh memory takes longer than what is put there.
+struct Frame {
+    /// Sums of all outcomes.
+    all: Average,
+    mean: Array3<f32>,
+    sem: Array3<f32>,
+    n: Array3<f32>,
 }
 
 impl<'a> Condition<'a> {
@@ -189,20 +199,22 @@ impl<'a> Condition<'a> {
             let mut sums = Vec::new();
             for (outcome, kept, opened) in &sources {
                 let sums_of = match kept {
-                    Some(kept) => Tile::kept(kept, tile.clone()),
-                    None => Tile::read(opened, tile.clone(), size, &|| self.session.cancelled())?,
+                    Some(kept) => sums::kept(kept, tile.clone()),
+                    None => sums::read(opened, tile.clone(), size, &|| self.session.cancelled())?,
                 };
                 sums.push((*outcome, sums_of));
             }
-            for bin in tile {
-                for out in &mut outs {
-                    let wanted = out.of;
-                    let of = sums
-                        .iter()
-                        .filter(|(of, _)| wanted.is_none() || *of == wanted);
-                    out.push(bin, size, of.filter_map(|(_, tile)| tile.bin(bin)))?;
-                }
-            }
+            outs.par_iter_mut().try_for_each(|out| {
+                let wanted = out.of;
+                let of = sums
+                    .iter()
+                    .filter(|(of, _)| wanted.is_none() || *of == wanted);
+                let of: Vec<_> = of.map(|(_, sums)| sums).collect();
+                tile.clone().try_for_each(|bin| {
+                    let sums = of.iter().filter_map(|sums| sums.get(&bin));
+                    out.push(bin, &sums.map(AsRef::as_ref).collect::<Vec<_>>())
+                })
+            })?;
         }
         for mut out in outs {
             files.may_write()?;
@@ -312,40 +324,39 @@ impl<'a> Condition<'a> {
             mats,
             montage,
             of,
+            frame: Frame {
+                all: Average::new(0..1, (height, width))?,
+                mean: Array3::zeros((1, height, width)),
+                sem: Array3::zeros((1, height, width)),
+                n: Array3::zeros((1, height, width)),
+            },
         })
     }
 }
 
 impl Out<'_> {
     /// Appends the frame of a bin, from the sums that have it.
-    fn push<'s>(
-        &mut self,
-        bin: i64,
-        size: (usize, usize),
-        sums: impl Iterator<Item = MutexGuard<'s, Average>>,
-    ) -> Result<(), Error> {
-        let mut merged = Average::new(bin..bin + 1, size)?;
-        for sums in sums {
-            merged.merge(&sums)?;
-        }
-        let bins = bin..bin + 1;
-        let mean = merged.mean(bins.clone())?;
+    fn push(&mut self, bin: i64, sums: &[&Average]) -> Result<(), Error> {
+        let Frame { all, mean, sem, n } = &mut self.frame;
+        let of: &Average = match sums {
+            [of] => of,
+            several => {
+                all.restart(bin);
+                several.iter().try_for_each(|of| all.merge(of))?;
+                all
+            }
+        };
+        of.mean_into(bin..bin + 1, mean.view_mut())?;
+        of.sem_into(bin..bin + 1, sem.view_mut())?;
+        Zip::from(&mut *n)
+            .and(of.n(bin..bin + 1)?)
+            .for_each(|n, &of| *n = f32::from(of));
         self.montage.add(bin, mean.index_axis(Axis(0), 0));
-        let n = merged.n(bins.clone())?.mapv(f32::from);
-        self.write(mean.view(), merged.sem(bins)?, n)
-    }
-
-    fn write(
-        &mut self,
-        mean: ArrayView3<'_, f32>,
-        sem: Array3<f32>,
-        n: Array3<f32>,
-    ) -> Result<(), Error> {
-        self.h5.push_to(0, mean)?;
+        self.h5.push_to(0, mean.view())?;
         self.h5.push_to(1, sem.view())?;
         self.h5.push_to(2, n.view())?;
         for mat in &mut self.mats {
-            mat.push(mean)?;
+            mat.push(mean.view())?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use crate::dff_file::{DffFile, check_size};
 use crate::image::images;
 use crate::made::{Files, identity};
 use crate::trials::{Trial, Trials, said};
-use ndarray::{Array, Array2, Array3, Axis, Dimension, Ix2, Ix3, Zip, s};
+use ndarray::{Array, Array2, Array3, Array4, Axis, Dimension, Ix2, Ix3, Zip, s};
 use std::ops::Range;
 use widefield::{Areas, correlation};
 use widefield_pipeline::config::Config;
@@ -75,6 +75,7 @@ pub(crate) fn make(
     let mut size = None;
     let mut known = None;
     let mut mean = Mean::default();
+    let mut memory = Array4::zeros((0, 0, 0, 0));
     for (trial, of, names) in todo {
         if maps_kept && names.is_none() {
             continue;
@@ -92,7 +93,8 @@ pub(crate) fn make(
         };
         let traces = seeds.traces(session, &dff)?;
         if let Some(names) = names {
-            for written in seeds.running(session, &dff, &traces, window, &names)? {
+            let written = seeds.running(session, &dff, &traces, window, &names, &mut memory)?;
+            for written in written {
                 files.may_write()?;
                 files.made(written.finish()?, of);
             }
@@ -141,7 +143,8 @@ impl Seeds {
         traces.select(Axis(1), &self.seeds)
     }
 
-    /// Writes the running correlations of a trial with every seed, a few frames at a time if there is no room for all.
+    /// Writes the running correlations of a trial with every seed, a few frames at a time if there is no room for all. They
+    /// are computed in `memory`, which the next trial finds warm.
     fn running(
         &self,
         session: &Session<'_>,
@@ -149,6 +152,7 @@ impl Seeds {
         traces: &Array2<f64>,
         window: usize,
         names: &[String],
+        memory: &mut Array4<f32>,
     ) -> Result<Vec<Hdf5Writer>, Error> {
         let [frames, height, width] = dff.shape;
         let config = &session.record.config;
@@ -184,8 +188,12 @@ impl Seeds {
             let around = tile.start.saturating_sub(window)..frames.min(tile.end + window);
             let movie = dff.read(around.clone(), 0..height)?;
             let seeds = seeds.slice(s![around.clone(), ..]);
+            if memory.dim().1 < around.len() {
+                *memory = Array4::zeros((seeds.ncols(), around.len(), height, width));
+            }
+            let mut r = memory.slice_mut(s![.., ..around.len(), .., ..]);
             // A movie that is shorter than the window has no r.
-            let r = correlation::running::<f32>(movie.view(), seeds, window)?;
+            correlation::running_into(movie.view(), seeds, window, r.view_mut())?;
             let within = tile.start - around.start..tile.end - around.start;
             for (writer, r) in writers.iter_mut().zip(r.outer_iter()) {
                 writer.push(r.slice(s![within.clone(), .., ..]))?;

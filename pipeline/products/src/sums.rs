@@ -5,6 +5,7 @@ use crate::dff_file::DffFiles;
 use crate::trials::Trial;
 use ndarray::{ArrayView3, Axis};
 use rayon::prelude::*;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -91,10 +92,22 @@ impl Sums {
     }
 
     /// The sums of a group, if they are of these trials and no others.
-    pub(crate) fn take(&self, group: &Group, trials: &[Trial<'_>]) -> Option<BTreeMap<i64, Bin>> {
+    pub(crate) fn take(
+        &self,
+        group: &Group,
+        trials: &[Trial<'_>],
+    ) -> Option<BTreeMap<i64, Average>> {
         let of = lock(&self.groups).remove(group)?;
         let wanted: BTreeSet<String> = trials.iter().map(|t| t.record.file.clone()).collect();
-        (!of.given_up && of.begun == of.added && of.added == wanted).then_some(of.bins)
+        if of.given_up || of.begun != of.added || of.added != wanted {
+            return None;
+        }
+        let alone = |bin: Bin| match Arc::try_unwrap(bin) {
+            Ok(average) => average.into_inner().unwrap_or_else(PoisonError::into_inner),
+            Err(shared) => lock(&shared).clone(),
+        };
+        let bins = of.bins.into_iter();
+        Some(bins.map(|(bin, average)| (bin, alone(average))).collect())
     }
 }
 
@@ -125,58 +138,43 @@ impl Adding {
 }
 
 /// Sums of a range of bins of a group, as far as it has some there.
-pub(crate) struct Tile {
-    bins: BTreeMap<i64, Bin>,
+pub(crate) type Tile<'a> = BTreeMap<i64, Cow<'a, Average>>;
+
+/// From what was kept while the trials were processed.
+pub(crate) fn kept(kept: &BTreeMap<i64, Average>, bins: Range<i64>) -> Tile<'_> {
+    let bins = kept.range(bins);
+    bins.map(|(bin, of)| (*bin, Cow::Borrowed(of))).collect()
 }
 
-impl Tile {
-    /// From what was kept while the trials were processed.
-    pub(crate) fn kept(kept: &BTreeMap<i64, Bin>, bins: Range<i64>) -> Self {
-        let of = |(bin, average): (&i64, &Bin)| (*bin, Arc::clone(average));
-        Self {
-            bins: kept.range(bins).map(of).collect(),
-        }
-    }
-
-    /// From the files of the trials, in order.
-    pub(crate) fn read(
-        files: &DffFiles<'_>,
-        bins: Range<i64>,
-        size: (usize, usize),
-        cancelled: &dyn Fn() -> bool,
-    ) -> Result<Self, Error> {
-        let averages = bins
-            .clone()
-            .map(|bin| Ok((bin, Average::new(bin..bin + 1, size)?)));
-        let mut averages: BTreeMap<i64, Average> = averages.collect::<Result<_, Error>>()?;
-        files.each(|_, trial, file| {
-            let frame = |bin: i64| {
-                let frame = usize::try_from(bin - trial.first_bin).unwrap_or(0);
-                frame.min(file.shape[0])
-            };
-            file.blocks(frame(bins.start)..frame(bins.end), |first, block| {
-                if cancelled() {
-                    return Err(Error::Interrupted);
-                }
-                let frames = block.len_of(Axis(0)) as u64;
-                let first = trial.first_bin.saturating_add_unsigned(first as u64);
-                let until = first.saturating_add_unsigned(frames);
-                let of: Vec<_> = averages.range_mut(first..until).collect();
-                let add = |(_, average): (&i64, &mut Average)| average.add(first, block.view());
-                Ok(of.into_par_iter().try_for_each(add)?)
-            })
-        })?;
-        averages.retain(|bin, average| average.trials(*bin..bin + 1).is_ok_and(|n| n[0] > 0));
-        let bins = averages.into_iter();
-        Ok(Self {
-            bins: bins
-                .map(|(bin, of)| (bin, Arc::new(Mutex::new(of))))
-                .collect(),
+/// From the files of the trials, in order.
+pub(crate) fn read(
+    files: &DffFiles<'_>,
+    bins: Range<i64>,
+    size: (usize, usize),
+    cancelled: &dyn Fn() -> bool,
+) -> Result<Tile<'static>, Error> {
+    let averages = bins
+        .clone()
+        .map(|bin| Ok((bin, Average::new(bin..bin + 1, size)?)));
+    let mut averages: BTreeMap<i64, Average> = averages.collect::<Result<_, Error>>()?;
+    files.each(|_, trial, file| {
+        let frame = |bin: i64| {
+            let frame = usize::try_from(bin - trial.first_bin).unwrap_or(0);
+            frame.min(file.shape[0])
+        };
+        file.blocks(frame(bins.start)..frame(bins.end), |first, block| {
+            if cancelled() {
+                return Err(Error::Interrupted);
+            }
+            let frames = block.len_of(Axis(0)) as u64;
+            let first = trial.first_bin.saturating_add_unsigned(first as u64);
+            let until = first.saturating_add_unsigned(frames);
+            let of: Vec<_> = averages.range_mut(first..until).collect();
+            let add = |(_, average): (&i64, &mut Average)| average.add(first, block.view());
+            Ok(of.into_par_iter().try_for_each(add)?)
         })
-    }
-
-    /// The sums of a bin; nothing where no trial has it.
-    pub(crate) fn bin(&self, bin: i64) -> Option<MutexGuard<'_, Average>> {
-        self.bins.get(&bin).map(|of| lock(of))
-    }
+    })?;
+    averages.retain(|bin, average| average.trials(*bin..bin + 1).is_ok_and(|n| n[0] > 0));
+    let bins = averages.into_iter();
+    Ok(bins.map(|(bin, of)| (bin, Cow::Owned(of))).collect())
 }
