@@ -166,7 +166,7 @@ impl Coder {
         let matches = tally(matched, &mut self.pieces);
         let literals = bytes.len() - matched.bytes();
         let every = 1 << (literals / SAMPLES).max(1).ilog2().min(3);
-        let sample = self.literals(every, bytes, matched);
+        let sample = count(every, bytes, matched);
         // Noise beside what is masked. Stored, it may take more than coded, by an eighth at most, but next to no time.
         if literals > SAMPLES / 2
             && runs::noise(&sample)
@@ -184,7 +184,7 @@ impl Coder {
         };
         if !self.coded_with(&sample, every, &block, bits) {
             bits.rewind(before);
-            let all = self.literals(1, bytes, matched);
+            let all = count(1, bytes, matched);
             self.coded_with(&all, 1, &block, bits);
         }
     }
@@ -251,14 +251,6 @@ impl Coder {
         let found = bits.place().bits() - from;
         every == 1 || found <= expected + expected / 16
     }
-
-    /// See [`count`].
-    fn literals(&self, every: usize, bytes: &[u8], matched: Matched<'_>) -> Counts {
-        match self.vectors {
-            Some(vectors) => vectors.count(every, bytes, matched),
-            None => count(every, bytes, matched, |_, _| None),
-        }
-    }
 }
 
 /// Counts the matches, and keeps the pieces.
@@ -301,15 +293,7 @@ fn tally(matched: Matched<'_>, kept: &mut Vec<Run>) -> Matches {
 
 /// How often each literal occurs in one of `every` bytes, a power of two up to 8: some side by side of each group of 64,
 /// since neighbours are alike, and not always the same of them, as images have columns.
-///
-/// `to_front` may move the bytes of a group whose bits are set to its front.
-#[inline(always)]
-pub(crate) fn count(
-    every: usize,
-    bytes: &[u8],
-    matched: Matched<'_>,
-    to_front: impl Fn(&[u8; WORD], u64) -> Option<[u8; WORD]>,
-) -> Counts {
+fn count(every: usize, bytes: &[u8], matched: Matched<'_>) -> Counts {
     let mut found = Frequencies::default();
     let window = WORD / every;
     for (at, group) in bytes.chunks(WORD).enumerate() {
@@ -319,13 +303,10 @@ pub(crate) fn count(
         match group.first_chunk::<WORD>() {
             Some(group) if literal == looked_at => found.add(&group[from..from + window]),
             Some(_) if literal == 0 => {}
-            whole => match whole.and_then(|group| to_front(group, literal)) {
-                Some(literals) => found.add(&literals[..literal.count_ones() as usize]),
-                None => {
-                    let literals = runs::ones(literal).map_while(|bit| group.get(bit));
-                    literals.for_each(|&byte| found.add(&[byte]));
-                }
-            },
+            _ => {
+                let literals = runs::ones(literal).map_while(|bit| group.get(bit));
+                literals.for_each(|&byte| found.add(&[byte]));
+            }
         }
     }
     found.sum()

@@ -16,14 +16,10 @@ mod never {
     use crate::bits::Bits;
     use crate::block::Codes;
     use crate::processor::Vectors;
-    use crate::runs::{Counts, Matched, Run};
+    use crate::runs::{Matched, Run};
 
     impl Vectors {
         pub(crate) fn equal_bits(self, _: &[u8], _: usize, _: &mut [u64]) {
-            match self {}
-        }
-
-        pub(crate) fn count(self, _: usize, _: &[u8], _: Matched<'_>) -> Counts {
             match self {}
         }
 
@@ -36,10 +32,10 @@ mod never {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use crate::bits::Bits;
-    use crate::block::{self, Codes};
+    use crate::block::Codes;
     use crate::huffman::Code;
     use crate::processor::Vectors;
-    use crate::runs::{self, Counts, Matched, Run, WORD};
+    use crate::runs::{self, Matched, Run, WORD};
     use std::arch::x86_64::*;
 
     impl Vectors {
@@ -47,12 +43,6 @@ mod x86 {
         pub(crate) fn equal_bits(self, bytes: &[u8], step: usize, bits: &mut [u64]) {
             // SAFETY: `self` exists only where all features were found.
             unsafe { equal_bits(bytes, step, bits) }
-        }
-
-        /// As `block::count`.
-        pub(crate) fn count(self, every: usize, bytes: &[u8], matched: Matched<'_>) -> Counts {
-            // SAFETY: as above.
-            unsafe { count(every, bytes, matched) }
         }
 
         /// As `block::put`.
@@ -81,14 +71,6 @@ mod x86 {
         runs::one_by_one(bytes, step..bytes.len().min(WORD), step, bits);
         let whole = bytes.len() - rest.len();
         runs::one_by_one(bytes, whole.max(WORD)..bytes.len(), step, bits);
-    }
-
-    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt")]
-    fn count(every: usize, bytes: &[u8], matched: Matched<'_>) -> Counts {
-        block::count(every, bytes, matched, |group, which| {
-            let front = _mm512_maskz_compress_epi8(which, vector(*group));
-            Some(bytemuck::must_cast(front))
-        })
     }
 
     #[inline(always)]

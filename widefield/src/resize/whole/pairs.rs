@@ -1,8 +1,5 @@
 //! Two rows of counts to one row of half the width.
 
-#[cfg(target_arch = "x86_64")]
-mod avx512;
-
 use crate::ahead;
 use multiversion::multiversion;
 
@@ -15,10 +12,6 @@ use multiversion::multiversion;
 /// What lies behind `out` is asked for meanwhile, and with `AHEAD` what lies behind the rows.
 #[inline(always)]
 pub(super) fn pair<const AHEAD: bool>(a: &[u16], b: &[u16], begun: &mut [i32], out: &mut [f32]) {
-    #[cfg(target_arch = "x86_64")]
-    if avx512::pair::<AHEAD>(a, b, begun, out) {
-        return;
-    }
     out.chunks(ahead::LINE / size_of::<f32>())
         .for_each(ahead::want);
     if AHEAD {
@@ -53,19 +46,9 @@ fn sum([a, b]: [u16; 2], [c, d]: [u16; 2]) -> i32 {
 mod tests {
     use super::*;
 
-    type Way = fn(&[u16], &[u16], &mut [i32], &mut [f32]) -> bool;
-
-    /// Whatever this processor can, with the largest counts among them, against the formula.
+    /// With the largest counts among them.
     #[test]
-    fn all_ways_equal_the_formula_for_any_width() {
-        let plain: Way = |a, b, begun, out| {
-            plain(a, b, begun, out);
-            true
-        };
-        #[cfg(target_arch = "x86_64")]
-        let ways: [Way; 3] = [plain, avx512::pair::<false>, avx512::pair::<true>];
-        #[cfg(not(target_arch = "x86_64"))]
-        let ways: [Way; 1] = [plain];
+    fn equal_to_the_formula_for_any_width() {
         for n in (1..70).chain([256]) {
             let row = |seed: usize| -> Vec<u16> {
                 let hash = |i: usize| (i + seed).wrapping_mul(0x9e37_79b9) >> 7;
@@ -79,12 +62,9 @@ mod tests {
             };
             let (a, b) = (row(n), row(3 * n + 1));
             let before: Vec<i32> = row(7).iter().map(|&sum| 4 * i32::from(sum)).collect();
-            for way in ways {
+            for way in [pair::<false>, pair::<true>] {
                 let (mut begun, mut out) = (before[..n].to_vec(), vec![0.0; n]);
-                // Not on every processor.
-                if !way(&a, &b, &mut begun, &mut out) {
-                    continue;
-                }
+                way(&a, &b, &mut begun, &mut out);
                 for x in 0..n {
                     let along = |row: &[u16]| -> i32 {
                         let terms = row[2 * x..].iter().zip([1, 3, 3, 1]);
