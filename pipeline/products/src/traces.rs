@@ -3,14 +3,16 @@
 use crate::Error;
 use crate::areas::AreaFile;
 use crate::dff_file::{DffFile, check_size};
+use crate::image::images;
 use crate::made::{Files, identity};
 use crate::trials::{Trial, Trials, bins, said};
 use ndarray::{Array2, Array3, ArrayView2, s};
 use std::collections::BTreeMap;
+use widefield::Areas;
 use widefield_pipeline::config::Config;
 use widefield_pipeline::consumer::Session;
 use widefield_pipeline::record::TrialRecord;
-use widefield_storage::Hdf5Arrays;
+use widefield_storage::{Hdf5Arrays, Orientation};
 
 const H5: &str = "traces.h5";
 const CSV: &str = "traces.csv";
@@ -57,6 +59,7 @@ pub(crate) fn make(
         areas.crc32c(),
         &products.windows,
         &products.align,
+        config.output.orientation,
     ));
     if files.keep(&names, of) {
         return Ok(());
@@ -83,6 +86,7 @@ pub(crate) fn make(
     let names: Vec<&str> = areas.names().collect();
     let table = Table {
         config,
+        areas: &areas,
         names: &names,
         trials,
         traces: &traces,
@@ -101,7 +105,7 @@ pub(crate) fn make(
 pub(crate) fn read(
     session: &Session<'_>,
     file: &DffFile,
-    areas: &widefield::Areas,
+    areas: &Areas,
 ) -> Result<Array2<f64>, Error> {
     let mut means = Array2::zeros((file.shape[0], areas.len()));
     file.blocks(0..file.shape[0], |first, block| {
@@ -120,6 +124,7 @@ pub(crate) fn read(
 /// Traces, and what is told of them.
 struct Table<'a> {
     config: &'a Config,
+    areas: &'a Areas,
     names: &'a [&'a str],
     trials: &'a Trials<'a>,
     /// One for each of the trials that are used, `(t, area)`.
@@ -136,7 +141,7 @@ impl Table<'_> {
         bin as f64 / self.config.experiment.sample_rate_hz
     }
 
-    /// `dff` (trials, time, areas), and the names along its axes.
+    /// `dff` (trials, time, areas), the names along its axes, and what the areas are: `masks` (area, image).
     fn arrays(&self) -> Hdf5Arrays {
         let bins = bins(&self.trials.used);
         let place = |bin: i64| usize::try_from(bin - bins.start).unwrap_or(0);
@@ -148,11 +153,18 @@ impl Table<'_> {
                 .assign(&trace);
         }
         let time: Vec<f64> = bins.map(|bin| self.time_s(bin)).collect();
+        let orientation = Orientation::from(self.config.output.orientation);
+        let (height, width) = self.areas.dim();
+        let mut masks = Array3::zeros((self.areas.len(), height, width));
+        for (mut mask, area) in masks.outer_iter_mut().zip(self.areas.iter()) {
+            mask.assign(&area.mask().mapv(|within| f64::from(u8::from(within))));
+        }
         let of =
             |text: fn(&TrialRecord) -> &str| self.trials.used.iter().map(move |t| text(t.record));
         Hdf5Arrays::new()
             .array("dff", dff.view().into_dyn())
             .array("time_s", ndarray::aview1(&time).into_dyn())
+            .array("masks", images(orientation, masks.view()).view().into_dyn())
             .texts("names", self.names.iter().copied())
             .texts("trials", of(|t| &t.file))
             .texts(
@@ -160,7 +172,13 @@ impl Table<'_> {
                 of(|t| t.condition.as_deref().unwrap_or_default()),
             )
             .texts("outcome", of(|t| t.outcome.as_deref().unwrap_or_default()))
-            .attribute("axes", "trials, time, areas")
+            .attribute(
+                "axes",
+                format!(
+                    "trials, time, areas; of masks: areas, then {}",
+                    orientation.name().trim_end_matches(", t")
+                ),
+            )
             .attribute(
                 "units",
                 "1; mean of (F - F0) / F0 over the finite pixels of the area",

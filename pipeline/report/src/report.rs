@@ -9,6 +9,7 @@ mod image;
 mod maps;
 mod montage;
 mod motion;
+mod outlines;
 mod pictures;
 mod plot;
 mod png;
@@ -19,6 +20,7 @@ mod trial;
 
 use figures::Figures;
 use html::escape;
+use outlines::Outlines;
 use pictures::{Gather, Pictures};
 use products::Products;
 use std::fmt::Write as _;
@@ -100,7 +102,9 @@ fn html(
     }
     html::head(&mut page, session, &places);
     let montages = products.montages.as_slice();
-    match maps::peak(record, montages, pictures, figures) {
+    let outlines = products.outlines.as_ref();
+    page.push_str(&outlines.map(Outlines::defined).unwrap_or_default());
+    match maps::peak(record, montages, pictures, outlines, figures) {
         Some(peak) => {
             let _ = write!(page, "<div class=\"lead\">{peak}<div>");
             findings::verdict(&mut page, record);
@@ -111,7 +115,7 @@ fn html(
     let mut sections = String::new();
     session::behaviour(&mut sections, record);
     let mut shown = String::new();
-    maps::section(&mut shown, record, montages, pictures, figures);
+    maps::section(&mut shown, record, montages, pictures, outlines, figures);
     sections.push_str(&shown);
     session::responses(&mut sections, record, pictures);
     let before = sections.len();
@@ -121,6 +125,7 @@ fn html(
         &mut sections,
         products.seeds.as_ref(),
         rule.as_ref(),
+        outlines,
         figures,
     );
     let shown = shown.len() + sections.len() - before;

@@ -21,6 +21,7 @@ import scipy.io
 import scipy.ndimage
 import scipy.stats
 
+import arithmetic
 from comparison import Comparison
 
 LIMIT = 1e-6
@@ -133,6 +134,10 @@ def traces(check, output, config, trials, labels):
         found, time = file["dff"][...], file["time_s"][...]
         check.report(texts(file["names"]) == names, "traces.h5 names", str(names))
         check.report(texts(file["trials"]) == [t.record["file"] for t in trials], "traces.h5 trials", "in order")
+        masks = file["masks"][...]
+    axes = config["output"]["orientation"]
+    within = [arithmetic.orient((labels == int(name)).astype(float), axes) for name in names]
+    check.report(np.array_equal(masks, within), "traces.h5 masks", f"{masks.shape}")
     expected = np.full(found.shape, np.nan)
     for row, trial, trace in zip(expected, trials, of):
         row[trial.first_bin - first : trial.first_bin - first + len(trace)] = trace

@@ -61,7 +61,9 @@ fn file_name(words: &[&str]) -> String {
 /// A file of a drawing of this size in user units.
 pub(super) fn file(width: f64, height: f64, title: &str, drawing: &str) -> String {
     // Older programs know links by their old name only.
-    let drawing = drawing.replace("<image href=", "<image xlink:href=");
+    let drawing = drawing
+        .replace("<image href=", "<image xlink:href=")
+        .replace("<use href=", "<use xlink:href=");
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" \
          width=\"{width:.0}\" height=\"{height:.0}\" viewBox=\"0 0 {width:.0} {height:.0}\"><title>{}</title><style>{STYLE}</style>\

@@ -1,6 +1,7 @@
 //! Images on the page and in figures: colours, scale bar, colour scale.
 
 use super::html::escape;
+use super::outlines::Outlines;
 use super::png;
 use ndarray::{Array2, ArrayView2};
 use widefield::render::{self, ColourMap, Scale};
@@ -66,6 +67,14 @@ impl Map {
             Self::Counts => ColourMap::Magma.colour(share),
             Self::Peak => ColourMap::Viridis.colour(share),
             Self::Signed | Self::Correlation => signed(share),
+        }
+    }
+
+    /// Colour of lines over an image.
+    pub(super) fn line(self) -> &'static str {
+        match self {
+            Self::Counts | Self::Peak => "#fff",
+            Self::Signed | Self::Correlation => "#000",
         }
     }
 
@@ -212,6 +221,8 @@ pub(super) struct Figure<'a> {
     pub(super) scale: Scale,
     pub(super) map: Map,
     pub(super) edge: Option<&'a Array2<bool>>,
+    /// Whether the page's outlines of areas are drawn over it.
+    pub(super) outlined: bool,
     pub(super) title: &'a str,
     /// What it is of.
     pub(super) of: &'a str,
@@ -224,10 +235,15 @@ impl Figure<'_> {
         let [low, unit, high] = self.map.ends(self.scale);
         format!(
             "<figure><div class=\"pic\"><img width=\"{width}\" height=\"{height}\" loading=\"lazy\" alt=\"{} of {}, {low} to {high} {unit}\" \
-             src=\"data:image/png;base64,{}\">{}</div>{}<figcaption>{}. Bar: {}</figcaption></figure>",
+             src=\"data:image/png;base64,{}\">{}{}</div>{}<figcaption>{}. Bar: {}</figcaption></figure>",
             escape(self.title),
             escape(self.of),
             self.map.png(image, self.scale, self.edge),
+            if self.outlined {
+                Outlines::html(self.map)
+            } else {
+                String::new()
+            },
             self.rule.html(),
             self.map.bar(self.scale),
             escape(self.title),

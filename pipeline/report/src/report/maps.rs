@@ -4,6 +4,7 @@ use super::figures::{self, Figures};
 use super::html::{self, escape};
 use super::image::{Figure, Map, Rule, around_0};
 use super::montage::Montage;
+use super::outlines::Outlines;
 use super::pictures::Pictures;
 use super::session::{condition_name, plural};
 use ndarray::{Array2, ArrayView2};
@@ -33,6 +34,7 @@ pub(super) fn peak(
     record: &RunRecord,
     montages: &[Montage],
     pictures: &[Option<Pictures>],
+    outlines: Option<&Outlines>,
     figures: &mut Figures,
 ) -> Option<String> {
     let whole: Vec<&Montage> = montages.iter().filter(|m| m.outcome.is_none()).collect();
@@ -62,6 +64,7 @@ pub(super) fn peak(
     };
     let rule = rule(record, pictures)?;
     let figure = Figure {
+        outlined: outlines.is_some(),
         scale,
         map: Map::Peak,
         edge: None,
@@ -76,6 +79,7 @@ pub(super) fn peak(
         scale,
         map: Map::Peak,
         rule: Some(&rule),
+        outlines,
     };
     figures.add(&["peak"], || tiles.svg(400.0));
     Some(figure.html(image.view()))
@@ -136,6 +140,7 @@ pub(super) fn section(
     record: &RunRecord,
     montages: &[Montage],
     pictures: &[Option<Pictures>],
+    outlines: Option<&Outlines>,
     figures: &mut Figures,
 ) {
     let groups = shown(montages);
@@ -150,15 +155,20 @@ pub(super) fn section(
         let drawing = Drawing {
             record,
             rule: rule.as_ref(),
+            outlines,
             longest,
         };
         let bar = match &rule {
             Some(rule) => format!(" Bar: {}.", rule.words),
             None => String::new(),
         };
+        let lines = match outlines {
+            Some(_) => " Lines: the areas.",
+            None => "",
+        };
         let _ = write!(
             page,
-            "<p class=\"quiet\">Mean over trials, {} s an image from the time below it on, one scale for all. {UNCORRECTED}{bar}</p>",
+            "<p class=\"quiet\">Mean over trials, {} s an image from the time below it on, one scale for all. {UNCORRECTED}{bar}{lines}</p>",
             short(first.step_s)
         );
         let _ = write!(
@@ -204,6 +214,7 @@ fn shown(montages: &[Montage]) -> Vec<&Montage> {
 struct Drawing<'a> {
     record: &'a RunRecord,
     rule: Option<&'a Rule>,
+    outlines: Option<&'a Outlines>,
     longest: usize,
 }
 
@@ -235,6 +246,7 @@ impl Drawing<'_> {
             scale,
             map: Map::Signed,
             rule: self.rule,
+            outlines: self.outlines,
         };
         page.push_str(&tiles.html());
         figures.add(name, || tiles.svg(100.0));
@@ -327,6 +339,7 @@ pub(super) struct Tiles<'a> {
     pub(super) scale: Scale,
     pub(super) map: Map,
     pub(super) rule: Option<&'a Rule>,
+    pub(super) outlines: Option<&'a Outlines>,
 }
 
 impl Tiles<'_> {
@@ -338,12 +351,14 @@ impl Tiles<'_> {
         for (i, (label, image)) in self.tiles.iter().enumerate() {
             let (height, width) = image.dim();
             let rule = self.rule.filter(|_| i == 0).map(Rule::html);
+            let outlines = self.outlines.map(|_| Outlines::html(self.map));
             let label = escape(label);
             let _ = write!(
                 page,
                 "<div><div class=\"pic\"><img width=\"{width}\" height=\"{height}\" loading=\"lazy\" alt=\"Map, {label}\" \
-                 src=\"data:image/png;base64,{}\">{}</div><span>{label}</span></div>",
+                 src=\"data:image/png;base64,{}\">{}{}</div><span>{label}</span></div>",
                 self.map.png(*image, self.scale, None),
+                outlines.unwrap_or_default(),
                 rule.unwrap_or_default(),
             );
         }
@@ -362,6 +377,9 @@ impl Tiles<'_> {
         let label = if self.tiles.len() > 1 { 16.0 } else { 4.0 };
         let (title, tall) = figures::lines(margin, 22.0, whole, &self.title);
         let mut drawing = title;
+        if let Some(outlines) = self.outlines {
+            drawing.push_str(&outlines.defined());
+        }
         let top = 16.0 + tall;
         for (i, (words, image)) in self.tiles.iter().enumerate() {
             let x = margin + (i % columns) as f64 * (width + gap);
@@ -377,6 +395,9 @@ impl Tiles<'_> {
                 "m",
                 words,
             ));
+            if self.outlines.is_some() {
+                drawing.push_str(&Outlines::placed(x, y, [width, height], self.map));
+            }
             if let Some(rule) = self.rule.filter(|_| i == 0) {
                 drawing.push_str(&figures::rule(x, y, [width, height], rule));
             }
@@ -409,10 +430,51 @@ mod tests {
     }
 
     fn drawn(montages: &[Montage]) -> (String, Figures) {
+        over(montages, None)
+    }
+
+    fn over(montages: &[Montage], outlines: Option<&Outlines>) -> (String, Figures) {
         let (mut page, mut figures) = (String::new(), Figures::new(true));
         let pictures = [Some(Pictures::noise(8))];
-        section(&mut page, &record(), montages, &pictures, &mut figures);
+        section(
+            &mut page,
+            &record(),
+            montages,
+            &pictures,
+            outlines,
+            &mut figures,
+        );
         (page, figures)
+    }
+
+    #[test]
+    fn outlines_are_over_every_map_and_in_every_file() {
+        let montages = groups(&[
+            (None, 2, 0.5),
+            (Some("hit"), 1, 0.9),
+            (Some("miss"), 1, 0.2),
+        ]);
+        let outlines = Outlines::of(ndarray::Array3::ones((1, 1, 2)).view());
+        let (page, figures) = over(&montages, Some(&outlines));
+        let uses = "<use href=\"#outlines\"";
+        assert_eq!(page.matches(uses).count(), page.matches("<img").count());
+        assert!(page.contains("Lines: the areas."));
+        for file in figures.files.values() {
+            let images = file.matches("<image ").count();
+            assert_eq!(
+                file.matches("<use xlink:href=\"#outlines\"").count(),
+                images
+            );
+            assert_eq!(file.matches("<symbol id=\"outlines\"").count(), 1);
+        }
+        let (page, figures) = drawn(&montages);
+        assert!(!page.contains("outlines") && !page.contains("Lines"));
+        assert!(
+            figures
+                .files
+                .values()
+                .all(|file| !file.contains("outlines"))
+        );
     }
 
     #[test]
@@ -473,7 +535,7 @@ mod tests {
         let pictures = [None, Some(Pictures::noise(8))];
         let peak = |montages: &[Montage]| {
             let mut figures = Figures::default();
-            peak(&record, montages, &pictures, &mut figures).expect("a peak")
+            peak(&record, montages, &pictures, None, &mut figures).expect("a peak")
         };
         let montages = groups(&[(None, 5, 0.5), (Some("hit"), 3, 0.9)]);
         let of = peak(&montages);

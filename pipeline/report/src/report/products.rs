@@ -2,6 +2,7 @@
 
 use super::areas::Traces;
 use super::montage::Montage;
+use super::outlines::Outlines;
 use super::seeds::Seeds;
 use super::session::OUTCOMES;
 use ndarray::{Array2, Array3, ArrayD, Ix2, Ix3};
@@ -18,6 +19,8 @@ pub(super) struct Products {
     /// By condition and, in the order in which they are counted, outcome; all outcomes of a condition first.
     pub(super) montages: Vec<Montage>,
     pub(super) traces: Option<Traces>,
+    /// Of the areas of the traces.
+    pub(super) outlines: Option<Outlines>,
     pub(super) seeds: Option<Seeds>,
 }
 
@@ -42,6 +45,10 @@ impl Products {
         if let Some(name) = listed("traces.h5") {
             match traces(place, &name) {
                 Ok(traces) => products.traces = traces,
+                Err(error) => failed(&error),
+            }
+            match outlines(&record.config, place, &name) {
+                Ok(outlines) => products.outlines = outlines,
                 Err(error) => failed(&error),
             }
         }
@@ -89,25 +96,39 @@ fn traces(place: &Place, name: &str) -> Result<Option<Traces>, Error> {
     }))
 }
 
-/// Correlation with areas; nothing where the arrays have other axes.
-fn seeds(config: &Config, place: &Place, name: &str) -> Result<Option<Seeds>, Error> {
+/// Outlines of the areas; nothing where the file does not say what these are.
+fn outlines(config: &Config, place: &Place, name: &str) -> Result<Option<Outlines>, Error> {
     let file = open(place, name)?;
-    let maps = file.dataset("maps")?;
-    let orientation = orientation(config, &maps);
-    let maps = whole(&maps)?.into_dimensionality::<Ix3>();
-    let matrix = whole(&file.dataset("matrix")?)?.into_dimensionality::<Ix2>();
-    let (Ok(maps), Ok(matrix)) = (maps, matrix) else {
+    if !file.dataset_names()?.iter().any(|name| name == "masks") {
+        return Ok(None);
+    }
+    let masks = images(config, &file.dataset("masks")?)?;
+    Ok(masks.map(|masks| Outlines::of(masks.view())))
+}
+
+/// Images `(k, y, x)`; nothing where the dataset has other axes.
+fn images(config: &Config, dataset: &Hdf5Dataset<'_>) -> Result<Option<Array3<f32>>, Error> {
+    let orientation = orientation(config, dataset);
+    let Ok(images) = whole(dataset)?.into_dimensionality::<Ix3>() else {
         return Ok(None);
     };
     #[expect(clippy::cast_possible_truncation, reason = "to be looked at")]
     let narrow = |value: &f64| *value as f32;
-    // As a movie whose time is the seed.
-    let maps: Array3<f32> = orientation
-        .undo(maps.permuted_axes([1, 2, 0]))
-        .map(narrow)
-        .as_standard_layout()
-        .into_owned();
-    let matrix: Array2<f32> = matrix.map(narrow);
+    // As a movie whose time is the image.
+    let movie = orientation.undo(images.permuted_axes([1, 2, 0]));
+    Ok(Some(movie.map(narrow).as_standard_layout().into_owned()))
+}
+
+/// Correlation with areas; nothing where the arrays have other axes.
+fn seeds(config: &Config, place: &Place, name: &str) -> Result<Option<Seeds>, Error> {
+    let file = open(place, name)?;
+    let maps = images(config, &file.dataset("maps")?)?;
+    let matrix = whole(&file.dataset("matrix")?)?.into_dimensionality::<Ix2>();
+    let (Some(maps), Ok(matrix)) = (maps, matrix) else {
+        return Ok(None);
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "to be looked at")]
+    let matrix: Array2<f32> = matrix.map(|value| *value as f32);
     Ok(Some(Seeds {
         seeds: file.texts("seeds")?,
         maps,
@@ -208,6 +229,10 @@ impl Products {
             condition: (0..trials).map(|k| (k % 4 / 2).to_string()).collect(),
             outcome: (0..trials).map(|k| outcomes[k % 4].into()).collect(),
         });
+        // 27 areas side by side.
+        let within = |(area, _, x): (usize, usize, usize)| f32::from(u8::from(x / 9 == area));
+        let masks = Array3::from_shape_fn((27, 256, 256), within);
+        self.outlines = Some(Outlines::of(masks.view()));
         self.seeds = Some(Seeds {
             seeds: names.clone(),
             maps: Array3::from_shape_fn((27, 256, 256), |(k, y, x)| {
@@ -292,9 +317,13 @@ mod tests {
     fn traces_and_seeds_are_read() {
         let place = Place::open("memory://").expect("place");
         let dff = Array3::from_shape_fn((2, 3, 1), |(trial, t, _)| (10 * trial + t) as f64);
+        // The bottom left pixel of two columns and three rows.
+        let mut masks = Array3::zeros((1, 2, 3));
+        masks[(0, 0, 0)] = 1.0;
         let arrays = Hdf5Arrays::new()
             .array("dff", dff.view().into_dyn())
             .array("time_s", ndarray::arr1(&[-0.5, 0.0, 0.5]).view().into_dyn())
+            .array("masks", masks.view().into_dyn())
             .texts("names", ["V1"])
             .texts("condition", ["1", ""])
             .texts("outcome", ["hit", ""]);
@@ -311,6 +340,9 @@ mod tests {
         let products = Products::read(&record, &place, |error| panic!("{error}"));
         let traces = products.traces.expect("traces");
         assert!(traces.fits() && traces.dff == dff && traces.outcome == ["hit", ""]);
+        let mut corner = Array3::zeros((1, 3, 2));
+        corner[(0, 2, 0)] = 1.0;
+        assert_eq!(products.outlines, Some(Outlines::of(corner.view())));
         let seeds = products.seeds.expect("seeds");
         assert_eq!(
             seeds.maps,

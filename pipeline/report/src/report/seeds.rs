@@ -4,6 +4,7 @@ use super::figures::{self, Figures};
 use super::html::{self, escape};
 use super::image::{Map, Rule};
 use super::maps::Tiles;
+use super::outlines::Outlines;
 use ndarray::{Array2, Array3, Axis};
 use std::fmt::Write as _;
 use widefield::render::{self, Scale};
@@ -33,6 +34,7 @@ pub(super) fn section(
     page: &mut String,
     seeds: Option<&Seeds>,
     rule: Option<&Rule>,
+    outlines: Option<&Outlines>,
     figures: &mut Figures,
 ) {
     let Some(seeds) = seeds else { return };
@@ -50,6 +52,7 @@ pub(super) fn section(
         scale: SCALE,
         map: Map::Correlation,
         rule,
+        outlines,
     };
     let (areas, _) = seeds.matrix.dim();
     let matrix = areas > 1 && areas == seeds.names.len() && seeds.matrix.is_square();
@@ -134,7 +137,7 @@ mod tests {
             matrix: ndarray::array![[1.0, 0.3], [0.3, 1.0]],
         };
         let (mut page, mut figures) = (String::new(), Figures::new(true));
-        section(&mut page, Some(&seeds), None, &mut figures);
+        section(&mut page, Some(&seeds), None, None, &mut figures);
         assert_eq!(
             (page.matches("<img").count(), page.matches("<image").count()),
             (1, 1)
@@ -147,14 +150,14 @@ mod tests {
     #[test]
     fn without_seeds_there_is_no_section() {
         let (mut page, mut figures) = (String::new(), Figures::default());
-        section(&mut page, None, None, &mut figures);
+        section(&mut page, None, None, None, &mut figures);
         let nothing = Seeds {
             seeds: Vec::new(),
             maps: Array3::zeros((0, 0, 0)),
             names: vec!["V1".into()],
             matrix: Array2::zeros((1, 1)),
         };
-        section(&mut page, Some(&nothing), None, &mut figures);
+        section(&mut page, Some(&nothing), None, None, &mut figures);
         assert!(page.is_empty());
     }
 }

@@ -253,6 +253,7 @@ fn images(
         };
         let small = render::reduce(image.view(), detail.longest);
         let figure = Figure {
+            outlined: false,
             scale,
             map,
             edge,
