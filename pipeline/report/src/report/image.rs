@@ -1,7 +1,7 @@
 //! Images on the page and in figures: colours, scale bar, colour scale.
 
 use super::html::escape;
-use super::outlines::Outlines;
+use super::outlines::{self, Outlines};
 use super::png;
 use ndarray::{Array2, ArrayView2};
 use widefield::render::{self, ColourMap, Scale};
@@ -235,7 +235,7 @@ impl Figure<'_> {
         let [low, unit, high] = self.map.ends(self.scale);
         format!(
             "<figure><div class=\"pic\"><img width=\"{width}\" height=\"{height}\" loading=\"lazy\" alt=\"{} of {}, {low} to {high} {unit}\" \
-             src=\"data:image/png;base64,{}\">{}{}</div>{}<figcaption>{}. Bar: {}</figcaption></figure>",
+             src=\"data:image/png;base64,{}\">{}{}</div>{}<figcaption>{}. Bar: {}{}</figcaption></figure>",
             escape(self.title),
             escape(self.of),
             self.map.png(image, self.scale, self.edge),
@@ -247,7 +247,12 @@ impl Figure<'_> {
             self.rule.html(),
             self.map.bar(self.scale),
             escape(self.title),
-            self.rule.words
+            self.rule.words,
+            if self.outlined {
+                format!(".{}", outlines::WORDS)
+            } else {
+                String::new()
+            },
         )
     }
 }

@@ -4,7 +4,7 @@ use super::figures::{self, Figures};
 use super::html::{self, escape};
 use super::image::{Figure, Map, Rule, around_0};
 use super::montage::Montage;
-use super::outlines::Outlines;
+use super::outlines::{self, Outlines};
 use super::pictures::Pictures;
 use super::session::{condition_name, plural};
 use ndarray::{Array2, ArrayView2};
@@ -162,10 +162,7 @@ pub(super) fn section(
             Some(rule) => format!(" Bar: {}.", rule.words),
             None => String::new(),
         };
-        let lines = match outlines {
-            Some(_) => " Lines: the areas.",
-            None => "",
-        };
+        let lines = outlines.map_or("", |_| outlines::WORDS);
         let _ = write!(
             page,
             "<p class=\"quiet\">Mean over trials, {} s an image from the time below it on, one scale for all. {UNCORRECTED}{bar}{lines}</p>",
@@ -405,7 +402,8 @@ impl Tiles<'_> {
         let rows = self.tiles.len().div_ceil(columns) as f64;
         let below = top + rows * (height + label + gap);
         drawing.push_str(&figures::scale(margin, below, 200.0, self.map, self.scale));
-        let (note, tall) = figures::lines(margin, below + 40.0, whole, &self.note);
+        let note = self.note.clone() + self.outlines.map_or("", |_| outlines::WORDS);
+        let (note, tall) = figures::lines(margin, below + 40.0, whole, &note);
         drawing.push_str(&note);
         figures::file(
             whole + 2.0 * margin,

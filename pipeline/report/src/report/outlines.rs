@@ -7,6 +7,9 @@ use std::fmt::Write as _;
 /// Name of the drawing in a page or file.
 const ID: &str = "outlines";
 
+/// What they are, for captions.
+pub(super) const WORDS: &str = " Lines: the areas.";
+
 /// Where areas begin and end: one drawing, which every map of a page uses.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Outlines {
@@ -58,7 +61,7 @@ impl Outlines {
         let (height, width) = self.size;
         format!(
             "<svg width=\"0\" height=\"0\" style=\"position:absolute\" aria-hidden=\"true\"><symbol id=\"{ID}\" viewBox=\"0 0 {width} {height}\" \
-             preserveAspectRatio=\"none\" overflow=\"visible\"><path d=\"{}\" fill=\"none\" stroke-linecap=\"square\" \
+             preserveAspectRatio=\"none\" overflow=\"visible\"><path d=\"{}\" fill=\"none\" stroke-width=\"0.7\" \
              vector-effect=\"non-scaling-stroke\"/></symbol></svg>",
             self.path
         )
@@ -75,7 +78,7 @@ impl Outlines {
     /// Over an image of a file, at `x`, `y` of this size.
     pub(super) fn placed(x: f64, y: f64, [width, height]: [f64; 2], map: Map) -> String {
         format!(
-            "<use href=\"#{ID}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" stroke=\"{}\" stroke-width=\"0.75\"/>",
+            "<use href=\"#{ID}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" stroke=\"{}\"/>",
             map.line()
         )
     }

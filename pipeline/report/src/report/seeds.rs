@@ -4,7 +4,7 @@ use super::figures::{self, Figures};
 use super::html::{self, escape};
 use super::image::{Map, Rule};
 use super::maps::Tiles;
-use super::outlines::Outlines;
+use super::outlines::{self, Outlines};
 use ndarray::{Array2, Array3, Axis};
 use std::fmt::Write as _;
 use widefield::render::{self, Scale};
@@ -63,9 +63,10 @@ pub(super) fn section(
     let bar = rule.map(|rule| format!(" Bar: {}.", rule.words));
     let _ = write!(
         page,
-        "<p class=\"quiet\">Pearson's r over time, mean over trials. Not corrected for haemodynamics, which all pixels share.{}</p>\
+        "<p class=\"quiet\">Pearson's r over time, mean over trials. Not corrected for haemodynamics, which all pixels share.{}{}</p>\
          <div class=\"scale\">{}</div>",
         bar.unwrap_or_default(),
+        outlines.map_or("", |_| outlines::WORDS),
         Map::Correlation.bar(SCALE)
     );
     if !tiles.tiles.is_empty() {
