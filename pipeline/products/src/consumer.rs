@@ -105,7 +105,14 @@ impl Consumer for Products {
     }
 
     fn share(&self, config: &Config) -> f64 {
-        if config.products.averages { 0.25 } else { 0.0 }
+        let averages = if config.products.averages { 0.25 } else { 0.0 };
+        // Means of areas are small beside the frames they are of.
+        let traces = if config.products.rois.is_some() {
+            0.01
+        } else {
+            0.0
+        };
+        averages + traces
     }
 
     fn watch(&self, trial: &Watched<'_>) -> Result<Option<Box<dyn Watch>>, Cause> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use widefield_pipeline::record::{CheckName, RunRecord};
 use widefield_pipeline::simulate::Session;
-use widefield_pipeline::{Engine, Experiment, Plan};
+use widefield_pipeline::{Engine, Event, Experiment, Plan};
 use widefield_products::Products;
 use widefield_storage::{Orientation, Place};
 
@@ -305,4 +305,64 @@ fn conditions_of_stimuli_that_end_alike_have_files_of_their_own() {
     let name = |kind: &str| format!("h5_avg/dff_out_{kind}_AVG.h5");
     let has = |name: &String| record.totals.outputs.iter().any(|o| o.path == *name);
     assert!(has(&name("l")) && has(&name("r")) && !has(&name("P100")));
+}
+
+/// A label image of the frames of [`session`]: one area above `rows` rows, another below.
+fn write_areas(path: &Path, rows: usize) {
+    let header = "{'descr': '|u1', 'fortran_order': False, 'shape': (48, 48), }";
+    let mut file = b"\x93NUMPY\x01\x00".to_vec();
+    file.extend(118_u16.to_le_bytes());
+    file.extend(format!("{header:<117}\n").bytes());
+    file.extend((0..48 * 48).map(|i| if i / 48 < rows { 1 } else { 2 }));
+    std::fs::write(path, file).expect("areas");
+}
+
+#[test]
+fn areas_that_change_during_a_run_are_those_of_all_traces() {
+    let dir = tempfile::tempdir().expect("folder");
+    let experiment = session(dir.path(), 3);
+    let areas = dir.path().join("areas.npy");
+    write_areas(&areas, 20);
+    let set = [&*format!("products.rois={}", areas.display())];
+    let mut ended = 0;
+    let record = plan(&experiment, &set).run(Engine::local(), |event| {
+        if let Event::Ended { .. } = event {
+            ended += 1;
+            write_areas(&areas, 30);
+        }
+    });
+    let record = record.expect("run");
+    assert!(
+        record.all_done(),
+        "{:?}",
+        record.failed_checks().collect::<Vec<_>>()
+    );
+    let during = bytes(dir.path(), &record);
+    assert_eq!((ended, during.len()), (3, 2));
+    // Made of files, with the areas that there are now.
+    std::fs::remove_file(dir.path().join("products.json")).expect("list");
+    let after = bytes(dir.path(), &consume(&experiment, 1 << 30, &set));
+    assert!(during == after, "traces are of two files of areas");
+}
+
+#[test]
+fn an_interruption_leaves_what_was_made() {
+    let dir = tempfile::tempdir().expect("folder");
+    let experiment = session(dir.path(), 4);
+    let set = ["products.averages=true"];
+    let before = bytes(dir.path(), &run(&experiment, &set));
+    std::fs::remove_file(dir.path().join("products.json")).expect("list");
+    let mut told = String::new();
+    let record = plan(&experiment, &set)
+        .consume(1 << 30, &AtomicBool::new(true), |event| {
+            told += &format!("{event:?}");
+        })
+        .expect("a record");
+    assert!(told.contains("interrupted"), "{told}");
+    let failed: Vec<_> = record.failed_checks().map(|c| c.name.clone()).collect();
+    assert_eq!(failed, [CheckName::SessionFiles]);
+    for (name, content) in before {
+        let now = std::fs::read(dir.path().join(&name)).expect("file");
+        assert!(now == content, "{name}");
+    }
 }
