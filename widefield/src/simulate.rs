@@ -55,7 +55,7 @@ use trial::Shown;
 #[non_exhaustive]
 pub enum Error {
     /// A number that is NaN or outside its range.
-    #[error("simulation: `{field}` is {value}, it must be from {min} to {max}")]
+    #[error("`{field}` is {value}, it must be from {min} to {max}")]
     OutOfRange {
         /// Name of the field.
         field: &'static str,
@@ -67,7 +67,7 @@ pub enum Error {
         max: f64,
     },
     /// A range without a frame in it.
-    #[error("simulation: `{field}` is empty")]
+    #[error("`{field}` is empty")]
     Empty {
         /// Name of the field.
         field: &'static str,

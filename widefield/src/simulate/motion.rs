@@ -31,7 +31,7 @@ const MOST_STEPS: usize = 100_000;
 /// assert!((from[0] - to[0]).abs() < 2.5 && from != to);
 ///
 /// let error = Config { motion: Motion { drift_px: -1.0, ..motion }, ..Config::default() }.validate(2).unwrap_err();
-/// assert_eq!(error.to_string(), "simulation: `motion.drift_px` is -1, it must be from 0 to 256");
+/// assert_eq!(error.to_string(), "`motion.drift_px` is -1, it must be from 0 to 256");
 /// # Ok::<(), widefield::simulate::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
