@@ -1,14 +1,11 @@
 //! `widefield export`
 
-mod source;
-
 use super::failure::Failure;
 use super::{Outcome, output};
 use miette::IntoDiagnostic;
-use source::Source;
 use std::path::Path;
-use widefield_report::view::ViewError;
-use widefield_storage::{Orientation, Place, Stack, StackFormat};
+use widefield_report::view::{Movie, OpenOptions, ViewError};
+use widefield_storage::{Orientation, Place, Sample, Stack, StackFormat};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -25,7 +22,7 @@ pub(super) struct Args {
     #[arg(long)]
     dataset: Option<String>,
     /// Axes in the file: notebook (x, reversed y, t) or camera (y, x, t) [default: as the file says, else notebook]
-    #[arg(long, value_parser = orientation)]
+    #[arg(long, value_parser = super::view::axes)]
     axes: Option<Orientation>,
     /// Side of a pixel of this movie in micrometres, for TIFF
     #[arg(long, value_name = "UM", value_parser = pixel_um)]
@@ -49,14 +46,6 @@ fn target(text: &str) -> Result<Target, String> {
         "npy" => Target::Npy,
         "wfield" => Target::Wfield,
         _ => return Err("is none of tiff, npy, wfield".into()),
-    })
-}
-
-fn orientation(text: &str) -> Result<Orientation, String> {
-    Ok(match text {
-        "notebook" => Orientation::Notebook,
-        "camera" => Orientation::Camera,
-        _ => return Err("is none of notebook, camera".into()),
     })
 }
 
@@ -95,17 +84,23 @@ pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
 }
 
 fn inside(args: &Args) -> miette::Result<Outcome> {
-    let source = Source::open(&args.file, args.dataset.as_deref(), args.axes)?;
+    let mut options = OpenOptions::default();
+    options.dataset.clone_from(&args.dataset);
+    (options.axes, options.complete) = (args.axes, true);
+    let source = Movie::open(&args.file, &options).map_err(Failure::from)?;
     let format = match args.to {
         Target::Tiff => StackFormat::Tiff,
         Target::Npy => StackFormat::Npy,
         Target::Wfield => StackFormat::Bare,
     };
-    let mut stack = Stack::new(format, source.shape())
-        .sample(source.sample())
+    let (height, width) = source.dim();
+    let mut stack = Stack::new(format, [source.frames(), height, width])
         .named(title(&args.file, source.dataset()), source.description());
-    if let Some(seconds) = source.frame_interval_s() {
-        stack = stack.frame_interval_s(seconds);
+    if source.is_recording() {
+        stack = stack.sample(Sample::U16);
+    }
+    if let Some(axis) = source.axis() {
+        stack = stack.frame_interval_s(axis.sample_rate_hz.recip());
     }
     if let Some(um) = args.pixel_um {
         stack = stack.pixel_um(um);
@@ -133,7 +128,7 @@ fn inside(args: &Args) -> miette::Result<Outcome> {
 /// Writes the file block by block.
 fn save(
     args: &Args,
-    source: &Source,
+    source: &Movie,
     stack: Stack,
     folder: &str,
     name: &str,
@@ -146,10 +141,7 @@ fn save(
     };
     free()?;
     let mut file = place.create_stack(name, stack).map_err(ViewError::from)?;
-    for block in source.blocks() {
-        file.push(source.read(block)?.view())
-            .map_err(ViewError::from)?;
-    }
+    source.blocks(0..source.frames(), |_, block| Ok(file.push(block.view())?))?;
     // Somebody else may have made it meanwhile.
     free()?;
     file.finish().map_err(ViewError::from)?;
@@ -253,6 +245,6 @@ mod tests {
         }
         assert!(Target::Npy.check("x.npy").is_ok());
         assert!(pixel_um("0").is_err() && pixel_um("nan").is_err() && pixel_um("20.5") == Ok(20.5));
-        assert!(target("zarr").is_err() && orientation("t, y, x").is_err());
+        assert!(target("zarr").is_err());
     }
 }

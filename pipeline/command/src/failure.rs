@@ -103,7 +103,7 @@ fn not_built_in(error: &widefield_storage::Error) -> Option<&'static str> {
 fn option(error: &ViewError) -> Option<&'static str> {
     match error {
         ViewError::Format { .. } => {
-            Some("movies that widefield writes end in .h5 and stand in mov_out and dff_out")
+            Some("movies that widefield writes stand in mov_out, dff_out and mat_out")
         }
         ViewError::Dataset { .. } => Some("name one with --dataset"),
         ViewError::Exists { .. } => Some("name another with --output, or add --overwrite"),

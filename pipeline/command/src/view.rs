@@ -6,14 +6,14 @@ use miette::IntoDiagnostic;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use widefield::render::ColourMap;
-use widefield_pipeline::config::Axes;
 use widefield_report::view::{Movie, OpenOptions, Quantity, Show, View};
+use widefield_storage::Orientation;
 
 /// Without a choice among frame, mean, max, peak and movie: the mean of counts, the peak map of dF/F.
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("what").multiple(false))]
 pub(super) struct Args {
-    /// HDF5 file that a run has written, or DCIMG recording
+    /// HDF5 or MAT file that a run has written, or DCIMG recording
     #[arg(value_name = "FILE|URL")]
     file: String,
     /// File to write: .png, .gif; of a movie also .mp4, .mkv, .mov, .webm [default: named after FILE, .png]
@@ -55,12 +55,12 @@ pub(super) struct Args {
     /// Pixels of the picture for one of the image, along each side [default: 1, more for small images]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     zoom: Option<u32>,
-    /// Dataset of an HDF5 file [default: the only one, or dff, or mov]
+    /// Dataset of an HDF5 file, variable of a MAT file [default: the only one, or dff, mov or tr]
     #[arg(long)]
     dataset: Option<String>,
     /// Axes of the dataset: notebook (x, reversed y, t) or camera (y, x, t) [default: as the file says]
     #[arg(long, value_parser = axes)]
-    axes: Option<Axes>,
+    axes: Option<Orientation>,
     /// Write the movie as .mp4 with the program ffmpeg, found on the PATH or given here
     #[arg(long, value_name = "PATH", num_args = 0..=1, require_equals = true, default_missing_value = "ffmpeg")]
     ffmpeg: Option<String>,
@@ -103,10 +103,10 @@ fn map(text: &str) -> Result<ColourMap, String> {
     })
 }
 
-fn axes(text: &str) -> Result<Axes, String> {
+pub(super) fn axes(text: &str) -> Result<Orientation, String> {
     Ok(match text {
-        "notebook" => Axes::Notebook,
-        "camera" => Axes::Camera,
+        "notebook" => Orientation::Notebook,
+        "camera" => Orientation::Camera,
         _ => return Err("is none of notebook, camera".into()),
     })
 }

@@ -12,8 +12,8 @@ pub enum ViewError {
     /// The recording cannot be opened or read.
     #[error(transparent)]
     Recording(#[from] widefield_pipeline::recording::RecordingError),
-    /// Neither of the formats.
-    #[error("{name}: neither an HDF5 file nor a DCIMG recording")]
+    /// None of the formats.
+    #[error("{name}: neither an HDF5 nor a MAT file nor a DCIMG recording")]
     Format {
         /// Path or URL.
         name: String,
@@ -40,8 +40,8 @@ pub enum ViewError {
         /// Its shape in the order of the file.
         shape: Vec<usize>,
     },
-    /// A frame takes more memory than a picture is worth.
-    #[error("{name}: frames of {width} x {height} px are too large to be drawn")]
+    /// A frame takes more memory than is given to it.
+    #[error("{name}: frames of {width} x {height} px are too large to be read")]
     TooLarge {
         /// Path or URL.
         name: String,

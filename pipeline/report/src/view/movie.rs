@@ -1,38 +1,39 @@
-//! Movies of files and stores, HDF5 or DCIMG, by blocks of frames.
+//! Movies of files and stores, HDF5, MAT or DCIMG, by blocks of frames.
 
 use super::ViewError;
 use dcimg::Options;
-use ndarray::{Array2, Array3, ArrayD, Axis};
+use ndarray::{Array2, Array3, Axis};
 use std::ops::Range;
 use widefield::TimeAxis;
-use widefield_pipeline::config::Axes;
 use widefield_pipeline::recording::Recording;
-use widefield_storage::{Attribute, Hdf5Dataset, Hdf5File, Place};
+use widefield_storage::mat::Variable;
+use widefield_storage::{Attribute, CHUNK_FRAMES, Hdf5Dataset, Hdf5File, Orientation, Place};
 
 /// Bytes that a block of frames may take, with what is needed to read it.
 const BLOCK_BYTES: usize = 128 << 20;
-/// Bytes of a pixel while it is read: f64 as stored, f32 as drawn.
+/// Bytes of a pixel while it is read: as stored, as turned, as f32.
 const PIXEL_BYTES: usize = 12;
+/// Letters of a text from a file that are passed on.
+const LONGEST_TEXT: usize = 200;
 
 /// A movie that is open for reading.
 #[derive(Debug)]
 pub struct Movie {
     name: String,
     kind: Kind,
-    frames: usize,
-    height: usize,
-    width: usize,
+    /// Frames, rows, columns.
+    shape: [usize; 3],
+    dataset: String,
+    description: String,
     quantity: Quantity,
     axis: Option<TimeAxis>,
 }
 
 #[derive(Debug)]
 enum Kind {
-    Hdf5 {
-        file: Hdf5File,
-        dataset: String,
-        axes: Axes,
-    },
+    Hdf5(Hdf5File, Orientation),
+    /// In memory as a whole, as which the format is read.
+    Mat(Variable, Orientation),
     Dcimg(Box<Recording>),
 }
 
@@ -67,21 +68,23 @@ impl Quantity {
     }
 }
 
-/// Which dataset of an HDF5 file, and how its axes lie; both are found out if not given.
+/// Which dataset of a file, and how its axes lie; both are found out if not given.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct OpenOptions {
-    /// Name of the dataset; by default the only one, or `dff`, or `mov`.
+    /// Name of the dataset or variable; by default the only one, or `dff`, `mov` or `tr`.
     pub dataset: Option<String>,
     /// Order of the axes; by default what the attribute `axes` says, else that of the lab's notebook.
-    pub axes: Option<Axes>,
+    pub axes: Option<Orientation>,
+    /// Refuses recordings that were cut, instead of reading what they still hold.
+    pub complete: bool,
 }
 
 impl Movie {
     /// Opens a path or URL.
     ///
     /// # Errors
-    /// [`ViewError`] if it cannot be read, is of neither format, or holds no movie.
+    /// [`ViewError`] if it cannot be read, is of none of the formats, or holds no movie.
     pub fn open(name: &str, options: &OpenOptions) -> Result<Self, ViewError> {
         let (folder, object) = match name.rsplit_once(['/', std::path::MAIN_SEPARATOR]) {
             Some(("", object)) => ("/", object),
@@ -94,96 +97,16 @@ impl Movie {
             return Err(widefield_storage::Error::NotFound { object }.into());
         };
         let start = place.read_range(object, 0..entry.bytes.min(SIGNATURE_BYTES))?;
-        if dcimg::is_dcimg(&start) {
-            return Self::dcimg(name, &place, object);
-        }
-        if !is_hdf5(&start) {
+        let movie = if dcimg::is_dcimg(&start) {
+            Self::dcimg(name, &place, object, options)?
+        } else if is_hdf5(&start) {
+            Self::hdf5(name, place.open_hdf5(object)?, options)?
+        } else if is_mat(&start) {
+            Self::mat(name, place.read_mat(object)?, options)?
+        } else {
             return Err(ViewError::Format { name: name.into() });
-        }
-        Self::hdf5(name, place.open_hdf5(object)?, options)
-    }
-
-    fn dcimg(name: &str, place: &Place, object: &str) -> Result<Self, ViewError> {
-        // What a cut file still holds can be looked at.
-        let salvage = Options::default().salvage(true);
-        let file = Recording::open(place, object)
-            .or_else(|_| Recording::open_with(place, object, &salvage))?;
-        let layout = file.layout();
-        let dim = [layout.frames(), layout.height(), layout.width()];
-        let axis = clock(&file);
-        let kind = Kind::Dcimg(Box::new(file));
-        Self::new(name, kind, dim, Quantity::Counts, axis)
-    }
-
-    fn hdf5(name: &str, file: Hdf5File, options: &OpenOptions) -> Result<Self, ViewError> {
-        let there = file.dataset_names()?;
-        let wanted = match (&options.dataset, there.as_slice()) {
-            (Some(wanted), _) => Some(wanted.clone()),
-            (None, [only]) => Some(only.clone()),
-            (None, several) => {
-                let usual = ["dff", "mov"].map(str::to_owned);
-                usual.into_iter().find(|usual| several.contains(usual))
-            }
         };
-        let Some(wanted) = wanted else {
-            return Err(ViewError::Dataset {
-                name: name.into(),
-                wanted: "which of its datasets is to be shown is not clear".into(),
-                there,
-            });
-        };
-        // A path into a group is not listed, but can be opened.
-        if !there.contains(&wanted) && !wanted.contains('/') {
-            return Err(ViewError::Dataset {
-                name: name.into(),
-                wanted: format!("there is no dataset {wanted}"),
-                there,
-            });
-        }
-        let dataset = file.dataset(&wanted)?;
-        let axes = options.axes.unwrap_or_else(|| axes(&dataset));
-        let [a, b, frames] = match *dataset.shape() {
-            [a, b, t] if a * b * t > 0 => [a, b, t],
-            _ => {
-                return Err(ViewError::Shape {
-                    name: name.into(),
-                    dataset: wanted,
-                    shape: dataset.shape().to_vec(),
-                });
-            }
-        };
-        let [height, width] = match axes {
-            Axes::Notebook => [b, a],
-            Axes::Camera => [a, b],
-        };
-        let quantity = quantity(&wanted, &dataset);
-        let number = |name| match dataset.attribute(name) {
-            Some(Attribute::Float(v)) => Some(*v),
-            Some(Attribute::Integer(v)) => Some(*v as f64),
-            _ => None,
-        };
-        let axis = match (number("sample_rate_hz"), number("first_frame_s")) {
-            (Some(sample_rate_hz), first) if sample_rate_hz > 0.0 => Some(TimeAxis {
-                sample_rate_hz,
-                first_frame_s: first.unwrap_or(0.0),
-            }),
-            _ => None,
-        };
-        let kind = Kind::Hdf5 {
-            file,
-            dataset: wanted,
-            axes,
-        };
-        Self::new(name, kind, [frames, height, width], quantity, axis)
-    }
-
-    fn new(
-        name: &str,
-        kind: Kind,
-        [frames, height, width]: [usize; 3],
-        quantity: Quantity,
-        axis: Option<TimeAxis>,
-    ) -> Result<Self, ViewError> {
+        let [_, height, width] = movie.shape;
         let bytes = height
             .checked_mul(width)
             .and_then(|pixels| pixels.checked_mul(PIXEL_BYTES));
@@ -194,14 +117,83 @@ impl Movie {
                 height,
             });
         }
+        Ok(movie)
+    }
+
+    fn dcimg(
+        name: &str,
+        place: &Place,
+        object: &str,
+        options: &OpenOptions,
+    ) -> Result<Self, ViewError> {
+        let salvage = Options::default().salvage(true);
+        let file = match Recording::open(place, object) {
+            // What a cut file still holds can be looked at.
+            Err(_) if !options.complete => Recording::open_with(place, object, &salvage),
+            opened => opened,
+        }?;
+        let layout = file.layout();
         Ok(Self {
             name: name.into(),
-            kind,
-            frames,
-            height,
-            width,
+            shape: [layout.frames(), layout.height(), layout.width()],
+            dataset: String::new(),
+            description: "counts".into(),
+            quantity: Quantity::Counts,
+            axis: clock(&file),
+            kind: Kind::Dcimg(Box::new(file)),
+        })
+    }
+
+    fn hdf5(name: &str, file: Hdf5File, options: &OpenOptions) -> Result<Self, ViewError> {
+        let wanted = choose(name, options, file.dataset_names()?)?;
+        let dataset = file.dataset(&wanted)?;
+        let said = text(&dataset, "axes").and_then(|name| Orientation::from_name(&name));
+        let orientation = options.axes.or(said).unwrap_or_default();
+        let shape = shape(name, &wanted, dataset.shape(), orientation)?;
+        let first = number(&dataset, "first_frame_s");
+        let rate = number(&dataset, "sample_rate_hz").filter(|rate| *rate > 0.0);
+        let description = [
+            text(&dataset, "units"),
+            text(&dataset, "scale"),
+            first.map(|s| format!("frame 0 at {s} s")),
+        ];
+        let description: Vec<String> = description.into_iter().flatten().collect();
+        let quantity = quantity(&wanted, &dataset);
+        drop(dataset);
+        Ok(Self {
+            name: name.into(),
+            kind: Kind::Hdf5(file, orientation),
+            shape,
+            dataset: wanted,
+            description: description.join("; "),
             quantity,
-            axis,
+            axis: rate.map(|sample_rate_hz| TimeAxis {
+                sample_rate_hz,
+                first_frame_s: first.unwrap_or(0.0),
+            }),
+        })
+    }
+
+    fn mat(name: &str, variables: Vec<Variable>, options: &OpenOptions) -> Result<Self, ViewError> {
+        let there = variables.iter().map(|v| v.name.clone()).collect();
+        let wanted = choose(name, options, there)?;
+        let orientation = options.axes.unwrap_or_default();
+        let found = variables.into_iter().find(|v| v.name == wanted);
+        let variable = found.ok_or_else(|| missing(name, &wanted, Vec::new()))?;
+        let mut sizes = variable.values.shape().to_vec();
+        // MATLAB saves a movie of one frame as a matrix.
+        if sizes.len() == 2 {
+            sizes.push(1);
+        }
+        Ok(Self {
+            name: name.into(),
+            shape: shape(name, &wanted, &sizes, orientation)?,
+            kind: Kind::Mat(variable, orientation),
+            dataset: wanted,
+            description: String::new(),
+            // dF/F or F / F0, which the file does not say.
+            quantity: Quantity::Other(String::new()),
+            axis: None,
         })
     }
 
@@ -214,13 +206,31 @@ impl Movie {
     /// Number of frames.
     #[must_use]
     pub fn frames(&self) -> usize {
-        self.frames
+        self.shape[0]
     }
 
     /// Height and width in pixels, camera orientation.
     #[must_use]
     pub fn dim(&self) -> (usize, usize) {
-        (self.height, self.width)
+        (self.shape[1], self.shape[2])
+    }
+
+    /// Dataset or variable; empty for recordings.
+    #[must_use]
+    pub fn dataset(&self) -> &str {
+        &self.dataset
+    }
+
+    /// Whether it is a camera's recording, whose numbers are whole.
+    #[must_use]
+    pub fn is_recording(&self) -> bool {
+        matches!(self.kind, Kind::Dcimg(_))
+    }
+
+    /// What the file says of its numbers.
+    #[must_use]
+    pub fn description(&self) -> &str {
+        &self.description
     }
 
     /// What the numbers are.
@@ -235,18 +245,22 @@ impl Movie {
         self.axis
     }
 
-    /// Calls `each` with blocks of the frames in order, `(t, y, x)` in camera orientation.
-    pub(super) fn blocks(
+    /// Calls `each` with blocks of the frames in order, `(t, y, x)` in camera orientation; the number of its first frame goes
+    /// before each.
+    ///
+    /// # Errors
+    /// [`ViewError`] if they cannot be read, and those of `each`.
+    pub fn blocks(
         &self,
         frames: Range<usize>,
         mut each: impl FnMut(usize, Array3<f32>) -> Result<(), ViewError>,
     ) -> Result<(), ViewError> {
-        let frame = (self.height * self.width * PIXEL_BYTES).max(1);
-        let length = (BLOCK_BYTES / frame).max(1);
+        let [_, height, width] = self.shape;
+        let length = (BLOCK_BYTES / (height * width * PIXEL_BYTES).max(1)).max(1);
         let mut first = frames.start;
         while first < frames.end {
-            // Chunks of 16 frames are not taken apart where that can be avoided.
-            let aligned = (first + length) / 16 * 16;
+            // Chunks are not taken apart where that can be avoided.
+            let aligned = (first + length) / CHUNK_FRAMES * CHUNK_FRAMES;
             let end = if aligned > first {
                 aligned
             } else {
@@ -265,43 +279,63 @@ impl Movie {
     }
 
     fn read(&self, frames: Range<usize>) -> Result<Array3<f32>, ViewError> {
-        match &self.kind {
-            Kind::Hdf5 {
-                file,
-                dataset,
-                axes,
-            } => {
-                let [a, b] = match axes {
-                    Axes::Notebook => [self.width, self.height],
-                    Axes::Camera => [self.height, self.width],
-                };
-                let part = [(0, a), (0, b), (frames.start, frames.end)];
-                let values = file.dataset(dataset)?.read(&part)?;
-                Ok(camera(values, *axes))
+        Ok(match &self.kind {
+            Kind::Hdf5(file, orientation) => {
+                let dataset = file.dataset(&self.dataset)?;
+                dataset.read_movie(*orientation, frames, ..)?
             }
-            Kind::Dcimg(file) => Ok(file.frames(frames)?),
-        }
+            Kind::Mat(variable, orientation) => variable.movie(*orientation, frames, ..)?,
+            Kind::Dcimg(file) => file.frames(frames)?,
+        })
     }
 }
 
-/// From the order of the file to `(t, y, x)`.
-fn camera(values: ArrayD<f64>, axes: Axes) -> Array3<f32> {
-    #[expect(clippy::cast_possible_truncation, reason = "drawn, not computed with")]
-    let narrow = |v: f64| v as f32;
-    let Ok(values) = values.into_dimensionality::<ndarray::Ix3>() else {
-        return Array3::zeros((0, 0, 0)); // three ranges were read
-    };
-    let turned = match axes {
-        Axes::Camera => values.permuted_axes([2, 0, 1]),
-        Axes::Notebook => {
-            let mut turned = values.permuted_axes([2, 1, 0]);
-            turned.invert_axis(Axis(1));
-            turned
+/// Which of the arrays of a file is meant.
+fn choose(name: &str, options: &OpenOptions, there: Vec<String>) -> Result<String, ViewError> {
+    let usual = ["dff", "mov", "tr"].map(str::to_owned);
+    let chosen = match (&options.dataset, there.as_slice()) {
+        // A path into a group is not listed, but can be opened.
+        (Some(wanted), there) if wanted.contains('/') || there.contains(wanted) => {
+            Some(wanted.clone())
         }
+        (Some(wanted), _) => return Err(missing(name, wanted, there)),
+        (None, [only]) => Some(only.clone()),
+        (None, several) => usual.into_iter().find(|usual| several.contains(usual)),
     };
-    let mut frames = Array3::zeros(turned.dim());
-    frames.zip_mut_with(&turned, |out, &value| *out = narrow(value));
-    frames
+    chosen.ok_or_else(|| ViewError::Dataset {
+        name: name.into(),
+        wanted: "which of its datasets is meant is not clear".into(),
+        there,
+    })
+}
+
+fn missing(name: &str, wanted: &str, there: Vec<String>) -> ViewError {
+    ViewError::Dataset {
+        name: name.into(),
+        wanted: format!("there is no dataset {wanted}"),
+        there,
+    }
+}
+
+/// Frames, rows and columns of an array with the axes of the file.
+fn shape(
+    name: &str,
+    dataset: &str,
+    sizes: &[usize],
+    orientation: Orientation,
+) -> Result<[usize; 3], ViewError> {
+    match *sizes {
+        [a, b, t] if a > 0 && b > 0 && t > 0 => {
+            // What turns the sides of an image into axes turns them back.
+            let [height, width] = orientation.axes(a, b);
+            Ok([t, height, width])
+        }
+        _ => Err(ViewError::Shape {
+            name: name.into(),
+            dataset: dataset.into(),
+            shape: sizes.to_vec(),
+        }),
+    }
 }
 
 /// Enough for the signature of HDF5 behind a user block of up to 2 kB, as MATLAB writes one.
@@ -314,10 +348,26 @@ fn is_hdf5(start: &[u8]) -> bool {
         .any(|&at| start.get(at..at + 8) == Some(signature))
 }
 
-fn axes(dataset: &Hdf5Dataset<'_>) -> Axes {
-    match dataset.attribute("axes") {
-        Some(Attribute::Text(text)) if text.starts_with('y') => Axes::Camera,
-        _ => Axes::Notebook,
+/// Level 5, in either order of bytes.
+fn is_mat(start: &[u8]) -> bool {
+    matches!(
+        start.get(124..128),
+        Some([_, 1, b'I', b'M'] | [1, _, b'M', b'I'])
+    )
+}
+
+fn text(dataset: &Hdf5Dataset<'_>, name: &str) -> Option<String> {
+    match dataset.attribute(name) {
+        Some(Attribute::Text(text)) => Some(text.chars().take(LONGEST_TEXT).collect()),
+        _ => None,
+    }
+}
+
+fn number(dataset: &Hdf5Dataset<'_>, name: &str) -> Option<f64> {
+    match dataset.attribute(name) {
+        Some(Attribute::Float(number)) => Some(*number),
+        Some(Attribute::Integer(number)) => Some(*number as f64),
+        _ => None,
     }
 }
 
@@ -348,7 +398,7 @@ fn clock(file: &Recording) -> Option<TimeAxis> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use widefield_storage::{Dataset, Orientation};
+    use widefield_storage::{Dataset, MatMovie};
 
     #[test]
     fn both_orders_of_axes_give_the_camera_s_frames() {
@@ -391,6 +441,27 @@ mod tests {
     }
 
     #[test]
+    fn mat_files_are_movies_too() {
+        let movie = Array3::from_shape_fn((3, 5, 7), |(t, y, x)| (t * 100 + y * 10 + x) as f32);
+        let dir = tempfile::tempdir().expect("folder");
+        let folder = dir.path().to_str().expect("UTF-8");
+        let place = Place::open(folder).expect("place");
+        let mut file = place
+            .create_mat("m.mat", MatMovie::new("tr", [3, 5, 7]))
+            .expect("file");
+        file.push(movie.view()).expect("frames");
+        file.finish().expect("file");
+        let found = Movie::open(&format!("{folder}/m.mat"), &OpenOptions::default());
+        let found = found.expect("movie");
+        assert_eq!(
+            (found.frames(), found.dim(), found.dataset()),
+            (3, (5, 7), "tr")
+        );
+        assert_eq!(found.frame(2).expect("frame"), movie.index_axis(Axis(0), 2));
+        assert!(!found.is_recording() && found.axis().is_none());
+    }
+
+    #[test]
     fn what_is_no_movie_is_refused_with_what_is_there() {
         let dir = tempfile::tempdir().expect("folder");
         let folder = dir.path().to_str().expect("UTF-8");
@@ -412,7 +483,7 @@ mod tests {
         assert!(error("none.h5", &default).to_string().contains("not found"));
         let named = OpenOptions {
             dataset: Some("dff".into()),
-            axes: None,
+            ..default.clone()
         };
         let text = error("o.h5", &named).to_string();
         assert!(text.contains("no dataset dff; it has other"), "{text}");
