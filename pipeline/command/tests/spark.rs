@@ -9,6 +9,7 @@ use crate::common::clusters::{
     run_into, session, signal, start, until,
 };
 use crate::common::{record, run};
+use ndarray::Array2;
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -85,12 +86,21 @@ fn results_are_those_of_the_local_engine() {
         return;
     };
     let experiment = session(&cluster.path("data"), 6);
-    // The second with a reference that all workers compare with.
+    let labels = Array2::from_shape_fn((64, 64), |(y, _)| if y < 32 { 1_u8 } else { 2 });
+    ndarray_npy::write_npy(cluster.path("labels.npy"), &labels).expect("labels");
+    let rois = format!("products.rois={}", cluster.path("labels.npy").display());
+    // The second with a reference that all workers compare with. Products are made where the run was started: what a local
+    // run takes from trials in memory comes from files then.
     for (scope, motion) in [("trial", "none"), ("session", "rigid")] {
-        let scopes =
-            ["background", "segmentation"].map(|step| format!("analysis.{step}.scope={scope}"));
-        let motion = format!("analysis.motion.method={motion}");
-        let set = ["--set", &scopes[0], "--set", &scopes[1], "--set", &motion];
+        let set = [
+            format!("analysis.background.scope={scope}"),
+            format!("analysis.segmentation.scope={scope}"),
+            format!("analysis.motion.method={motion}"),
+            "products.averages=true".into(),
+            "products.seeds=[\"1\"]".into(),
+            rois.clone(),
+        ];
+        let set: Vec<&str> = set.iter().flat_map(|set| ["--set", set]).collect();
         for jobs in ["1", "2", "8"] {
             let mut local = run_into(&experiment, &cluster.path(&format!("{scope}-{jobs}")), &set);
             let (status, _, stderr) = run(local.args(["--jobs", jobs]));
@@ -104,6 +114,9 @@ fn results_are_those_of_the_local_engine() {
                 &cluster.path(&format!("{scope}-{jobs}")),
                 &cluster.path(scope),
             );
+        }
+        for name in ["h5_avg", "corr_1", "seeds.h5", "traces.h5"] {
+            assert!(cluster.path(scope).join(name).exists(), "{name}");
         }
     }
 }

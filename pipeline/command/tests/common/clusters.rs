@@ -31,7 +31,7 @@ pub(crate) fn run_into(experiment: &Path, out: &Path, more: &[&str]) -> Command 
     command
 }
 
-/// What both runs must have alike: names and bytes of all results, `run.json` and manifests but for times.
+/// What both runs must have alike: names and bytes of all results, `run.json`, `products.json` and manifests but for times.
 pub(crate) fn assert_same_results(a: &Path, b: &Path) {
     let names = files(a);
     assert_eq!(names, files(b), "{} and {}", a.display(), b.display());
@@ -41,7 +41,9 @@ pub(crate) fn assert_same_results(a: &Path, b: &Path) {
     );
     for name in names.iter().filter(|n| *n != "report.html") {
         let [one, two] = [a, b].map(|dir| std::fs::read(dir.join(name)).expect("file"));
-        if name == "run.json" || name.starts_with("manifest/") && name.ends_with(".json") {
+        let record = ["run.json", "products.json"].contains(&name.as_str())
+            || name.starts_with("manifest/") && name.ends_with(".json");
+        if record {
             assert_eq!(without_times(&one), without_times(&two), "{name}");
         } else if name.ends_with(".measured") {
             // A line that names the places, then the mean image.
@@ -60,7 +62,14 @@ fn without_times(json: &[u8]) -> Value {
     fn clear(value: &mut Value) {
         match value {
             Value::Object(map) => {
-                for key in ["seconds", "report_seconds", "ended", "url", "stamps"] {
+                for key in [
+                    "seconds",
+                    "report_seconds",
+                    "ended",
+                    "url",
+                    "stamps",
+                    "stamp",
+                ] {
                     map.remove(key);
                 }
                 map.values_mut().for_each(clear);
