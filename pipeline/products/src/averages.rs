@@ -195,7 +195,7 @@ impl<'a> Condition<'a> {
             .iter()
             .map(|of| self.create(files, *of, size))
             .collect::<Result<Vec<_>, Error>>()?;
-        for tile in self.tiles(size, &sources.iter().filter(|s| s.1.is_none()).count()) {
+        for tile in self.tiles(size, sources.iter().filter(|s| s.1.is_none()).count()) {
             let mut sums = Vec::new();
             for (outcome, kept, opened) in &sources {
                 let sums_of = match kept {
@@ -228,9 +228,9 @@ impl<'a> Condition<'a> {
     }
 
     /// Ranges of bins whose sums fit into the memory, whole chunks of frames.
-    fn tiles(&self, size: (usize, usize), groups: &usize) -> Vec<Range<i64>> {
+    fn tiles(&self, size: (usize, usize), groups: usize) -> Vec<Range<i64>> {
         // Their own, and what is made of a bin.
-        let each = Average::bytes(1, size).saturating_mul(*groups as u64 + 1);
+        let each = Average::bytes(1, size).saturating_mul(groups as u64 + 1);
         let chunk = CHUNK_FRAMES as i64;
         let fit = i64::try_from(self.session.memory / 2 / each.max(1)).unwrap_or(i64::MAX);
         let step = (fit.min(1 << 20) / chunk * chunk).max(1);

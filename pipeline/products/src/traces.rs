@@ -3,10 +3,11 @@
 use crate::Error;
 use crate::areas::AreaFile;
 use crate::dff_file::{DffFile, check_size};
-use crate::image::images;
+use crate::image::image;
 use crate::made::{Files, identity};
 use crate::trials::{Trial, Trials, bins, said};
-use ndarray::{Array2, Array3, ArrayView2, s};
+use ndarray::{Array2, Array3, ArrayView2, Zip, s};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use widefield::Areas;
 use widefield_pipeline::config::Config;
@@ -83,11 +84,9 @@ pub(crate) fn make(
         });
     }
     let Some(areas) = known else { return Ok(()) };
-    let names: Vec<&str> = areas.names().collect();
     let table = Table {
         config,
         areas: &areas,
-        names: &names,
         trials,
         traces: &traces,
     };
@@ -125,7 +124,6 @@ pub(crate) fn read(
 struct Table<'a> {
     config: &'a Config,
     areas: &'a Areas,
-    names: &'a [&'a str],
     trials: &'a Trials<'a>,
     /// One for each of the trials that are used, `(t, area)`.
     traces: &'a [Array2<f64>],
@@ -141,11 +139,11 @@ impl Table<'_> {
         bin as f64 / self.config.experiment.sample_rate_hz
     }
 
-    /// `dff` (trials, time, areas), the names along its axes, and what the areas are: `masks` (area, image).
+    /// `dff` (trials, time, areas), the names along its axes, and where the areas are: `areas`.
     fn arrays(&self) -> Hdf5Arrays {
         let bins = bins(&self.trials.used);
         let place = |bin: i64| usize::try_from(bin - bins.start).unwrap_or(0);
-        let shape = (self.traces.len(), place(bins.end), self.names.len());
+        let shape = (self.traces.len(), place(bins.end), self.areas.len());
         let mut dff = Array3::from_elem(shape, f64::NAN);
         for ((trial, trace), mut out) in self.each().zip(dff.outer_iter_mut()) {
             let first = place(trial.first_bin);
@@ -154,18 +152,16 @@ impl Table<'_> {
         }
         let time: Vec<f64> = bins.map(|bin| self.time_s(bin)).collect();
         let orientation = Orientation::from(self.config.output.orientation);
-        let (height, width) = self.areas.dim();
-        let mut masks = Array3::zeros((self.areas.len(), height, width));
-        for (mut mask, area) in masks.outer_iter_mut().zip(self.areas.iter()) {
-            mask.assign(&area.mask().mapv(|within| f64::from(u8::from(within))));
-        }
         let of =
             |text: fn(&TrialRecord) -> &str| self.trials.used.iter().map(move |t| text(t.record));
         Hdf5Arrays::new()
             .array("dff", dff.view().into_dyn())
             .array("time_s", ndarray::aview1(&time).into_dyn())
-            .array("masks", images(orientation, masks.view()).view().into_dyn())
-            .texts("names", self.names.iter().copied())
+            .array(
+                "areas",
+                image(orientation, map(self.areas).view()).view().into_dyn(),
+            )
+            .texts("names", self.areas.names())
             .texts("trials", of(|t| &t.file))
             .texts(
                 "condition",
@@ -175,7 +171,7 @@ impl Table<'_> {
             .attribute(
                 "axes",
                 format!(
-                    "trials, time, areas; of masks: areas, then {}",
+                    "trials, time, areas; of areas: {}",
                     orientation.name().trim_end_matches(", t")
                 ),
             )
@@ -192,7 +188,7 @@ impl Table<'_> {
     fn csv(&self) -> Vec<u8> {
         let mut lines = Lines::new(&["roi", "time_s", "dff"]);
         for (trial, trace) in self.each() {
-            for (name, column) in self.names.iter().zip(trace.columns()) {
+            for (name, column) in self.areas.names().zip(trace.columns()) {
                 for (bin, value) in (trial.first_bin..).zip(column) {
                     let time = rounded(self.time_s(bin));
                     lines.line(trial.record, &[name, &time, &number(*value)]);
@@ -206,7 +202,7 @@ impl Table<'_> {
     fn windows(&self) -> Vec<u8> {
         let mut lines = Lines::new(&["roi", "window", "from_s", "to_s", "frames", "dff"]);
         for (trial, trace) in self.each() {
-            for (name, column) in self.names.iter().zip(trace.columns()) {
+            for (name, column) in self.areas.names().zip(trace.columns()) {
                 for (window, [from, to]) in &self.config.products.windows {
                     let within = |bin: i64| (*from..*to).contains(&self.time_s(bin));
                     let frames = (trial.first_bin..)
@@ -216,7 +212,7 @@ impl Table<'_> {
                         frames.map(|(_, v)| *v).filter(|v| v.is_finite()).collect();
                     let mean = finite.iter().sum::<f64>() / finite.len() as f64;
                     let cells = [
-                        *name,
+                        name,
                         window,
                         &from.to_string(),
                         &to.to_string(),
@@ -229,6 +225,24 @@ impl Table<'_> {
         }
         lines.end(&self.trials.left_out)
     }
+}
+
+/// Which area a pixel `(y, x)` belongs to, counted from 1, 0 where to none; of several the smallest, so that none is hidden by one
+/// around it.
+fn map(areas: &Areas) -> Array2<f64> {
+    let mut by_size: Vec<_> = areas.iter().enumerate().collect();
+    by_size.sort_by_key(|(_, area)| Reverse(area.pixels()));
+    let mut map = Array2::zeros(areas.dim());
+    for (i, area) in by_size {
+        Zip::from(&mut map)
+            .and(&area.mask())
+            .for_each(|pixel, within| {
+                if *within {
+                    *pixel = (i + 1) as f64;
+                }
+            });
+    }
+    map
 }
 
 /// A number as tables have it; empty where there is none.
@@ -282,5 +296,30 @@ impl Lines {
             self.write([*file].into_iter().chain(empty).chain([*why]));
         }
         self.writer.into_inner().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn a_small_area_is_seen_within_a_large_one() {
+        let small = array![[false, true, false], [false, false, false]];
+        let large = array![[true, true, false], [true, true, false]];
+        for (masks, want) in [
+            (
+                [("s", &small), ("l", &large)],
+                array![[2.0, 1.0, 0.0], [2.0, 2.0, 0.0]],
+            ),
+            (
+                [("l", &large), ("s", &small)],
+                array![[1.0, 2.0, 0.0], [1.0, 1.0, 0.0]],
+            ),
+        ] {
+            let masks = masks.map(|(name, mask)| (name, mask.clone()));
+            assert_eq!(map(&Areas::from_masks((2, 3), masks).unwrap()), want);
+        }
     }
 }

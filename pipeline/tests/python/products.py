@@ -134,10 +134,10 @@ def traces(check, output, config, trials, labels):
         found, time = file["dff"][...], file["time_s"][...]
         check.report(texts(file["names"]) == names, "traces.h5 names", str(names))
         check.report(texts(file["trials"]) == [t.record["file"] for t in trials], "traces.h5 trials", "in order")
-        masks = file["masks"][...]
+        areas = file["areas"][...]
     axes = config["output"]["orientation"]
-    within = [arithmetic.orient((labels == int(name)).astype(float), axes) for name in names]
-    check.report(np.array_equal(masks, within), "traces.h5 masks", f"{masks.shape}")
+    numbers = sum((i + 1.0) * (labels == int(name)) for i, name in enumerate(names))
+    check.report(np.array_equal(areas, arithmetic.orient(numbers, axes)), "traces.h5 areas", f"{areas.shape}")
     expected = np.full(found.shape, np.nan)
     for row, trial, trace in zip(expected, trials, of):
         row[trial.first_bin - first : trial.first_bin - first + len(trace)] = trace

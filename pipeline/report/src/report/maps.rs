@@ -452,7 +452,7 @@ mod tests {
             (Some("hit"), 1, 0.9),
             (Some("miss"), 1, 0.2),
         ]);
-        let outlines = Outlines::of(ndarray::Array3::ones((1, 1, 2)).view());
+        let outlines = Outlines::of(ndarray::Array2::ones((1, 2)).view());
         let (page, figures) = over(&montages, Some(&outlines));
         let uses = "<use href=\"#outlines\"";
         assert_eq!(page.matches(uses).count(), page.matches("<img").count());

@@ -1,7 +1,7 @@
 //! Outlines of areas, drawn over maps.
 
 use super::image::Map;
-use ndarray::{ArrayView2, ArrayView3};
+use ndarray::ArrayView2;
 use std::fmt::Write as _;
 
 /// Name of the drawing in a page or file.
@@ -20,33 +20,24 @@ pub(super) struct Outlines {
 }
 
 impl Outlines {
-    /// Of masks `(area, y, x)`, above 0.5 within the area.
-    pub(super) fn of(masks: ArrayView3<'_, f32>) -> Self {
-        let (_, height, width) = masks.dim();
-        let mut path = String::new();
-        let within = |mask: &ArrayView2<'_, f32>, y: usize, x: usize| {
-            // Above and to the left of the frame there is nothing, too.
-            let before = y.checked_sub(1).zip(x.checked_sub(1));
-            before.is_some_and(|(y, x)| mask.get((y, x)).is_some_and(|v| *v > 0.5))
+    /// Of an image `(y, x)` that says which area a pixel belongs to, 0 where to none.
+    pub(super) fn of(areas: ArrayView2<'_, f32>) -> Self {
+        let (height, width) = areas.dim();
+        // Rows and columns are counted from 1: before and behind the frame there is no area.
+        let area = |y: usize, x: usize| {
+            let place = y.checked_sub(1).zip(x.checked_sub(1));
+            let area = place.and_then(|place| areas.get(place));
+            area.copied().unwrap_or(0.0).to_bits()
         };
-        // Sides of pixels where any area ends, counted from 1; what lies side by side is one line.
+        let mut path = String::new();
+        // Sides of pixels where an area ends; what lies side by side is one line.
         for y in 1..height + 2 {
-            let ends = |x| {
-                let differs =
-                    |mask: ArrayView2<'_, f32>| within(&mask, y, x) != within(&mask, y - 1, x);
-                masks.outer_iter().any(differs)
-            };
-            for (x, length) in runs(1..width + 1, ends) {
+            for (x, length) in runs(1..width + 1, |x| area(y, x) != area(y - 1, x)) {
                 let _ = write!(path, "M{} {}h{length}", x - 1, y - 1);
             }
         }
         for x in 1..width + 2 {
-            let ends = |y| {
-                let differs =
-                    |mask: ArrayView2<'_, f32>| within(&mask, y, x) != within(&mask, y, x - 1);
-                masks.outer_iter().any(differs)
-            };
-            for (y, length) in runs(1..height + 1, ends) {
+            for (y, length) in runs(1..height + 1, |y| area(y, x) != area(y, x - 1)) {
                 let _ = write!(path, "M{} {}v{length}", x - 1, y - 1);
             }
         }
@@ -99,31 +90,32 @@ fn runs(range: std::ops::Range<usize>, holds: impl Fn(usize) -> bool) -> Vec<(us
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::Array3;
+    use ndarray::{Array2, array};
 
-    fn path(masks: &Array3<f32>) -> String {
-        Outlines::of(masks.view()).path
+    fn path(areas: &Array2<f32>) -> String {
+        Outlines::of(areas.view()).path
     }
 
     #[test]
     fn lines_run_along_the_sides_of_pixels() {
-        let mut masks = Array3::zeros((1, 3, 4));
-        masks[(0, 1, 1)] = 1.0;
-        masks[(0, 1, 2)] = 1.0;
-        assert_eq!(path(&masks), "M1 1h2M1 2h2M1 1v1M3 1v1");
+        let areas = array![
+            [0.0, 0.0, 0.0, 0.0],
+            [0.0, 1.0, 1.0, 0.0],
+            [0.0, 0.0, 0.0, 0.0]
+        ];
+        assert_eq!(path(&areas), "M1 1h2M1 2h2M1 1v1M3 1v1");
     }
 
     #[test]
     fn areas_reach_the_edge_of_the_frame_and_share_their_border() {
-        let masks = Array3::from_shape_fn((2, 1, 2), |(area, _, x)| f32::from(u8::from(area == x)));
-        assert_eq!(path(&masks), "M0 0h2M0 1h2M0 0v1M1 0v1M2 0v1");
-        assert_eq!(path(&Array3::zeros((0, 2, 2))), "");
-        assert_eq!(path(&Array3::from_elem((1, 2, 2), f32::NAN)), "");
+        assert_eq!(path(&array![[1.0, 2.0]]), "M0 0h2M0 1h2M0 0v1M1 0v1M2 0v1");
+        assert_eq!(path(&Array2::zeros((2, 2))), "");
+        assert_eq!(path(&Array2::zeros((0, 2))), "");
     }
 
     #[test]
     fn one_drawing_is_used_by_page_and_file() {
-        let outlines = Outlines::of(Array3::ones((1, 3, 4)).view());
+        let outlines = Outlines::of(Array2::ones((3, 4)).view());
         let defined = outlines.defined();
         assert!(defined.contains("id=\"outlines\" viewBox=\"0 0 4 3\""));
         assert!(Outlines::html(Map::Peak).contains("href=\"#outlines\""));

@@ -5,7 +5,7 @@ use super::montage::Montage;
 use super::outlines::Outlines;
 use super::seeds::Seeds;
 use super::session::OUTCOMES;
-use ndarray::{Array2, Array3, ArrayD, Ix2, Ix3};
+use ndarray::{Array2, Array3, ArrayD, Axis, Ix2, Ix3};
 use widefield_pipeline::config::Config;
 use widefield_pipeline::record::RunRecord;
 use widefield_storage::{Attribute, Error, Hdf5Dataset, Hdf5File, Orientation, Place, ReadLimits};
@@ -43,12 +43,8 @@ impl Products {
             outputs.any(|output| output.path == name).then_some(name)
         };
         if let Some(name) = listed("traces.h5") {
-            match traces(place, &name) {
-                Ok(traces) => products.traces = traces,
-                Err(error) => failed(&error),
-            }
-            match outlines(&record.config, place, &name) {
-                Ok(outlines) => products.outlines = outlines,
+            match traces(&record.config, place, &name) {
+                Ok((traces, outlines)) => (products.traces, products.outlines) = (traces, outlines),
                 Err(error) => failed(&error),
             }
         }
@@ -80,30 +76,40 @@ fn whole(dataset: &Hdf5Dataset<'_>) -> Result<ArrayD<f64>, Error> {
     dataset.read(&all)
 }
 
-/// Traces of areas; nothing where they have other axes.
-fn traces(place: &Place, name: &str) -> Result<Option<Traces>, Error> {
+/// Traces of areas and these areas' outlines; nothing where the file has other axes, or does not say where areas are.
+fn traces(
+    config: &Config,
+    place: &Place,
+    name: &str,
+) -> Result<(Option<Traces>, Option<Outlines>), Error> {
     let file = open(place, name)?;
+    let outlines = match file.dataset_names()?.iter().any(|name| name == "areas") {
+        true => outlines(config, &file.dataset("areas")?)?,
+        false => None,
+    };
     let dff = whole(&file.dataset("dff")?)?;
     let Ok(dff) = dff.into_dimensionality::<Ix3>() else {
-        return Ok(None);
+        return Ok((None, outlines));
     };
-    Ok(Some(Traces {
+    let traces = Traces {
         dff,
         time_s: whole(&file.dataset("time_s")?)?.into_iter().collect(),
         names: file.texts("names")?,
         condition: file.texts("condition")?,
         outcome: file.texts("outcome")?,
-    }))
+    };
+    Ok((Some(traces), outlines))
 }
 
-/// Outlines of the areas; nothing where the file does not say what these are.
-fn outlines(config: &Config, place: &Place, name: &str) -> Result<Option<Outlines>, Error> {
-    let file = open(place, name)?;
-    if !file.dataset_names()?.iter().any(|name| name == "masks") {
+fn outlines(config: &Config, dataset: &Hdf5Dataset<'_>) -> Result<Option<Outlines>, Error> {
+    let Ok(areas) = whole(dataset)?.into_dimensionality::<Ix2>() else {
         return Ok(None);
-    }
-    let masks = images(config, &file.dataset("masks")?)?;
-    Ok(masks.map(|masks| Outlines::of(masks.view())))
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "numbers of areas")]
+    let areas = areas.insert_axis(Axis(2)).map(|area| *area as f32);
+    // As a movie of one frame.
+    let movie = orientation(config, dataset).undo(areas);
+    Ok(Some(Outlines::of(movie.index_axis(Axis(0), 0))))
 }
 
 /// Images `(k, y, x)`; nothing where the dataset has other axes.
@@ -230,9 +236,8 @@ impl Products {
             outcome: (0..trials).map(|k| outcomes[k % 4].into()).collect(),
         });
         // 27 areas side by side.
-        let within = |(area, _, x): (usize, usize, usize)| f32::from(u8::from(x / 9 == area));
-        let masks = Array3::from_shape_fn((27, 256, 256), within);
-        self.outlines = Some(Outlines::of(masks.view()));
+        let areas = Array2::from_shape_fn((256, 256), |(_, x)| (x / 9) as f32);
+        self.outlines = Some(Outlines::of(areas.view()));
         self.seeds = Some(Seeds {
             seeds: names.clone(),
             maps: Array3::from_shape_fn((27, 256, 256), |(k, y, x)| {
@@ -318,12 +323,11 @@ mod tests {
         let place = Place::open("memory://").expect("place");
         let dff = Array3::from_shape_fn((2, 3, 1), |(trial, t, _)| (10 * trial + t) as f64);
         // The bottom left pixel of two columns and three rows.
-        let mut masks = Array3::zeros((1, 2, 3));
-        masks[(0, 0, 0)] = 1.0;
+        let areas = ndarray::array![[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]];
         let arrays = Hdf5Arrays::new()
             .array("dff", dff.view().into_dyn())
             .array("time_s", ndarray::arr1(&[-0.5, 0.0, 0.5]).view().into_dyn())
-            .array("masks", masks.view().into_dyn())
+            .array("areas", areas.view().into_dyn())
             .texts("names", ["V1"])
             .texts("condition", ["1", ""])
             .texts("outcome", ["hit", ""]);
@@ -340,8 +344,7 @@ mod tests {
         let products = Products::read(&record, &place, |error| panic!("{error}"));
         let traces = products.traces.expect("traces");
         assert!(traces.fits() && traces.dff == dff && traces.outcome == ["hit", ""]);
-        let mut corner = Array3::zeros((1, 3, 2));
-        corner[(0, 2, 0)] = 1.0;
+        let corner = ndarray::array![[0.0, 0.0], [0.0, 0.0], [1.0, 0.0]];
         assert_eq!(products.outlines, Some(Outlines::of(corner.view())));
         let seeds = products.seeds.expect("seeds");
         assert_eq!(
