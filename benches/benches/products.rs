@@ -46,6 +46,28 @@ fn main() {
         average.add(0, dff.view()).expect("frames of this size");
         bench.iter(|| one.install(|| average.add(0, black_box(dff.view()))));
     });
+    let one_of_two = [bins(), bins()].map(|mut average| {
+        average.add(0, dff.view()).expect("frames of this size");
+        average
+    });
+    group.bench_function("average/mean_sem_n_of_two_groups", |bench| {
+        let of = one_of_two.each_ref();
+        let mut into = [(); 3].map(|()| vec![0.0; SIDE * SIDE]);
+        bench.iter(|| {
+            (0..200).try_for_each(|bin| {
+                Average::bin_into(black_box(&of), bin, into.each_mut().map(Vec::as_mut_slice))
+            })
+        });
+    });
+    drop(one_of_two);
+    group.throughput(Throughput::Elements(2 * dff.len() as u64));
+    group.bench_function("average/later_trials_two_together", |bench| {
+        let mut average = bins();
+        average.add(0, dff.view()).expect("frames of this size");
+        let two = [dff.view(), dff.view()];
+        bench.iter(|| one.install(|| average.add_all(0, black_box(&two))));
+    });
+    group.throughput(Throughput::Elements(dff.len() as u64));
 
     // As many as an atlas has.
     let labels = Array2::from_shape_fn(DIM, |(_, x)| u32::try_from(x * 27 / SIDE + 1).unwrap_or(1));

@@ -3,8 +3,9 @@
 use crate::Error;
 use crate::error::same_shape;
 use crate::number::{count, narrow};
+use multiversion::multiversion;
 use ndarray::parallel::prelude::*;
-use ndarray::{Array2, Array3, ArrayView3, ArrayViewMut3, Axis, Slice, Zip};
+use ndarray::{Array2, Array3, ArrayView3, Axis, Slice, Zip};
 use std::ops::Range;
 
 /// Pixels that are looked at together: if none of them is finite, their sums are not touched; if all are, none is chosen.
@@ -114,16 +115,30 @@ impl Average {
     /// [`Error::Shape`] if the frames have another shape, [`Error::TooManyTrials`] if a bin would have more than 65 535
     /// frames. Nothing is added then.
     pub fn add(&mut self, first_bin: i64, block: ArrayView3<'_, f32>) -> Result<(), Error> {
-        same_shape(
-            "block of frames",
-            &self.sum.shape()[1..],
-            &block.shape()[1..],
-        )?;
-        let (bins, frames) = self.overlap(first_bin, block.len_of(Axis(0)));
+        self.add_all(first_bin, &[block])
+    }
+
+    /// Adds frames of several trials that begin at the same bin and are equally many, as [`Average::add`] does one after
+    /// the other, to the same bits. Sums are larger than caches and what they take is memory traffic: two trials together
+    /// have half of it.
+    ///
+    /// # Errors
+    /// As [`Average::add`], also [`Error::Shape`] if one has more frames than another. Nothing is added then.
+    pub fn add_all(&mut self, first_bin: i64, blocks: &[ArrayView3<'_, f32>]) -> Result<(), Error> {
+        let Some(first) = blocks.first() else {
+            return Ok(());
+        };
+        let (height, width) = self.dim();
+        let shape = [first.len_of(Axis(0)), height, width];
+        for block in blocks {
+            same_shape("block of frames", &shape, block.shape())?;
+        }
+        let (bins, frames) = self.overlap(first_bin, shape[0]);
         if bins.is_empty() {
             return Ok(());
         }
-        self.count(bins.clone(), frames.clone().map(|_| 1))?;
+        let more = u16::try_from(blocks.len()).map_err(|_| self.full(bins.start))?;
+        self.count(bins.clone(), frames.clone().map(|_| more))?;
         let trials = &self.trials[bins.clone()];
         let bins = Slice::from(bins);
         let finite: u64 = self
@@ -133,31 +148,23 @@ impl Average {
             .into_par_iter()
             .zip(self.squares.slice_axis_mut(Axis(0), bins).outer_iter_mut())
             .zip(self.n.slice_axis_mut(Axis(0), bins).outer_iter_mut())
-            .zip(
-                block
-                    .slice_axis(Axis(0), Slice::from(frames.clone()))
-                    .axis_iter(Axis(0)),
-            )
             .zip(trials)
-            .map(|((((mut sum, mut squares), mut n), frame), trials)| {
-                let frame = frame.as_standard_layout();
-                match (
-                    sum.as_slice_mut(),
-                    squares.as_slice_mut(),
-                    n.as_slice_mut(),
-                    frame.as_slice(),
-                ) {
-                    (Some(sum), Some(squares), Some(n), Some(frame)) => match trials {
-                        1 => add_frame::<true>(sum, squares, n, frame),
-                        _ => add_frame::<false>(sum, squares, n, frame),
-                    },
+            .zip(frames.clone())
+            .map(|((((mut sum, mut squares), mut n), &trials), frame)| {
+                let (Some(sum), Some(squares), Some(n)) =
+                    (sum.as_slice_mut(), squares.as_slice_mut(), n.as_slice_mut())
+                else {
                     // All of them lie in order.
-                    _ => 0,
-                }
+                    return 0;
+                };
+                let frames = blocks.iter().map(|b| b.index_axis(Axis(0), frame));
+                let frames: Vec<_> = frames.collect();
+                let whole: Vec<_> = frames.iter().map(|f| f.as_standard_layout()).collect();
+                let values: Vec<_> = whole.iter().filter_map(|f| f.as_slice()).collect();
+                add_frames(sum, squares, n, &values, trials == more)
             })
             .sum();
-        let (height, width) = self.dim();
-        self.nonfinite += (frames.len() * height * width) as u64 - finite;
+        self.nonfinite += (blocks.len() * frames.len() * height * width) as u64 - finite;
         Ok(())
     }
 
@@ -185,42 +192,15 @@ impl Average {
         Ok(())
     }
 
-    /// Forgets what was added. What is added next belongs to bins from `first` on, as many as before, in the same memory.
-    ///
-    /// ```
-    /// let mut average = widefield::Average::new(0..2, (1, 1))?;
-    /// average.add(0, ndarray::array![[[5.0]]].view())?;
-    /// average.restart(7);
-    /// assert_eq!(average, widefield::Average::new(7..9, (1, 1))?);
-    /// # Ok::<(), widefield::Error>(())
-    /// ```
-    pub fn restart(&mut self, first: i64) {
-        self.sum.fill(0.0);
-        self.squares.fill(0.0);
-        self.n.fill(0);
-        self.trials.fill(0);
-        (self.first, self.nonfinite) = (first, 0);
-    }
-
     /// Mean over the trials that are finite at the pixel and bin, `(bin, y, x)`; NaN where none is.
     ///
     /// # Errors
     /// [`Error::Bins`] if bins are not held.
     pub fn mean(&self, bins: Range<i64>) -> Result<Array3<f32>, Error> {
-        self.collect(bins, |of, bins, out| of.mean_into(bins, out))
-    }
-
-    /// As [`Average::mean`], into memory that is there.
-    ///
-    /// # Errors
-    /// [`Error::Bins`] if bins are not held, [`Error::Shape`] if `out` has another shape.
-    pub fn mean_into(&self, bins: Range<i64>, out: ArrayViewMut3<'_, f32>) -> Result<(), Error> {
-        let bins = self.within_as(&bins, &out)?;
-        Zip::from(out)
-            .and(self.sum.slice_axis(Axis(0), bins))
+        let bins = Slice::from(self.within(&bins)?);
+        Ok(Zip::from(self.sum.slice_axis(Axis(0), bins))
             .and(self.n.slice_axis(Axis(0), bins))
-            .par_for_each(|out, sum, &n| *out = narrow(sum / f64::from(n)));
-        Ok(())
+            .par_map_collect(|sum, &n| narrow(sum / f64::from(n))))
     }
 
     /// Standard error of the mean, `(bin, y, x)`: the standard deviation over trials, with `n - 1`, over the root of n.
@@ -229,26 +209,11 @@ impl Average {
     /// # Errors
     /// [`Error::Bins`] if bins are not held.
     pub fn sem(&self, bins: Range<i64>) -> Result<Array3<f32>, Error> {
-        self.collect(bins, |of, bins, out| of.sem_into(bins, out))
-    }
-
-    /// As [`Average::sem`], into memory that is there.
-    ///
-    /// # Errors
-    /// [`Error::Bins`] if bins are not held, [`Error::Shape`] if `out` has another shape.
-    pub fn sem_into(&self, bins: Range<i64>, out: ArrayViewMut3<'_, f32>) -> Result<(), Error> {
-        let bins = self.within_as(&bins, &out)?;
-        Zip::from(out)
-            .and(self.sum.slice_axis(Axis(0), bins))
+        let bins = Slice::from(self.within(&bins)?);
+        Ok(Zip::from(self.sum.slice_axis(Axis(0), bins))
             .and(self.squares.slice_axis(Axis(0), bins))
             .and(self.n.slice_axis(Axis(0), bins))
-            .par_for_each(|out, &sum, &squares, &n| {
-                let n = f64::from(n);
-                // Rounding can bring the difference below 0.
-                let around = squares - sum * sum / n;
-                *out = narrow(sem(if around < 0.0 { 0.0 } else { around }, n));
-            });
-        Ok(())
+            .par_map_collect(|&sum, &squares, &n| narrow(of_sums(sum, squares, f64::from(n)).1)))
     }
 
     /// How many trials are finite at each pixel and bin, `(bin, y, x)`.
@@ -258,6 +223,56 @@ impl Average {
     pub fn n(&self, bins: Range<i64>) -> Result<ArrayView3<'_, u16>, Error> {
         let bins = self.within(&bins)?;
         Ok(self.n.slice_axis(Axis(0), Slice::from(bins)))
+    }
+
+    /// Mean, standard error and n of one bin over the trials of several averages, a value for each pixel row by row, in
+    /// one pass and into memory that is there: what [`Average::mean`], [`Average::sem`] and [`Average::n`] say of an
+    /// average that [merged](Average::merge) them in this order, to the bits; of no average, NaN and 0.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use widefield::Average;
+    ///
+    /// let mut hit = Average::new(0..1, (1, 1))?;
+    /// let mut miss = hit.clone();
+    /// hit.add(0, array![[[2.0]]].view())?;
+    /// miss.add(0, array![[[6.0]]].view())?;
+    /// let (mut mean, mut sem, mut n) = ([0.0], [0.0], [0.0]);
+    /// Average::bin_into(&[&hit, &miss], 0, [&mut mean, &mut sem, &mut n])?;
+    /// assert_eq!([mean, sem, n], [[4.0], [2.0], [2.0]]);
+    /// # Ok::<(), widefield::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Bins`] if one does not hold the bin, [`Error::Shape`] if what is to be written has not one value for each
+    /// of its pixels.
+    pub fn bin_into(
+        averages: &[&Self],
+        bin: i64,
+        [mean, sem, n]: [&mut [f32]; 3],
+    ) -> Result<(), Error> {
+        let pixels = mean.len();
+        let mut sums = Vec::new();
+        for of in averages {
+            let (Range { start: at, end }, _) = of.overlap(bin, 1);
+            if at == end {
+                let (asked, held) = (bin..bin.saturating_add(1), of.bins());
+                return Err(Error::Bins { asked, held });
+            }
+            let (height, width) = of.dim();
+            same_shape("memory", &[height * width], &[pixels])?;
+            // They were made in order and stay so.
+            if let (Some(sum), Some(squares), Some(n)) = (
+                of.sum.index_axis(Axis(0), at).to_slice(),
+                of.squares.index_axis(Axis(0), at).to_slice(),
+                of.n.index_axis(Axis(0), at).to_slice(),
+            ) {
+                sums.push((sum, squares, n));
+            }
+        }
+        same_shape("memory", &[pixels, pixels], &[sem.len(), n.len()])?;
+        statistics(&sums, mean, sem, n);
+        Ok(())
     }
 
     /// How many frames were added to each of the bins, whatever their pixels.
@@ -296,23 +311,11 @@ impl Average {
         })
     }
 
-    /// Bins that are held and for which `out` has the shape.
-    fn within_as(&self, bins: &Range<i64>, out: &ArrayViewMut3<'_, f32>) -> Result<Slice, Error> {
-        let bins = self.within(bins)?;
-        let (height, width) = self.dim();
-        same_shape("memory", &[bins.len(), height, width], out.shape())?;
-        Ok(Slice::from(bins))
-    }
-
-    fn collect(
-        &self,
-        bins: Range<i64>,
-        into: impl Fn(&Self, Range<i64>, ArrayViewMut3<'_, f32>) -> Result<(), Error>,
-    ) -> Result<Array3<f32>, Error> {
-        let (height, width) = self.dim();
-        let mut all = Array3::zeros((self.within(&bins)?.len(), height, width));
-        into(self, bins, all.view_mut())?;
-        Ok(all)
+    fn full(&self, bin: usize) -> Error {
+        Error::TooManyTrials {
+            bin: self.first.saturating_add_unsigned(bin as u64),
+            most: u16::MAX.into(),
+        }
     }
 
     /// Adds to the number of frames of bins, all or none.
@@ -323,10 +326,7 @@ impl Average {
     ) -> Result<(), Error> {
         for (bin, more) in bins.clone().zip(more.clone()) {
             if self.trials[bin].checked_add(more).is_none() {
-                return Err(Error::TooManyTrials {
-                    bin: self.first.saturating_add_unsigned(bin as u64),
-                    most: u16::MAX.into(),
-                });
+                return Err(self.full(bin));
             }
         }
         for (trials, more) in self.trials[bins].iter_mut().zip(more) {
@@ -342,35 +342,76 @@ fn length(bins: &Range<i64>) -> usize {
     usize::try_from(n.max(0)).unwrap_or(usize::MAX)
 }
 
-/// Standard error from the sum of squared deviations of `n` values; NaN below 2.
+/// Standard error from the sum of squared deviations of `n` values; NaN below 2, where it is 0 / 0.
 fn sem(around: f64, n: f64) -> f64 {
-    if n < 2.0 {
-        return f64::NAN;
-    }
-    (around / (n - 1.0) / n).sqrt()
+    (around / ((n - 1.0) * n)).sqrt()
 }
 
-/// Adds the finite values of a frame; how many they are. Into sums that are 0 the `FIRST` is written, not added: where
-/// memory was never touched, reading it before writing takes two page faults, and the second interrupts all threads.
-fn add_frame<const FIRST: bool>(
+/// Mean and standard error from sums.
+#[inline(always)]
+fn of_sums(sum: f64, squares: f64, n: f64) -> (f64, f64) {
+    let mean = sum / n;
+    let around = squares - sum * mean;
+    // Rounding can bring the difference below 0.
+    (mean, sem(if around < 0.0 { 0.0 } else { around }, n))
+}
+
+/// See [`Average::bin_into`]: sums, sums of squares and counts to what is asked for.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+fn statistics(
+    sums: &[(&[f64], &[f64], &[u16])],
+    means: &mut [f32],
+    sems: &mut [f32],
+    counts: &mut [f32],
+) {
+    let runs = means.chunks_mut(RUN).zip(sems.chunks_mut(RUN));
+    for (k, ((means, sems), counts)) in runs.zip(counts.chunks_mut(RUN)).enumerate() {
+        let run = k * RUN..k * RUN + means.len();
+        let (mut sum, mut square, mut n) = ([0.0; RUN], [0.0; RUN], [0.0; RUN]);
+        for (sums, squares, counts) in sums {
+            let of = sums[run.clone()].iter().zip(&squares[run.clone()]);
+            let of = of.zip(&counts[run.clone()]);
+            let all = sum.iter_mut().zip(&mut square).zip(&mut n);
+            for (((sum, square), n), ((more, squares), &count)) in all.zip(of) {
+                *sum += more;
+                *square += squares;
+                *n += f64::from(count);
+            }
+        }
+        let out = means.iter_mut().zip(sems).zip(counts);
+        for (((mean, error), count), ((sum, square), n)) in out.zip(sum.iter().zip(&square).zip(&n))
+        {
+            let (m, e) = of_sums(*sum, *square, *n);
+            (*mean, *error, *count) = (narrow(m), narrow(e), narrow(*n));
+        }
+    }
+}
+
+/// Adds the finite values of frames, one after the other; how many they are. Into sums that are 0, `first`, a value is
+/// written, not added: where memory was never touched, reading it before writing takes two page faults, and the second
+/// interrupts all threads.
+fn add_frames(
     sums: &mut [f64],
     squares: &mut [f64],
     counts: &mut [u16],
-    frame: &[f32],
+    frames: &[&[f32]],
+    first: bool,
 ) -> u64 {
-    let runs = sums
-        .chunks_mut(RUN)
-        .zip(squares.chunks_mut(RUN))
-        .zip(counts.chunks_mut(RUN))
-        .zip(frame.chunks(RUN));
+    let runs = sums.chunks_mut(RUN).zip(squares.chunks_mut(RUN));
     let mut total = 0;
-    for (((sums, squares), counts), values) in runs {
-        let finite: u32 = values.iter().map(|v| u32::from(v.is_finite())).sum();
-        total += u64::from(finite);
-        match finite as usize {
-            0 => {}
-            n if n == values.len() => add_run::<FIRST>(sums, squares, counts, values, |_| true),
-            _ => add_run::<FIRST>(sums, squares, counts, values, f32::is_finite),
+    for (k, ((sums, squares), counts)) in runs.zip(counts.chunks_mut(RUN)).enumerate() {
+        for (i, frame) in frames.iter().enumerate() {
+            let values = &frame[k * RUN..][..sums.len()];
+            let finite: u32 = values.iter().map(|v| u32::from(v.is_finite())).sum();
+            total += u64::from(finite);
+            let all = finite as usize == values.len();
+            match (finite, first && i == 0) {
+                (0, _) => {}
+                (_, true) if all => add_run::<true>(sums, squares, counts, values, |_| true),
+                (_, false) if all => add_run::<false>(sums, squares, counts, values, |_| true),
+                (_, true) => add_run::<true>(sums, squares, counts, values, f32::is_finite),
+                (_, false) => add_run::<false>(sums, squares, counts, values, f32::is_finite),
+            }
         }
     }
     total
@@ -522,6 +563,14 @@ mod tests {
         }
         assert_eq!(bits(&parts, 1..6), bits(&whole, 1..6));
         assert_eq!(parts.n(1..6).unwrap(), whole.n(1..6).unwrap());
+        // Two trials together.
+        let [mut one, mut two] = [(); 2].map(|()| Average::new(-3..3, (9, 50)).unwrap());
+        for k in [0, 2] {
+            one.add(-3, trial(k).view()).unwrap();
+        }
+        two.add_all(-3, &[trial(0).view(), trial(2).view()])
+            .unwrap();
+        assert_eq!(one, two);
         for threads in [1, 3] {
             let pool = rayon::ThreadPoolBuilder::new()
                 .num_threads(threads)
@@ -534,12 +583,29 @@ mod tests {
     #[test]
     fn merged_groups_are_the_average_of_their_trials() {
         let mut merged = Average::new(-3..10, (9, 50)).unwrap();
-        for range in [0..2, 2..5] {
+        let groups = [0..2, 2..5].map(|range| {
             let mut group = Average::new(-3..10, (9, 50)).unwrap();
             for k in range {
                 group.add(STARTS[k], trial(k).view()).unwrap();
             }
             merged.merge(&group).unwrap();
+            group
+        });
+        for (bin, i) in (-3..10).zip(0..) {
+            let mut out = [(); 3].map(|()| vec![f32::INFINITY; 450]);
+            let into = out.each_mut().map(Vec::as_mut_slice);
+            Average::bin_into(&groups.each_ref(), bin, into).unwrap();
+            let n = merged.n(-3..10).unwrap().mapv(f32::from);
+            let want = [merged.mean(-3..10).unwrap(), merged.sem(-3..10).unwrap(), n];
+            for (out, want) in out.iter().zip(&want) {
+                let bits = |v: &f32| if v.is_nan() { None } else { Some(v.to_bits()) };
+                let want = want.index_axis(Axis(0), i);
+                assert!(out.iter().map(bits).eq(want.iter().map(bits)), "{bin}");
+            }
+            let into = out.each_mut().map(Vec::as_mut_slice);
+            Average::bin_into(&[], bin, into).unwrap();
+            assert!(out[..2].iter().flatten().all(|v| v.is_nan()));
+            assert_eq!(out[2], [0.0; 450]);
         }
         let whole = all();
         assert_eq!(merged.n(-3..10).unwrap(), whole.n(-3..10).unwrap());
@@ -586,6 +652,13 @@ mod tests {
         let mut other = Average::new(1..2, (1, 1)).unwrap();
         other.add(1, array![[[2.0]]].view()).unwrap();
         assert_eq!(average.merge(&other), Err(full));
+        let one = array![[[2.0]]];
+        for many in [65_536, 70_000] {
+            let refused = average.add_all(2, &vec![one.view(); many]);
+            assert!(matches!(refused, Err(Error::TooManyTrials { bin: 2, .. })));
+        }
+        let unequal = average.add_all(0, &[one.view(), Array3::ones((2, 1, 1)).view()]);
+        assert!(matches!(unequal, Err(Error::Shape { .. })));
         assert_eq!(average, before);
         assert_eq!(average.mean(1..2).unwrap()[(0, 0, 0)], 2.0);
     }
@@ -608,10 +681,16 @@ mod tests {
             assert!(average.mean(beyond.clone()).is_err() && average.n(beyond).is_err());
         }
         assert_eq!(average.mean(1..1).unwrap().dim(), (0, 2, 3));
-        let mut two = Array3::zeros((2, 2, 3));
-        for bins in [0..1, -3..-1] {
-            assert!(average.mean_into(bins.clone(), two.view_mut()).is_err());
-            assert!(average.sem_into(bins, two.view_mut()).is_err());
+        let mut two = [[0.0; 6]; 3];
+        for bin in [-3, 3, i64::MAX] {
+            let wrong = Average::bin_into(&[&average], bin, two.each_mut().map(|v| &mut v[..]));
+            assert!(matches!(wrong, Err(Error::Bins { .. })));
+        }
+        for few in 0..3 {
+            let mut into = two.each_mut().map(|values| &mut values[..]);
+            into[few] = &mut [];
+            let wrong = Average::bin_into(&[&average], 0, into);
+            assert!(matches!(wrong, Err(Error::Shape { .. })));
         }
         // Bins that are not held take nothing.
         for first in [i64::MIN, -4, 3, i64::MAX] {

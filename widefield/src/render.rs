@@ -20,8 +20,9 @@ mod tables;
 
 pub use peak::{PEAK_WINDOW_S, PeakMap};
 
-use crate::number::{count, index, narrow};
+use crate::number::{index, narrow};
 use crate::percentiles;
+use multiversion::multiversion;
 use ndarray::{Array2, ArrayView2};
 
 /// A colour map in which equal steps look equally large, also in grey.
@@ -154,34 +155,34 @@ pub fn reduce(image: ArrayView2<'_, f32>, longest: usize) -> Array2<f32> {
     }
     let side = |n: usize| ((n * longest + longer / 2) / longer).max(1);
     let (h, w) = (side(height), side(width));
-    // Which new column a column belongs to.
-    let mut column_of = vec![0; width];
-    for x in 0..w {
-        column_of[x * width / w..(x + 1) * width / w].fill(x);
-    }
+    let columns: Vec<_> = (0..w).map(|x| x * width / w..(x + 1) * width / w).collect();
     let mut small = Array2::zeros((h, w));
-    let mut sums = vec![(0, 0.0); w];
+    let (mut sums, mut n) = (vec![0.0; width], vec![0; width]);
+    let image = image.as_standard_layout();
     for (y, mut out) in small.rows_mut().into_iter().enumerate() {
-        sums.fill((0, 0.0));
+        sums.fill(0.0);
+        n.fill(0);
         let rows = y * height / h..(y + 1) * height / h;
         for row in image.slice(ndarray::s![rows, ..]).rows() {
-            for (&value, &x) in row.iter().zip(&column_of) {
-                if value.is_finite() {
-                    let (n, sum) = &mut sums[x];
-                    *n += 1;
-                    *sum += f64::from(value);
-                }
-            }
+            add_row(&mut sums, &mut n, row.to_slice().unwrap_or_default());
         }
-        for (out, &(n, sum)) in out.iter_mut().zip(&sums) {
-            *out = if n == 0 {
-                f32::NAN
-            } else {
-                narrow(sum / count(n))
-            };
+        for (out, columns) in out.iter_mut().zip(&columns) {
+            let n: u32 = n[columns.clone()].iter().sum();
+            // 0 / 0 where none is finite.
+            *out = narrow(sums[columns.clone()].iter().sum::<f64>() / f64::from(n));
         }
     }
     small
+}
+
+/// Adds the finite values of a row and their numbers, column by column.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+fn add_row(sums: &mut [f64], n: &mut [u32], row: &[f32]) {
+    for ((sum, n), &value) in sums.iter_mut().zip(n).zip(row) {
+        let finite = value.is_finite();
+        *n += u32::from(finite);
+        *sum += f64::from(if finite { value } else { 0.0 });
+    }
 }
 
 /// A mask `(y, x)` with its longer side at most `longest` pixels: a new pixel is kept if half of its

@@ -4,9 +4,9 @@ use crate::Error;
 use crate::dff_file::DffFiles;
 use crate::made::{Files, identity};
 use crate::montage::Montage;
-use crate::sums::{self, Sums};
+use crate::sums::{self, Sums, Tile};
 use crate::trials::{Trial, Trials, bins, outcome, said};
-use ndarray::{Array3, Axis, Zip};
+use ndarray::{Array3, Axis};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -72,16 +72,9 @@ struct Out<'a> {
     montage: Montage,
     /// The outcome; `None` for all of them.
     of: Option<&'a str>,
-    frame: Frame,
-}
-
-/// One frame of a file, in the same memory for all of them: fresh memory takes longer than what is put there.
-struct Frame {
-    /// Sums of all outcomes.
-    all: Average,
-    mean: Array3<f32>,
-    sem: Array3<f32>,
-    n: Array3<f32>,
+    /// Mean, s.e.m. and n of the frames of a chunk, in the same memory for all of them: fresh memory takes longer than
+    /// what is put there.
+    frames: [Array3<f32>; 3],
 }
 
 impl<'a> Condition<'a> {
@@ -210,10 +203,10 @@ impl<'a> Condition<'a> {
                     .iter()
                     .filter(|(of, _)| wanted.is_none() || *of == wanted);
                 let of: Vec<_> = of.map(|(_, sums)| sums).collect();
-                tile.clone().try_for_each(|bin| {
-                    let sums = of.iter().filter_map(|sums| sums.get(&bin));
-                    out.push(bin, &sums.map(AsRef::as_ref).collect::<Vec<_>>())
-                })
+                let chunks = tile.clone().step_by(CHUNK_FRAMES);
+                chunks
+                    .map(|first| first..tile.end.min(first + CHUNK_FRAMES as i64))
+                    .try_for_each(|bins| out.push(bins, &of))
             })?;
         }
         for mut out in outs {
@@ -324,39 +317,37 @@ impl<'a> Condition<'a> {
             mats,
             montage,
             of,
-            frame: Frame {
-                all: Average::new(0..1, (height, width))?,
-                mean: Array3::zeros((1, height, width)),
-                sem: Array3::zeros((1, height, width)),
-                n: Array3::zeros((1, height, width)),
-            },
+            frames: [(); 3].map(|()| Array3::zeros((CHUNK_FRAMES, height, width))),
         })
     }
 }
 
 impl Out<'_> {
-    /// Appends the frame of a bin, from the sums that have it.
-    fn push(&mut self, bin: i64, sums: &[&Average]) -> Result<(), Error> {
-        let Frame { all, mean, sem, n } = &mut self.frame;
-        let of: &Average = match sums {
-            [of] => of,
-            several => {
-                all.restart(bin);
-                several.iter().try_for_each(|of| all.merge(of))?;
-                all
-            }
-        };
-        of.mean_into(bin..bin + 1, mean.view_mut())?;
-        of.sem_into(bin..bin + 1, sem.view_mut())?;
-        Zip::from(&mut *n)
-            .and(of.n(bin..bin + 1)?)
-            .for_each(|n, &of| *n = f32::from(of));
-        self.montage.add(bin, mean.index_axis(Axis(0), 0));
-        self.h5.push_to(0, mean.view())?;
-        self.h5.push_to(1, sem.view())?;
-        self.h5.push_to(2, n.view())?;
+    /// Appends the frames of bins, not more than a chunk, from the sums that have them.
+    fn push(&mut self, bins: Range<i64>, sums: &[&Tile<'_>]) -> Result<(), Error> {
+        let [mean, sem, n] = self.frames.each_mut();
+        let frames = mean.outer_iter_mut().zip(sem.outer_iter_mut());
+        let frames = frames.zip(n.outer_iter_mut()).zip(bins.clone());
+        let frames: Vec<_> = frames.collect();
+        let length = frames.len();
+        frames
+            .into_par_iter()
+            .try_for_each(|(((mean, sem), n), bin)| {
+                let of = sums.iter().filter_map(|sums| sums.get(&bin));
+                let of: Vec<_> = of.map(AsRef::as_ref).collect();
+                let into = [mean, sem, n].map(|frame| frame.into_slice().unwrap_or_default());
+                Average::bin_into(&of, bin, into)
+            })?;
+        let frames = self.frames.each_ref();
+        let frames = frames.map(|frames| frames.slice_axis(Axis(0), (..length).into()));
+        for (bin, mean) in bins.zip(frames[0].outer_iter()) {
+            self.montage.add(bin, mean);
+        }
+        for (dataset, frames) in frames.iter().enumerate() {
+            self.h5.push_to(dataset, frames.view())?;
+        }
         for mat in &mut self.mats {
-            mat.push(mean.view())?;
+            mat.push(frames[0].view())?;
         }
         Ok(())
     }

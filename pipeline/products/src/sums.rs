@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::dff_file::DffFiles;
 use crate::trials::Trial;
-use ndarray::{ArrayView3, Axis};
+use ndarray::{Array3, ArrayView3, Axis};
 use rayon::prelude::*;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,49 @@ use widefield::Average;
 
 /// A bin has an average of its own, so that trials that are processed side by side wait for a frame at most; and what holds
 /// the lock of one does nothing in parallel, which could take up another trial that waits for it.
-pub(crate) type Bin = Arc<Mutex<Average>>;
+type Bin = Arc<Mutex<Paired>>;
+
+/// An average to which two trials are added together, the first of which waits: less to read and write than sums twice.
+#[derive(Clone, Debug)]
+struct Paired {
+    average: Average,
+    frame: Array3<f32>,
+    waits: bool,
+}
+
+impl Paired {
+    fn new(bin: i64, (height, width): (usize, usize)) -> Result<Self, widefield::Error> {
+        Ok(Self {
+            average: Average::new(bin..bin + 1, (height, width))?,
+            frame: Array3::zeros((1, height, width)),
+            waits: false,
+        })
+    }
+
+    fn bytes((height, width): (usize, usize)) -> u64 {
+        let frame = (height as u64).saturating_mul(width as u64);
+        Average::bytes(1, (height, width)).saturating_add(frame.saturating_mul(4))
+    }
+
+    fn add(&mut self, frame: ArrayView3<'_, f32>) -> Result<(), widefield::Error> {
+        self.waits = !self.waits;
+        if self.waits {
+            self.frame.assign(&frame);
+            return Ok(());
+        }
+        let bin = self.average.bins().start;
+        self.average.add_all(bin, &[self.frame.view(), frame])
+    }
+
+    /// With what still waits.
+    fn finish(mut self) -> Result<Average, widefield::Error> {
+        if self.waits {
+            let bin = self.average.bins().start;
+            self.average.add(bin, self.frame.view())?;
+        }
+        Ok(self.average)
+    }
+}
 
 fn lock<T>(one: &Mutex<T>) -> MutexGuard<'_, T> {
     one.lock().unwrap_or_else(PoisonError::into_inner)
@@ -40,12 +82,9 @@ struct Of {
     given_up: bool,
 }
 
-/// Adds a trial to the sums of its group.
+/// Adds a trial to the sums of its group: the bins of its frames.
 #[derive(Debug)]
-pub(crate) struct Adding {
-    bins: Vec<Bin>,
-    first_bin: i64,
-}
+pub(crate) struct Adding(Vec<Bin>);
 
 impl Sums {
     /// Gets ready for a trial, if there is room within `left` bytes, from which it is taken.
@@ -63,25 +102,22 @@ impl Sums {
             .clone()
             .filter(|bin| !of.bins.contains_key(bin))
             .collect();
-        let bytes = Average::bytes(1, size).saturating_mul(new.len() as u64);
+        let bytes = Paired::bytes(size).saturating_mul(new.len() as u64);
         // A trial that begins anew may have been added in part.
         if of.given_up || !of.begun.insert(file.to_owned()) || bytes > *left {
             *left += of.give_up(size);
             return None;
         }
         for bin in new {
-            let Ok(average) = Average::new(bin..bin + 1, size) else {
+            let Ok(paired) = Paired::new(bin, size) else {
                 *left += of.give_up(size);
                 return None;
             };
-            of.bins.insert(bin, Arc::new(Mutex::new(average)));
+            of.bins.insert(bin, Arc::new(Mutex::new(paired)));
         }
         *left -= bytes;
         let of_trial = bins.clone().filter_map(|bin| of.bins.get(&bin).cloned());
-        Some(Adding {
-            bins: of_trial.collect(),
-            first_bin: bins.start,
-        })
+        Some(Adding(of_trial.collect()))
     }
 
     /// A trial was added whole, and is good.
@@ -102,12 +138,14 @@ impl Sums {
         if of.given_up || of.begun != of.added || of.added != wanted {
             return None;
         }
-        let alone = |bin: Bin| match Arc::try_unwrap(bin) {
-            Ok(average) => average.into_inner().unwrap_or_else(PoisonError::into_inner),
-            Err(shared) => lock(&shared).clone(),
+        let whole = |(bin, paired): (i64, Bin)| {
+            let paired = match Arc::try_unwrap(paired) {
+                Ok(paired) => paired.into_inner().unwrap_or_else(PoisonError::into_inner),
+                Err(shared) => lock(&shared).clone(),
+            };
+            Some((bin, paired.finish().ok()?))
         };
-        let bins = of.bins.into_iter();
-        Some(bins.map(|(bin, average)| (bin, alone(average))).collect())
+        of.bins.into_par_iter().map(whole).collect()
     }
 }
 
@@ -116,7 +154,7 @@ impl Of {
     fn give_up(&mut self, size: (usize, usize)) -> u64 {
         self.given_up = true;
         let bins = std::mem::take(&mut self.bins);
-        Average::bytes(1, size).saturating_mul(bins.len() as u64)
+        Paired::bytes(size).saturating_mul(bins.len() as u64)
     }
 }
 
@@ -127,13 +165,11 @@ impl Adding {
         first: usize,
         dff: ArrayView3<'_, f32>,
     ) -> Result<(), widefield::Error> {
-        let bins = self.bins.get(first..).unwrap_or_default();
-        let frames = dff.axis_chunks_iter(Axis(0), 1).enumerate();
-        let frames: Vec<_> = frames.zip(bins).collect();
-        frames.into_par_iter().try_for_each(|((i, frame), bin)| {
-            let number = self.first_bin.saturating_add_unsigned((first + i) as u64);
-            lock(bin).add(number, frame)
-        })
+        let bins = self.0.get(first..).unwrap_or_default();
+        let frames: Vec<_> = dff.axis_chunks_iter(Axis(0), 1).zip(bins).collect();
+        frames
+            .into_par_iter()
+            .try_for_each(|(frame, bin)| lock(bin).add(frame))
     }
 }
 
