@@ -301,6 +301,67 @@ fn small_files_cannot_take_much_memory() {
     let mut roi = bytes("box.roi");
     roi[36..40].copy_from_slice(&[0x7f, 0xff, 0xff, 0xff]);
     assert_eq!(kind(&roi), ErrorKind::Invalid);
+    // What a zip may not hold.
+    let mut roi = bytes("box.roi");
+    roi.resize(5 << 20, 0);
+    assert!(areas::read("x.roi", &roi, SIZE, Orientation::Camera).is_ok());
+    roi.push(0);
+    assert_eq!(kind(&roi), ErrorKind::TooLarge);
+}
+
+#[test]
+fn curves_have_no_more_points_than_a_selection_may_have() {
+    // To and fro on arcs so wide that each is as many lines as a curve can be.
+    let said = |curves: u32| {
+        let wide = 1e8_f32;
+        let mut shape = vec![0.0, 0.0, 0.0];
+        for (from, to) in (0..curves).map(|i| [(0.0, wide), (wide, 0.0)][i as usize % 2]) {
+            shape.extend([3.0, from, wide, to, wide, to, 0.0]);
+        }
+        let mut roi = bytes("box.roi")[..64].to_vec();
+        roi[60..64].fill(0);
+        roi[36..40].copy_from_slice(&(3 + 7 * curves).to_be_bytes());
+        roi.extend(shape.iter().flat_map(|number| number.to_be_bytes()));
+        let error = areas::read("x", &roi, SIZE, Orientation::Camera).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        error.to_string()
+    };
+    assert!(said(1023).starts_with("x: reaches from column 0 to"));
+    assert_eq!(said(1024), "x: has more than 1048576 points");
+    assert_eq!(said(100_000), "x: has more than 1048576 points");
+    // Corners of a polygon, 4 bytes each.
+    let mut roi = bytes("box.roi")[..64].to_vec();
+    roi[6] = 0;
+    roi[60..64].fill(0);
+    roi[18..22].copy_from_slice(&((1_u32 << 20) + 1).to_be_bytes());
+    roi.resize(64 + (4 << 20) + 4, 0);
+    let error = areas::read("x", &roi, SIZE, Orientation::Camera).unwrap_err();
+    assert_eq!(error.to_string(), "x: has more than 1048576 points");
+}
+
+#[test]
+fn arrays_of_fewer_dimensions_than_two_are_refused() {
+    // Logical, as `bytes` that each follow a type and a count: flags, sizes, name and numbers.
+    let element = |kind: u32, bytes: &[u8]| {
+        let mut element = kind.to_le_bytes().to_vec();
+        element.extend(u32::try_from(bytes.len()).unwrap().to_le_bytes());
+        element.extend(bytes);
+        element.resize(element.len().next_multiple_of(8), 0);
+        element
+    };
+    for (sizes, numbers) in [(&[4, 0, 0, 0][..], &[1; 4][..]), (&[], &[1])] {
+        let parts = [
+            element(6, &[9, 2, 0, 0, 0, 0, 0, 0]),
+            element(5, sizes),
+            element(1, b"M1"),
+            element(2, numbers),
+        ];
+        let mut file = MatFile::new().encode(0).unwrap();
+        file.extend(element(14, &parts.concat()));
+        let error = areas::read("x", &file, (4, 1), Orientation::Camera).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(error.to_string().contains("dimensions"), "{error}");
+    }
 }
 
 const SMALL: [&str; 11] = [

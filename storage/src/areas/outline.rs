@@ -115,9 +115,11 @@ const MOST_HALVINGS: u32 = 10;
 const FLATNESS: f64 = 0.01;
 
 /// Appends a cubic Bézier curve as lines: halved until its control points are close to the chord, as Java's
-/// `FlatteningPathIterator` does.
-pub(super) fn curve(path: &mut Vec<Point>, points: [Point; 4]) {
+/// `FlatteningPathIterator` does. How many points these are.
+pub(super) fn curve(path: &mut Vec<Point>, points: [Point; 4]) -> usize {
+    let before = path.len();
     halve(path, points, MOST_HALVINGS);
+    path.len() - before
 }
 
 fn halve(path: &mut Vec<Point>, points: [Point; 4], left: u32) {
@@ -198,10 +200,11 @@ mod tests {
         // A quarter of the unit circle times 100, which this cubic follows within 0.03.
         let k = 55.228_474_98;
         let mut path = vec![[100.0, 0.0]];
-        curve(
+        let added = curve(
             &mut path,
             [[100.0, 0.0], [100.0, k], [k, 100.0], [0.0, 100.0]],
         );
+        assert_eq!(path.len(), 1 + added);
         assert_eq!(path.last(), Some(&[0.0, 100.0]));
         assert!(path.len() < 100);
         for pair in path.windows(2) {

@@ -9,6 +9,9 @@ use crate::Error;
 /// What such a file starts with.
 pub(super) const MAGIC: &[u8] = b"Iout";
 
+/// Most points of one: a curve of 28 bytes is up to 1024 of them, so the size of the file does not bound them.
+const MOST_POINTS: usize = 1 << 20;
+
 /// Types.
 const POLYGON: u8 = 0;
 const RECTANGLE: u8 = 1;
@@ -147,6 +150,13 @@ impl Fields<'_> {
         Ok([whole(left?), whole(top?), size(width?), size(height?)])
     }
 
+    fn check_points(&self, count: usize) -> Result<(), Error> {
+        match count {
+            ..=MOST_POINTS => Ok(()),
+            _ => Err(self.wrong(&format!("has more than {MOST_POINTS} points"))),
+        }
+    }
+
     /// The corners of a polygon.
     fn vertices(&self, sub_pixel: bool) -> Result<Vec<Point>, Error> {
         let count = match self.u16(16)? {
@@ -161,6 +171,7 @@ impl Fields<'_> {
             let reason = format!("{count} corners need {needed} bytes, {available} remain");
             return Err(self.wrong(&reason));
         }
+        self.check_points(count)?;
         let (left, top) = (f64::from(self.short(10)?), f64::from(self.short(8)?));
         let corner = |index: usize| {
             Ok(if sub_pixel {
@@ -243,31 +254,39 @@ impl Fields<'_> {
         };
         let point = |at: &mut usize| -> Result<Point, Error> { Ok([number(at)?, number(at)?]) };
         let mut paths: Vec<Vec<Point>> = Vec::new();
+        let mut points = 0;
         let mut closed = true;
         while at < end {
             let start = at;
             let segment = number(&mut at)?;
             let last = paths.last_mut().filter(|_| !closed);
-            match (segment, last) {
-                (0.0, _) => paths.push(vec![point(&mut at)?]),
-                (1.0, Some(path)) => path.push(point(&mut at)?),
+            points += match (segment, last) {
+                (0.0, _) => {
+                    paths.push(vec![point(&mut at)?]);
+                    1
+                }
+                (1.0, Some(path)) => {
+                    path.push(point(&mut at)?);
+                    1
+                }
                 (2.0, Some(path)) => {
                     let (control, to) = (point(&mut at)?, point(&mut at)?);
                     let from = path.last().copied().unwrap_or(to);
                     // The same curve as a cubic one.
                     let third = |p: Point| [0, 1].map(|i| p[i] + 2.0 / 3.0 * (control[i] - p[i]));
-                    curve(path, [from, third(from), third(to), to]);
+                    curve(path, [from, third(from), third(to), to])
                 }
                 (3.0, Some(path)) => {
                     let (c1, c2, to) = (point(&mut at)?, point(&mut at)?, point(&mut at)?);
                     let from = path.last().copied().unwrap_or(to);
-                    curve(path, [from, c1, c2, to]);
+                    curve(path, [from, c1, c2, to])
                 }
-                (4.0, _) => {}
+                (4.0, _) => 0,
                 (other, _) => {
                     return Err(self.wrong(&format!("byte {start}: no segment {other} here")));
                 }
-            }
+            };
+            self.check_points(points)?;
             closed = segment == 4.0;
         }
         Ok(Outline::Paths(paths))

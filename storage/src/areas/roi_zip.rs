@@ -52,6 +52,10 @@ pub(super) fn area(
     bytes: &[u8],
     (height, width): (usize, usize),
 ) -> Result<(String, Array2<bool>), Error> {
+    let count = bytes.len() as u64;
+    if count > MOST_OF_ONE {
+        return Err(too_large(object, "the selection", count, MOST_OF_ONE));
+    }
     let roi = roi::parse(object, bytes)?;
     let Some([least, most]) = roi.outline.bounds() else {
         return Err(Error::format(object, "has no corners, or not finite ones"));

@@ -348,6 +348,10 @@ impl<'a> Reader<'a> {
             let size = size.and_then(|size| usize::try_from(size).ok());
             shape.push(size.ok_or_else(|| self.wrong("an array dimension is negative or cut"))?);
         }
+        // MATLAB has no arrays of fewer, so those who read them count on two.
+        if shape.len() < 2 {
+            return Err(self.wrong("the array has fewer than two dimensions"));
+        }
         let (INT8, name) = self.element(true)? else {
             return Err(self.wrong("the name of the array is missing"));
         };
@@ -567,6 +571,11 @@ mod tests {
             kind(&file(&[FLAGS, &[5, 0, 3, 0, 1, 0, 0, 0], NAME_AB, BYTES])),
             ErrorKind::Invalid
         );
+        // One value in one dimension, and in none.
+        let one = &[2, 0, 1, 0, 3, 0, 0, 0];
+        for few in [&[5, 0, 4, 0, 1, 0, 0, 0], &[5, 0, 0, 0, 0, 0, 0, 0]] {
+            assert_eq!(kind(&file(&[FLAGS, few, NAME_AB, one])), ErrorKind::Invalid);
+        }
     }
 
     #[test]
