@@ -48,7 +48,10 @@ fn product(text: &str) -> Result<Product, String> {
 }
 
 pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
-    let overrides = overrides(&args.set)?;
+    // Products are made of what earlier runs have left, whatever the next one is to do with that.
+    let mut set = args.set.clone();
+    set.push("output.existing=resume".into());
+    let overrides = overrides(&set)?;
     let mode = args.progress.mode();
     let planned = Arc::new(AtomicBool::new(false));
     let interrupted = interrupt_flag(mode, &planned)?;

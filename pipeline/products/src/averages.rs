@@ -15,7 +15,7 @@ use widefield_pipeline::config::{Config, Scale};
 use widefield_pipeline::consumer::Session;
 use widefield_storage::mat::MatFile;
 use widefield_storage::{
-    CHUNK_FRAMES, Dataset, Hdf5Writer, MatMovie, MatWriter, Orientation, Precision,
+    CHUNK_FRAMES, Dataset, ErrorKind, Hdf5Writer, MatMovie, MatWriter, Orientation, Precision,
 };
 
 /// Folder of the averages beside `run.json`.
@@ -38,7 +38,12 @@ pub(crate) fn make(
         // Two conditions of stimuli that end alike would have one file.
         let alone = kinds.iter().filter(|kind| *kind == own).count() == 1;
         let kind = if alone { own } else { condition };
-        Condition::new(session, condition, kind, of, &left_out).make(sums, files)?;
+        match Condition::new(session, condition, kind, of, &left_out).make(sums, files) {
+            Err(Error::Interrupted) => return Err(Error::Interrupted),
+            // One that does not go leaves the others alone.
+            Err(error) => session.failed(&error),
+            Ok(()) => {}
+        }
     }
     Ok(())
 }
@@ -309,7 +314,13 @@ impl<'a> Condition<'a> {
                     .verify(output.verify)
                     .offset(offset)
                     .beside(beside);
-                mats.push(files.place().create_mat(&name, movie)?);
+                match files.place().create_mat(&name, movie) {
+                    // What MAT files cannot hold is in the others.
+                    Err(error) if error.kind() == ErrorKind::TooLarge => {
+                        self.session.failed(&error);
+                    }
+                    mat => mats.push(mat?),
+                }
             }
         }
         Ok(Out {

@@ -5,7 +5,7 @@ use crate::areas::AreaFile;
 use crate::made::Files;
 use crate::sums::{Adding, Group, Sums};
 use crate::traces::Seen;
-use crate::trials::{Trials, first_bin_of, outcome};
+use crate::trials::{Trials, first_bin, outcome};
 use crate::{auc, averages, glm, seeds, traces};
 use ndarray::{Array2, ArrayView3, s};
 use std::collections::BTreeMap;
@@ -120,7 +120,7 @@ impl Consumer for Products {
         if trial.held == 0 || trial.record.exclude || !config.products.any() {
             return Ok(None);
         }
-        let Some(first_bin) = first_bin_of(config, trial.record) else {
+        let Ok(first_bin) = first_bin(config, trial.record, trial.clip.frames) else {
             return Ok(None);
         };
         let kept = self.kept(config);
@@ -158,9 +158,19 @@ impl Consumer for Products {
         let kept = lock(&self.sessions)
             .remove(&place(config))
             .unwrap_or_default();
+        let made = self.make(session, &kept);
+        // Until now the next session had no use of it.
+        let bytes = *lock(&kept.bytes);
+        drop(kept);
         let mut held = lock(&self.held);
-        *held = held.saturating_sub(*lock(&kept.bytes));
-        drop(held);
+        *held = held.saturating_sub(bytes);
+        made
+    }
+}
+
+impl Products {
+    fn make(&self, session: &Session<'_>, kept: &Kept) -> Result<Vec<Output>, Cause> {
+        let config = &session.record.config;
         let products = &config.products;
         if !products.any() || session.record.totals.interrupted {
             return Ok(Vec::new());
@@ -202,9 +212,7 @@ impl Consumer for Products {
         });
         Ok(files.finish()?)
     }
-}
 
-impl Products {
     /// Gets ready to add a trial to sums, within what may be held.
     fn begin(
         &self,

@@ -45,6 +45,7 @@ pub(crate) fn make(
         &config.products.seeds,
         window,
         file.crc32c(),
+        crate::traces::areas_name(config),
         output.orientation,
         output.dff_scale,
     );
@@ -145,6 +146,9 @@ impl Seeds {
 
     /// Writes the running correlations of a trial with every seed, a few frames at a time if there is no room for all. They
     /// are computed in `memory`, which the next trial finds warm.
+    ///
+    /// Three windows are held at least, or the whole trial where that is shorter: a long window may take more than there is
+    /// room for.
     fn running(
         &self,
         session: &Session<'_>,
@@ -175,6 +179,8 @@ impl Seeds {
         };
         let named = names.iter().zip(&config.products.seeds);
         let mut writers = named.map(create).collect::<Result<Vec<_>, _>>()?;
+        // Every window that is longer than the movie gives the same, and none is too long to be counted with.
+        let window = window.min(frames.saturating_add(1));
         let seeds = self.of_seeds(traces);
         // A frame of dF/F as it is read and turned, and one of r for each seed.
         let frame = (height * width * 4) as u64 * (3 + self.seeds.len() as u64);

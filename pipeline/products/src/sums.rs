@@ -74,6 +74,8 @@ pub(crate) struct Sums {
 #[derive(Debug, Default)]
 struct Of {
     bins: BTreeMap<i64, Bin>,
+    /// Height and width of the frames.
+    size: (usize, usize),
     /// Trials of which frames may have been added.
     begun: BTreeSet<String>,
     /// Trials that were added whole.
@@ -103,14 +105,16 @@ impl Sums {
             .filter(|bin| !of.bins.contains_key(bin))
             .collect();
         let bytes = Paired::bytes(size).saturating_mul(new.len() as u64);
+        let other_size = !of.begun.is_empty() && of.size != size;
         // A trial that begins anew may have been added in part.
-        if of.given_up || !of.begun.insert(file.to_owned()) || bytes > *left {
-            *left += of.give_up(size);
+        if of.given_up || other_size || !of.begun.insert(file.to_owned()) || bytes > *left {
+            *left += of.give_up();
             return None;
         }
+        of.size = size;
         for bin in new {
             let Ok(paired) = Paired::new(bin, size) else {
-                *left += of.give_up(size);
+                *left += of.give_up();
                 return None;
             };
             of.bins.insert(bin, Arc::new(Mutex::new(paired)));
@@ -151,10 +155,10 @@ impl Sums {
 
 impl Of {
     /// Lets go of everything; the bytes that it held.
-    fn give_up(&mut self, size: (usize, usize)) -> u64 {
+    fn give_up(&mut self) -> u64 {
         self.given_up = true;
         let bins = std::mem::take(&mut self.bins);
-        Paired::bytes(size).saturating_mul(bins.len() as u64)
+        Paired::bytes(self.size).saturating_mul(bins.len() as u64)
     }
 }
 

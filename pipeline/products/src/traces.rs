@@ -46,6 +46,7 @@ pub(crate) fn make(
         .map(|t| {
             (
                 &t.record.file,
+                t.record.trial,
                 t.dff.crc32c,
                 t.first_bin,
                 &t.record.condition,
@@ -58,6 +59,7 @@ pub(crate) fn make(
         inputs,
         &trials.left_out,
         areas.crc32c(),
+        areas_name(config),
         &products.windows,
         &products.align,
         config.output.orientation,
@@ -98,6 +100,11 @@ pub(crate) fn make(
         files.made(session.put(WINDOWS, table.windows())?, of);
     }
     Ok(())
+}
+
+/// Name of the file of areas, by which an area is named that has no name in it.
+pub(crate) fn areas_name(config: &Config) -> Option<&str> {
+    config.products.rois.as_deref()?.rsplit(['/', '\\']).next()
 }
 
 /// The means of areas of a trial, from its file.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use widefield_pipeline::config::{ONSET, Output as Wanted};
-use widefield_pipeline::record::{Output, RunRecord, TrialRecord};
+use widefield_pipeline::config::{Config, ONSET, Output as Wanted};
+use widefield_pipeline::record::{OnsetFrom, Output, RunRecord, TrialRecord};
 
 /// A trial that products are made of.
 #[derive(Clone, Copy, Debug)]
@@ -64,11 +64,11 @@ fn of_trial<'a>(run: &RunRecord, trial: &'a TrialRecord) -> Result<Trial<'a>, &'
         return Err("excluded");
     }
     let dff = dff(&run.config.output, trial).ok_or("without dF/F")?;
-    let first_bin = first_bin(run, trial).ok_or("without the event")?;
     let frames = trial
         .frames
         .filter(|frames| *frames > 0)
         .ok_or("without frames")?;
+    let first_bin = first_bin(&run.config, trial, frames)?;
     Ok(Trial {
         record: trial,
         dff,
@@ -85,27 +85,33 @@ fn dff<'a>(wanted: &Wanted, trial: &'a TrialRecord) -> Option<&'a Output> {
     trial.outputs.iter().find(is_dff)
 }
 
-/// The bin of a trial's first frame: the trial is moved by one whole number of frames. `None` without the event that is asked
-/// for.
-pub(crate) fn first_bin(run: &RunRecord, trial: &TrialRecord) -> Option<i64> {
-    first_bin_of(&run.config, trial)
-}
-
-pub(crate) fn first_bin_of(
-    config: &widefield_pipeline::config::Config,
+/// The bin of a trial's first frame: the trial is moved by one whole number of frames.
+///
+/// # Errors
+/// Without the event that is asked for, and where log or table say a time that is further from the movie than the movie is
+/// long: a slip in one cell would make all averages as long as that.
+pub(crate) fn first_bin(
+    config: &Config,
     trial: &TrialRecord,
-) -> Option<i64> {
-    let event_s = match config.products.align.as_str() {
+    frames: usize,
+) -> Result<i64, &'static str> {
+    let fixed = trial.onset.is_none_or(|o| o.from == OnsetFrom::Fixed);
+    let (event_s, fixed) = match config.products.align.as_str() {
         // Recordings without time 0 begin at it.
-        ONSET => trial.onset.map_or(0.0, |onset| onset.s),
-        _ => trial.aligned_s?,
+        ONSET => (trial.onset.map_or(0.0, |onset| onset.s), fixed),
+        _ => (trial.aligned_s.ok_or("without the event")?, false),
     };
-    let frames = (event_s * config.experiment.sample_rate_hz + 0.5).floor();
+    let frame = (event_s * config.experiment.sample_rate_hz + 0.5).floor();
+    let length = frames as f64;
+    let near = -length..=2.0 * length;
     #[expect(
         clippy::cast_possible_truncation,
         reason = "far fewer, and `as` saturates"
     )]
-    (frames.abs() < 1e9).then_some(-(frames as i64))
+    match fixed && frame.abs() < 1e9 || near.contains(&frame) {
+        true => Ok(-(frame as i64)),
+        false => Err("its event is far from the movie"),
+    }
 }
 
 /// The bins that any of the trials has.

@@ -4,7 +4,7 @@ use ndarray::{Array3, Array4, Axis, s};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use widefield_pipeline::record::{CheckName, RunRecord};
-use widefield_pipeline::simulate::Session;
+use widefield_pipeline::simulate::{Kind, Session};
 use widefield_pipeline::{Engine, Event, Experiment, Plan};
 use widefield_products::Products;
 use widefield_storage::{Orientation, Place};
@@ -346,6 +346,67 @@ fn areas_that_change_during_a_run_are_those_of_all_traces() {
 }
 
 #[test]
+fn a_window_beyond_all_counting_leaves_no_running_correlation() {
+    let dir = tempfile::tempdir().expect("folder");
+    let experiment = session(dir.path(), 2);
+    let areas = dir.path().join("areas.npy");
+    write_areas(&areas, 20);
+    let rois = format!("products.rois={}", areas.display());
+    let running = |window_s: &str| {
+        let window_s = format!("products.seed_window_s={window_s}");
+        let record = run(&experiment, &[&rois, "products.seeds=[\"1\"]", &window_s]);
+        let file = &record.trials[0].file;
+        read(dir.path(), &format!("corr_1/{file}.h5"), "corr")
+    };
+    let short = running("1.0");
+    assert!(short.iter().any(|r| r.is_finite()));
+    // The other is a frame longer than the trials.
+    for window_s in ["1e18", "4.55"] {
+        let long = running(window_s);
+        assert!(long.dim() == short.dim() && long.iter().all(|r| r.is_nan()));
+    }
+}
+
+#[test]
+fn traces_follow_the_numbers_of_trials_and_the_name_of_their_area() {
+    let dir = tempfile::tempdir().expect("folder");
+    let experiment = Session {
+        kind: Kind::Csv,
+        trials: 2,
+        size: 48,
+        frames: 90,
+        ..Session::default()
+    };
+    let experiment = experiment.write(dir.path(), |_| {}).expect("session");
+    let table = "file,condition,outcome,onset_s\nrec-000001,a,hit,3\nrec-000002,a,hit,3\n";
+    std::fs::write(dir.path().join("trials.csv"), table).expect("table");
+    // A rectangle without a name in it.
+    let mut rectangle = b"Iout\0\xe4\x01\0\0\x0a\0\x0a\0\x14\0\x14".to_vec();
+    rectangle.resize(64, 0);
+    let lines = |pattern: &str, area: &str| {
+        let rois = dir.path().join(format!("{area}.roi"));
+        std::fs::write(&rois, &rectangle).expect("areas");
+        let rois = format!("products.rois={}", rois.display());
+        // MAT files have the number in their names.
+        let set = ["data.prefix=rec-", pattern, &rois, "output.mat=\"\""];
+        run(&experiment, &set);
+        let text = std::fs::read_to_string(dir.path().join("traces.csv")).expect("traces");
+        let cells = |line: &str| -> (String, String) {
+            let cells: Vec<&str> = line.split(',').collect();
+            (cells[1].to_owned(), cells[4].to_owned())
+        };
+        let mut lines: Vec<_> = text.lines().skip(1).map(cells).collect();
+        lines.dedup();
+        lines
+    };
+    let want = |numbers: [&str; 2], area: &str| numbers.map(|n| (n.to_owned(), area.to_owned()));
+    let (numbers, none) = ("data.name=rec-{trial}", "data.name=rec-{any}");
+    assert_eq!(lines(numbers, "M1"), want(["1", "2"], "M1"));
+    assert_eq!(lines(numbers, "M2"), want(["1", "2"], "M2"));
+    assert_eq!(lines(none, "M2"), [(String::new(), "M2".to_owned())]);
+}
+
+#[test]
 fn an_interruption_leaves_what_was_made() {
     let dir = tempfile::tempdir().expect("folder");
     let experiment = session(dir.path(), 4);
@@ -364,5 +425,82 @@ fn an_interruption_leaves_what_was_made() {
     for (name, content) in before {
         let now = std::fs::read(dir.path().join(&name)).expect("file");
         assert!(now == content, "{name}");
+    }
+}
+
+#[test]
+fn one_wrong_cell_lengthens_no_average() {
+    let dir = tempfile::tempdir().expect("folder");
+    let session = Session {
+        trials: 4,
+        size: 48,
+        frames: 90,
+        kind: Kind::Csv,
+        ..Session::default()
+    };
+    let experiment = session.write(dir.path(), |_| {}).expect("session");
+    let table = dir.path().join("trials.csv");
+    let text = std::fs::read_to_string(&table).expect("table");
+    let mut rows: Vec<Vec<&str>> = text.lines().map(|row| row.split(',').collect()).collect();
+    let onset = rows[0].iter().position(|cell| *cell == "onset_s");
+    let onset = onset.expect("a column of onsets");
+    let stimulus = rows[1][1];
+    let first = rows.iter().rposition(|row| row[1] == stimulus);
+    // Milliseconds instead of seconds.
+    rows[first.expect("a trial")][onset] = "3020";
+    let rows: Vec<String> = rows.iter().map(|row| row.join(",")).collect();
+    std::fs::write(&table, rows.join("\n")).expect("table");
+    let set = ["products.averages=true", "experiment.align=log"];
+    let record = plan(&experiment, &set).run(Engine::local(), |_| {});
+    let record = record.expect("run");
+    let far = |t: &&widefield_pipeline::record::TrialRecord| t.onset.expect("onset").s > 3000.0;
+    let far = record.trials.iter().find(far).expect("the trial");
+    let condition = far.condition.as_ref().expect("a condition");
+    let place = Place::open(dir.path().to_str().expect("UTF-8")).expect("place");
+    let made = |o: &&widefield_pipeline::record::Output| {
+        o.path.starts_with("h5_avg/") && o.path.ends_with("_AVG.h5")
+    };
+    let averages: Vec<_> = record.totals.outputs.iter().filter(made).collect();
+    assert!(!averages.is_empty());
+    for average in averages {
+        let file = place.open_hdf5(&average.path).expect("HDF5");
+        let dataset = file.dataset("dff_AVG").expect("dataset");
+        assert!(dataset.shape()[2] < 2 * 90, "{condition}");
+        let left_out = format!("{:?}", dataset.attribute("left_out"));
+        let said = format!("{}: its event is far from the movie", far.file);
+        assert!(left_out.contains(&said), "{left_out}");
+    }
+}
+
+#[test]
+fn frames_of_another_size_spoil_no_trial() {
+    let [dir, small] = [(); 2].map(|()| tempfile::tempdir().expect("folder"));
+    let experiment = session(dir.path(), 6);
+    let other = Session {
+        trials: 6,
+        size: 32,
+        frames: 90,
+        ..Session::default()
+    };
+    other.write(small.path(), |_| {}).expect("session");
+    let movies = |dir: &Path| {
+        let entries = std::fs::read_dir(dir).expect("folder");
+        let movies = entries.map(|entry| entry.expect("entry").path());
+        let mut movies: Vec<_> = movies
+            .filter(|path| path.extension().is_none())
+            .filter(|path| path.is_file())
+            .collect();
+        movies.sort();
+        movies
+    };
+    let (ours, theirs) = (movies(dir.path()), movies(small.path()));
+    assert_eq!((ours.len(), theirs.len()), (6, 6));
+    // Whichever is first of its condition and outcome.
+    for replaced in [1, 4] {
+        std::fs::copy(&theirs[replaced], &ours[replaced]).expect("copy");
+        let record = plan(&experiment, &["products.averages=true"]).run(Engine::local(), |_| {});
+        let record = record.expect("run");
+        let failed: Vec<_> = record.trials.iter().filter(|t| !t.good()).collect();
+        assert!(failed.is_empty(), "{failed:?}");
     }
 }
