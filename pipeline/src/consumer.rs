@@ -96,10 +96,19 @@ impl Session<'_> {
     /// Writes an object beside `run.json`, if the session still is this run's.
     ///
     /// # Errors
-    /// As [`Session::owned`] and [`Place::put`].
+    /// As [`Session::owned`] and [`Place::put`]; [`Error::Usage`] if log or table of the session are called so.
     pub fn put(&self, name: &str, bytes: impl Into<Bytes>) -> Result<Output, Error> {
         self.owned()?;
+        let data = &self.record.config.data;
         let name = self.record.config.output.beside(name);
+        let (folder, file) = crate::results::split(&name);
+        for read in [&data.behaviour_log, &data.trials].into_iter().flatten() {
+            let (at, called) = crate::results::split(read);
+            if called == file && self.worker.data.resolved(at)? == self.output.resolved(folder)? {
+                let (object, reason) = (name.clone(), "the session reads it".into());
+                return Err(Error::Usage { object, reason });
+            }
+        }
         Ok(self.output.put(&name, bytes)?.into())
     }
 }

@@ -296,8 +296,9 @@ impl Plan {
         } = experiment;
         let data = Place::open(&config.data.url)?;
         let output = Place::open(config.output_url())?;
+        own.refuse_lost()?;
         let ground = Ground::of(&config, &own, &data, &output, file.as_deref())?;
-        let mask = given::mask(&config)?;
+        let mask = given::mask(&config, &own)?;
         let sources = Sources::load(&config, &data)?;
         // Another session's place is refused only after a wrong prefix, which makes it look like one, would have been told.
         let earlier = Earlier::find(&config, &own.placed(), &output);

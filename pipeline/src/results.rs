@@ -131,8 +131,9 @@ pub(crate) fn remove(
         return Ok(false);
     }
     let path = output.local_path(name);
-    let is_mask = mask_image(config).is_some_and(|mask| is_file(&mask, path.as_deref(), file));
-    if is_mask {
+    let areas = config.products.rois.as_ref().map(PathBuf::from);
+    let mut read = mask_image(config).into_iter().chain(areas);
+    if read.any(|one| is_file(&one, path.as_deref(), file)) {
         return Ok(false);
     }
     output.remove(name)?;
@@ -277,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mask_stays_wherever_it_lies() {
+    fn masks_and_areas_stay_wherever_they_lie() {
         let dir = tempfile::tempdir().expect("folder");
         let (mut config, data, output) = places(dir.path());
         output.put("dff_out/m.h5", b"mask".to_vec()).expect("put");
@@ -286,6 +287,9 @@ mod tests {
             Masking::File(MaskFile::new(path.display().to_string()));
         assert!(!remove(&config, &own(), &data, &output, "dff_out/m.h5").expect("remove"));
         config.analysis.segmentation.method = Masking::default();
+        config.products.rois = Some(path.display().to_string());
+        assert!(!remove(&config, &own(), &data, &output, "dff_out/m.h5").expect("remove"));
+        config.products.rois = None;
         assert!(remove(&config, &own(), &data, &output, "dff_out/m.h5").expect("remove"));
     }
 }

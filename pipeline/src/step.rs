@@ -80,9 +80,20 @@ impl<T: Parameters> Step for T {
         Identity {
             name: T::NAME.into(),
             revision: T::REVISION,
-            // What cannot be written as JSON, a map with keys that are no text, is no parameter.
-            parameters: serde_json::to_value(self).unwrap_or_default(),
+            parameters: parameters(self).unwrap_or_else(|why| serde_json::json!({ LOST: why })),
         }
+    }
+}
+
+/// Key of what stands for parameters that no worker could make the step from again, nor a resumed run tell from others.
+pub(crate) const LOST: &str = "not as JSON";
+
+/// Parameters as JSON that gives the same again, which a map with keys that are no text, or NaN, does not.
+fn parameters<T: Parameters>(step: &T) -> Result<serde_json::Value, String> {
+    let value = serde_json::to_value(step).map_err(|e| e.to_string())?;
+    match T::deserialize(&value).and_then(serde_json::to_value) {
+        Ok(again) if again == value => Ok(value),
+        other => Err(format!("{value} comes back as {other:?}")),
     }
 }
 

@@ -98,14 +98,18 @@ pub(crate) fn perform(
 
 /// A panic becomes the failure of its trial, so that one never takes others with it.
 fn guarded(trial: &TrialPlan, work: impl FnOnce() -> Outcome) -> Outcome {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+    caught(work).unwrap_or_else(|message| Outcome::Failed {
+        record: Box::new(failed(trial, message)),
+        retry: false,
+    })
+}
+
+/// What a panic says, if there is one.
+pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).map_err(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-        let message = format!("internal error: {}", text.unwrap_or("unknown"));
-        Outcome::Failed {
-            record: Box::new(failed(trial, message)),
-            retry: false,
-        }
+        format!("internal error: {}", text.unwrap_or("unknown"))
     })
 }
 
@@ -117,7 +121,9 @@ fn measure(worker: &Worker<'_>, trial: &TrialPlan, session: &Decided) -> Outcome
             let mean = measured.mean.unwrap_or_default();
             let steps = worker.own.placed();
             let measurement = Measurement::new(worker.config, &steps, trial, session, level);
-            match measurement.put(worker.output, mean.view()) {
+            let records = Some(worker.config.output.records.as_str());
+            let put = || measurement.put(worker.output, mean.view());
+            match worker.owned(records).and_then(|()| put()) {
                 Ok(()) => Outcome::Measured { level },
                 Err(error) => Outcome::failed(trial, &error),
             }
@@ -135,7 +141,8 @@ fn process(
     session: &Decided,
     level: Option<&BackgroundLevel>,
 ) -> Result<Outcome, widefield_storage::Error> {
-    if worker.config.analysis.segmentation.file().is_some() && session.mask.is_none() {
+    let from_file = worker.config.analysis.segmentation.file().is_some();
+    if from_file && worker.own.mask.is_none() && session.mask.is_none() {
         let message = "the request lacks the mask of analysis.segmentation.file".to_owned();
         return Ok(Outcome::Failed {
             record: Box::new(failed(trial, message)),

@@ -257,3 +257,152 @@ fn a_movie_is_rewritten_from_what_it_was() {
     }
     assert!(memory.write(10, was.slice(s![..2, .., ..])).is_err());
 }
+
+#[test]
+fn parts_of_other_parameters_are_not_believed() {
+    let dir = tempfile::tempdir().expect("folder");
+    let experiment = session(dir.path());
+    let darkest = |own: Own, share| own.mask(Darkest { share });
+    run(&experiment, |own| darkest(own, 0.25).consumer(Sums)).expect("run");
+    assert_ne!(text(dir.path().join("sum.txt")), "0");
+    // Done again by a program without the consumer, whose parts of before stay.
+    run(&experiment, |own| darkest(own, 0.5)).expect("run");
+    let record = run(&experiment, |own| darkest(own, 0.5).consumer(Sums)).expect("run");
+    assert_eq!(text(dir.path().join("sum.txt")), "0");
+    for trial in &record.trials {
+        assert_eq!(trial.status, Status::Skipped);
+        let lost = |check: &widefield_pipeline::record::Check| check.message.contains("is lost");
+        assert!(trial.checks.iter().any(lost), "{:?}", trial.checks);
+    }
+}
+
+#[test]
+fn an_own_mask_stands_in_place_of_one_from_a_file_and_is_told() {
+    let dir = tempfile::tempdir().expect("folder");
+    let experiment = session(dir.path());
+    let file = "analysis.segmentation={method=\"file\",file=\"none.png\"}";
+    let overrides = [file.parse().expect("override")];
+    let load = || Experiment::load_with(&experiment, &overrides).expect("experiment");
+    assert!(matches!(load().plan(), Err(Error::Mask { .. })));
+    let plan = load().with(|own| own.mask(Darkest { share: 0.25 })).plan();
+    let record = plan.expect("plan").run(Engine::local(), |_| {});
+    for trial in record.expect("run").trials {
+        let masked = trial.masked_pixels.expect("a mask");
+        assert!(masked.abs_diff(48 * 48 / 4) <= 2, "{masked}");
+        let place = widefield_storage::Place::open(&dir.path().display().to_string());
+        let place = place.expect("place");
+        for output in trial.outputs.iter().filter(|o| o.path.ends_with(".h5")) {
+            let dataset = output.path.split('_').next().unwrap_or_default();
+            let file = place.open_hdf5(&output.path).expect("HDF5");
+            let dataset = file.dataset(dataset).expect("dataset");
+            let steps = dataset.attribute("steps").expect("the steps");
+            assert!(format!("{steps:?}").contains("darkest"), "{steps:?}");
+        }
+    }
+}
+
+/// A step whose parameters JSON has no words for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Odd {
+    pairs: std::collections::BTreeMap<(u8, u8), f64>,
+    limit: f64,
+}
+
+impl Parameters for Odd {
+    const NAME: &'static str = "odd";
+}
+
+impl Masking for Odd {
+    fn mask(&self, mean: ArrayView2<'_, f64>) -> Result<widefield::Mask, Cause> {
+        Ok(widefield::Segmentation::None.mask(mean)?)
+    }
+}
+
+#[test]
+fn parameters_that_do_not_come_back_are_refused() {
+    let dir = tempfile::tempdir().expect("folder");
+    let experiment = session(dir.path());
+    let plan = |pairs: &[(u8, u8)], limit| {
+        let pairs = pairs.iter().map(|pair| (*pair, 1.0)).collect();
+        let experiment = Experiment::load(&experiment).expect("experiment");
+        experiment.with(|own| own.mask(Odd { pairs, limit })).plan()
+    };
+    for refused in [plan(&[(1, 2)], 0.5), plan(&[], f64::NAN)] {
+        let error = refused.expect_err("refused").to_string();
+        assert!(error.contains("step `odd`: its parameters"), "{error}");
+    }
+    assert!(plan(&[], 0.5).is_ok());
+}
+
+/// What a consumer may do wrong when a session ends.
+enum Wrong {
+    Panics,
+    Replaces(&'static str),
+    Loses(Box<std::sync::Mutex<Option<widefield_storage::Claim>>>),
+}
+
+impl Consumer for Wrong {
+    fn name(&self) -> &'static str {
+        "wrong"
+    }
+
+    fn extension(&self) -> Option<&'static str> {
+        None
+    }
+
+    fn makes(&self, _: &widefield_pipeline::config::Config) -> bool {
+        true
+    }
+
+    fn watch(&self, _: &Watched<'_>) -> Result<Option<Box<dyn Watch>>, Cause> {
+        Ok(None)
+    }
+
+    fn session(&self, session: &Session<'_>) -> Result<Vec<Output>, Cause> {
+        match self {
+            Self::Panics => panic!("of the consumer"),
+            Self::Replaces(name) => Ok(vec![session.put(name, "mine")?]),
+            Self::Loses(kept) => {
+                let taken = session.output.claim_from(&["mov_out"], |_| true)?;
+                *kept.lock().expect("alone") = Some(taken);
+                Ok(Vec::new())
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_consumer_does_wrong_ends_nothing_else() {
+    let dir = tempfile::tempdir().expect("folder");
+    let experiment = session(dir.path());
+    let log = std::fs::read_dir(dir.path()).expect("folder");
+    let log = log.map(|entry| entry.expect("entry").file_name().into_string());
+    let log = log.map(|name| name.expect("UTF-8"));
+    let log = log.into_iter().find(|name| name.ends_with(".txt"));
+    let log: &'static str = Box::leak(log.expect("a log").into_boxed_str());
+    let before = text(dir.path().join(log));
+    for (wrong, says) in [
+        (Wrong::Panics, "of the consumer"),
+        (Wrong::Replaces(log), "the session reads it"),
+    ] {
+        let record = run(&experiment, |own| own.consumer(wrong)).expect("run");
+        assert!(record.trials.iter().all(|trial| trial.good()));
+        let said = |check: &widefield_pipeline::record::Check| check.message.contains(says);
+        assert!(record.checks.iter().any(said), "{:?}", record.checks);
+        assert!(text(dir.path().join("run.json")).contains(says));
+    }
+    assert_eq!(text(dir.path().join(log)), before);
+    // Taken over by another while it makes: what the other has is left alone.
+    let strange = dir.path().join("mov_out/theirs.h5");
+    std::fs::write(&strange, "theirs").expect("write");
+    let run_json = text(dir.path().join("run.json"));
+    let clean = "output.existing=clean".parse().expect("override");
+    let experiment = Experiment::load_with(&experiment, &[clean]).expect("experiment");
+    let loses = Wrong::Loses(Box::default());
+    let plan = experiment.with(|own| own.consumer(loses)).plan();
+    let lost = plan.expect("plan").run(Engine::local(), |_| {});
+    let lost = lost.expect_err("taken over").to_string();
+    assert!(lost.contains("claimed by"), "{lost}");
+    assert_eq!(text(strange), "theirs");
+    assert_eq!(text(dir.path().join("run.json")), run_json);
+}

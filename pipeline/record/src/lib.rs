@@ -114,6 +114,9 @@ pub struct TrialRecord {
     pub checks: Vec<Check>,
     /// What was written.
     pub outputs: Vec<Output>,
+    /// What was kept of it for the session's end; `None` in records of versions that did not say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parts: Option<Vec<Output>>,
     /// Wall-clock time by stage.
     pub seconds: BTreeMap<String, f64>,
     /// What was read, so that a later run can tell whether it changed.
@@ -407,6 +410,7 @@ impl TrialRecord {
             nonfinite_pixels: None,
             checks: Vec::new(),
             outputs: Vec::new(),
+            parts: None,
             seconds: BTreeMap::new(),
             input: None,
             motion: None,

@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::error::{Error, MaskError};
+use crate::step::Own;
 use ndarray::Array2;
 use std::io::Read as _;
 use widefield::Mask;
@@ -9,10 +10,10 @@ use widefield::Mask;
 /// Bytes of a file that are read at most.
 const MOST_BYTES: u64 = 1 << 26;
 
-/// Reads the mask of `analysis.segmentation.file`, tidied as asked; nothing where a rule makes masks.
-pub(super) fn mask(config: &Config) -> Result<Option<Mask>, Error> {
+/// Reads the mask of `analysis.segmentation.file`, tidied as asked; nothing where a rule, or a step of one's own, makes masks.
+pub(super) fn mask(config: &Config, own: &Own) -> Result<Option<Mask>, Error> {
     let step = &config.analysis.segmentation;
-    let Some(path) = step.file() else {
+    let Some(path) = step.file().filter(|_| own.mask.is_none()) else {
         return Ok(None);
     };
     let kept = kept(path, config.analysis.resolution).map_err(|source| Error::Mask {

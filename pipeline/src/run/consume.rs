@@ -8,8 +8,9 @@ use crate::contract::failed;
 use crate::error::Error;
 use crate::labels::Labels;
 use crate::plan::{Plan, Work};
-use crate::record::{Check, CheckName, Level, RunRecord, Status, TrialRecord, with_causes};
+use crate::record::{Check, CheckName, Level, Output, RunRecord, Status, TrialRecord, with_causes};
 use crate::trial::Worker;
+use crate::worker::caught;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use widefield_storage::concurrent;
@@ -72,7 +73,7 @@ impl Plan {
             worker,
             failures: Mutex::default(),
         };
-        let made = consumer.session(&session);
+        let made = caught(|| consumer.session(&session)).unwrap_or_else(|panic| Err(panic.into()));
         let mut failures = session.failures.into_inner().unwrap_or_default();
         match made {
             Ok(outputs) => {
@@ -95,8 +96,15 @@ impl Plan {
             // A failed trial may have left its part in an earlier run; that of this one came with measures.
             record.quality.as_ref()?;
             let name = part_name(consumer, crate::plan::stem(&record.file))?;
-            let part = self.output.read(&self.config.output.beside(&name)).ok()?;
-            consumer.is_part(&part).then(|| Vec::from(part))
+            let name = self.config.output.beside(&name);
+            let part = self.output.read(&name).ok()?;
+            // Records of earlier versions do not say which part is theirs.
+            let same = |o: &Output| o.path == name && o.crc32c == crc32c::crc32c(&part);
+            let own = record
+                .parts
+                .as_ref()
+                .is_none_or(|parts| parts.iter().any(same));
+            (own && consumer.is_part(&part)).then(|| Vec::from(part))
         })
     }
 

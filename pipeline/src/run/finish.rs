@@ -28,12 +28,15 @@ impl Plan {
         interrupted: bool,
         tell: &mut dyn FnMut(Event<'_>),
     ) -> Result<RunRecord, Error> {
-        // What another took over meanwhile is not ours to write.
-        worker.owned(None).map_err(|source| match source.kind() {
-            // A place that does not answer keeps what the trials left there.
-            ErrorKind::Other => Error::Finish { source },
-            _ => source.into(),
-        })?;
+        // What another took over meanwhile is not ours to write, nor to remove.
+        let ours = || {
+            worker.owned(None).map_err(|source| match source.kind() {
+                // A place that does not answer keeps what the trials left there.
+                ErrorKind::Other => Error::Finish { source },
+                _ => source.into(),
+            })
+        };
+        ours()?;
         let (mut trials, masks): (Vec<TrialRecord>, Vec<Option<Mask>>) = trials.into_iter().unzip();
         let mut checks = self.checks.clone();
         let mut outputs = Vec::new();
@@ -88,6 +91,7 @@ impl Plan {
             }
             record.totals.interrupted = makes && worker.cancelled.load(Ordering::Relaxed);
         }
+        ours()?;
         if !record.totals.interrupted {
             self.remove_old(&mut record, tell);
         }
@@ -97,6 +101,7 @@ impl Plan {
         }
         record.totals.report_seconds = reporting.elapsed().as_secs_f64();
         let json = serde_json::to_vec_pretty(&record).unwrap_or_default();
+        ours()?;
         self.output
             .put(&self.config.output.beside(RUN_JSON), json)
             .map_err(|source| Error::Finish { source })?;

@@ -6,6 +6,7 @@ use crate::manifest::{Measurement, set_of};
 use crate::order_of_steps::{self, Steps};
 use crate::plan::Plan;
 use crate::record::with_causes;
+use crate::worker::caught;
 use widefield::BackgroundLevel;
 use widefield::motion::Crop;
 use widefield::session::MeanOf;
@@ -61,7 +62,7 @@ impl Plan {
             let steps = Steps::configured(analysis, &self.config.experiment, &self.own);
             // NaN where some frame of some trial has nothing.
             let seen = Crop::from_image(mean.view());
-            let mask = order_of_steps::mask(&steps, mean.view(), &seen);
+            let mask = caught(|| order_of_steps::mask(&steps, mean.view(), &seen))?;
             decided.mask = Some(mask.map_err(|e| with_causes(&e))?);
         }
         Ok(decided)

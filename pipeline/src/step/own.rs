@@ -1,10 +1,11 @@
 //! Steps that a program brings: in their places among the configured ones, and known to its workers.
 
-use super::{Background, Identity, Masking, Normalise, Parameters, Register, Transform};
+use super::{Background, Identity, Masking, Normalise, Parameters, Register, Step, Transform};
 use crate::config::Config;
 use crate::consumer::Consumer;
 use crate::order_of_steps::Steps;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, from_value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -42,7 +43,7 @@ pub struct Own {
     pub(crate) register: Option<Arc<dyn Register>>,
     transforms: Vec<Arc<dyn Transform>>,
     background: Option<Arc<dyn Background>>,
-    mask: Option<Arc<dyn Masking>>,
+    pub(crate) mask: Option<Arc<dyn Masking>>,
     normalise: Option<Arc<dyn Normalise>>,
     pub(crate) consumers: Vec<Arc<dyn Consumer>>,
 }
@@ -97,25 +98,28 @@ impl Own {
     /// The steps with their places, in order.
     #[must_use]
     pub fn placed(&self) -> Vec<Placed> {
-        let place = |slot, step: Identity| Placed { slot, step };
-        let register = self.register.iter();
-        let register = register.map(|step| place(Slot::Register, step.identity()));
-        let transforms = self.transforms.iter();
-        let transforms = transforms.map(|step| place(Slot::Transform, step.identity()));
-        let background = self.background.iter();
-        let background = background.map(|step| place(Slot::Background, step.identity()));
-        let mask = self
-            .mask
-            .iter()
-            .map(|step| place(Slot::Mask, step.identity()));
-        let normalise = self.normalise.iter();
-        let normalise = normalise.map(|step| place(Slot::Normalise, step.identity()));
-        register
-            .chain(transforms)
-            .chain(background)
-            .chain(mask)
-            .chain(normalise)
-            .collect()
+        fn place<S: Step + ?Sized>(slot: Slot, step: &Arc<S>) -> Placed {
+            let step = step.identity();
+            Placed { slot, step }
+        }
+        let mut all: Vec<Placed> = Vec::new();
+        all.extend(self.register.iter().map(|s| place(Slot::Register, s)));
+        all.extend(self.transforms.iter().map(|s| place(Slot::Transform, s)));
+        all.extend(self.background.iter().map(|s| place(Slot::Background, s)));
+        all.extend(self.mask.iter().map(|s| place(Slot::Mask, s)));
+        all.extend(self.normalise.iter().map(|s| place(Slot::Normalise, s)));
+        all
+    }
+
+    /// Refuses steps whose parameters cannot be told from others.
+    pub(crate) fn refuse_lost(&self) -> Result<(), crate::Error> {
+        for Placed { step, .. } in self.placed() {
+            if let Some(why) = step.parameters.get(super::LOST) {
+                let (name, why) = (step.name.clone(), format!("its parameters: {why}"));
+                return Err(crate::Error::UnknownStep { name, why });
+            }
+        }
+        Ok(())
     }
 
     /// Consumers that make results of a session, and the others.
@@ -154,7 +158,7 @@ impl Own {
 }
 
 /// Puts a step, made again from its parameters, in its place.
-type Make = fn(Own, serde_json::Value) -> Result<Own, serde_json::Error>;
+type Make = Arc<dyn Fn(Own, Value) -> Result<Own, serde_json::Error> + Send + Sync>;
 
 /// What a program that works for others can make again from a request: the steps it knows by name.
 ///
@@ -182,44 +186,36 @@ pub struct Known {
 }
 
 impl Known {
-    fn knows<T: Parameters>(mut self, slot: Slot, make: Make) -> Self {
-        self.steps.insert((slot, T::NAME), (T::REVISION, make));
+    fn knows<T: Parameters>(mut self, slot: Slot, put: fn(Own, T) -> Own) -> Self {
+        let make = move |own, value| Ok(put(own, from_value(value)?));
+        self.steps
+            .insert((slot, T::NAME), (T::REVISION, Arc::new(make)));
         self
     }
 
     /// Knows a way to take motion away.
     pub fn register<T: Register + Parameters>(self) -> Self {
-        self.knows::<T>(Slot::Register, |own, value| {
-            Ok(own.register(serde_json::from_value::<T>(value)?))
-        })
+        self.knows::<T>(Slot::Register, Own::register)
     }
 
     /// Knows a transform.
     pub fn transform<T: Transform + Parameters>(self) -> Self {
-        self.knows::<T>(Slot::Transform, |own, value| {
-            Ok(own.transform(serde_json::from_value::<T>(value)?))
-        })
+        self.knows::<T>(Slot::Transform, Own::transform)
     }
 
     /// Knows a way to estimate backgrounds.
     pub fn background<T: Background + Parameters>(self) -> Self {
-        self.knows::<T>(Slot::Background, |own, value| {
-            Ok(own.background(serde_json::from_value::<T>(value)?))
-        })
+        self.knows::<T>(Slot::Background, Own::background)
     }
 
     /// Knows a way to make masks.
     pub fn mask<T: Masking + Parameters>(self) -> Self {
-        self.knows::<T>(Slot::Mask, |own, value| {
-            Ok(own.mask(serde_json::from_value::<T>(value)?))
-        })
+        self.knows::<T>(Slot::Mask, Own::mask)
     }
 
     /// Knows a way to take F0.
     pub fn normalise<T: Normalise + Parameters>(self) -> Self {
-        self.knows::<T>(Slot::Normalise, |own, value| {
-            Ok(own.normalise(serde_json::from_value::<T>(value)?))
-        })
+        self.knows::<T>(Slot::Normalise, Own::normalise)
     }
 
     /// Knows a consumer.

@@ -114,7 +114,15 @@ impl Worker<'_> {
             Axes::Notebook => "x, reversed y, t",
             Axes::Camera => "y, x, t",
         };
-        Dataset::new(name, shape)
+        let dataset = match self.own.placed() {
+            none if none.is_empty() => Dataset::new(name, shape),
+            // They stand in for what `parameters` says of theirs.
+            own => {
+                let own = serde_json::to_string(&own).unwrap_or_default();
+                Dataset::new(name, shape).attribute("steps", own)
+            }
+        };
+        dataset
             .orientation(out.orientation.into())
             .precision(out.precision.into())
             .compression(out.compression)

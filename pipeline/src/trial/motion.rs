@@ -9,6 +9,7 @@ use crate::record::{Correction, Motion};
 use crate::recording::{Block, Recording};
 use crate::recording::{Movie, MovieStore};
 use crate::step::{Cause, Clip, Locate, Register, Stage, StepError, failed, measuring};
+use crate::worker::caught;
 use ndarray::parallel::prelude::*;
 use ndarray::{Array2, Array3, ArrayViewMut3, Axis, s};
 use std::ops::Range;
@@ -127,7 +128,8 @@ impl Worker<'_> {
                 }
             }
         };
-        let comparison = made().map_err(wrong)?;
+        let comparison = caught(made).unwrap_or_else(|panic| Err(panic.into()));
+        let comparison = comparison.map_err(wrong)?;
         *kept() = Some((origin.clone(), comparison.clone()));
         Ok(comparison)
     }

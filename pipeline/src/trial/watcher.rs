@@ -129,14 +129,6 @@ impl<'a> Watcher<'a> {
     /// All blocks have been told: lets the files appear; the mean over frames of the movie.
     pub(super) fn finish_files(&mut self) -> Result<Array2<f64>, TrialError> {
         self.worker.alive()?;
-        if let Some(files) = self.files.take() {
-            let mut outputs = files.finish(self.worker)?;
-            outputs.extend(self.shifts()?);
-            outputs.extend(self.trial.kept.iter().cloned());
-            let place = |name: &str| self.trial.outputs.names().position(|n| n == name);
-            outputs.sort_by_key(|output| place(&output.path));
-            self.record.outputs = outputs;
-        }
         self.timing.ends("write");
         self.timing.moves(self.collected_in, "write", "report");
         let Some(collected) = self.collecting.take() else {
@@ -171,6 +163,17 @@ impl<'a> Watcher<'a> {
             let predicted = made.zip(motion.high_px);
             motion.predicted_dff = predicted.map(|(made, px)| made.map(|share| share * px));
         }
+        self.timing.ends("report");
+        // Last, as nothing is to appear of a trial that fails.
+        if let Some(files) = self.files.take() {
+            let mut outputs = files.finish(self.worker)?;
+            outputs.extend(self.shifts()?);
+            outputs.extend(self.trial.kept.iter().cloned());
+            let place = |name: &str| self.trial.outputs.names().position(|n| n == name);
+            outputs.sort_by_key(|output| place(&output.path));
+            self.record.outputs = outputs;
+        }
+        self.timing.ends("write");
         self.summary = Some(summary);
         Ok(mean)
     }
@@ -200,6 +203,7 @@ impl<'a> Watcher<'a> {
         let finished = self.summary.is_some();
         let (worker, records) = (self.worker, &self.worker.config.output.records);
         let ours = || (finished || worker.alive().is_ok()) && worker.owned(Some(records)).is_ok();
+        let mut parts = Vec::new();
         for (i, watch) in std::mem::take(&mut self.watches).into_iter().enumerate() {
             let consumer = &self.worker.own.consumers[i];
             if let Some(watch) = watch
@@ -207,11 +211,13 @@ impl<'a> Watcher<'a> {
             {
                 keeping = true;
                 let name = part_name(&**consumer, &self.trial.stem);
-                if let Err(error) = self.keep(watch, name.as_deref()) {
-                    self.missing(consumer.name(), &*error);
+                match self.keep(watch, name.as_deref()) {
+                    Ok(part) => parts.extend(part),
+                    Err(error) => self.missing(consumer.name(), &*error),
                 }
             }
         }
+        self.record.parts = Some(parts);
         self.record.seconds = self.timing.seconds();
         if keeping {
             let seconds = self.record.seconds.entry("report".into()).or_default();
@@ -224,7 +230,7 @@ impl<'a> Watcher<'a> {
         (self.record, mask)
     }
 
-    fn keep(&self, watch: Box<dyn Watch>, name: Option<&str>) -> Result<(), Cause> {
+    fn keep(&self, watch: Box<dyn Watch>, name: Option<&str>) -> Result<Option<Output>, Cause> {
         let seen = Seen {
             record: &self.record,
             intervals_s: &self.intervals_s,
@@ -232,11 +238,9 @@ impl<'a> Watcher<'a> {
             shifts: self.moved.as_ref().map_or(&[], |found| &found.shifts),
         };
         let bytes = watch.finish(&seen)?;
-        if let Some(name) = name {
-            let name = self.worker.config.output.beside(name);
-            self.worker.output.put(&name, bytes)?;
-        }
-        Ok(())
+        let Some(name) = name else { return Ok(None) };
+        let name = self.worker.config.output.beside(name);
+        Ok(Some(self.worker.output.put(&name, bytes)?.into()))
     }
 }
 
