@@ -51,8 +51,9 @@ type Areas = Vec<(String, Array2<bool>)>;
 ///
 /// # Errors
 /// [`Error::Format`], naming the file, if it is of another kind, cut or damaged, of another size than the frame (both are said),
-/// without areas, or with more than 65535; if a selection is none that encloses pixels, or reaches beyond the frame; if two areas
-/// have one name. [`Error::TooLarge`] if arrays, or the masks together, take more than 1 GiB, or a picture 256 MiB.
+/// without areas, or with more than 65535; if a selection is none that encloses pixels, has more than 2^20 points, or reaches
+/// beyond the frame; if two areas have one name. [`Error::TooLarge`] if arrays, or the masks together, take more than 1 GiB, a
+/// picture 256 MiB, or a selection 5 MiB.
 pub fn read(
     name: &str,
     bytes: &[u8],

@@ -123,8 +123,9 @@ pub(super) fn run(args: &Args) -> miette::Result<Outcome> {
     let interrupted = interrupt_flag(mode, &planned)?;
     let mut worst = Outcome::Done;
     let mut plans = Vec::new();
+    let products = Products::default();
     for path in &args.experiments {
-        for plan in plan(path, &overrides, args) {
+        for plan in plan(path, &overrides, &products, args) {
             match plan {
                 Ok(plan) => plans.push(plan),
                 // One unusable session must not stop the others.
@@ -160,10 +161,15 @@ pub(super) fn overrides(set: &[String]) -> Result<Vec<Override>, Failure> {
 }
 
 /// What one experiment file asks for: a plan for each of its sessions.
-fn plan(path: &Path, overrides: &[Override], args: &Args) -> Vec<Result<Plan, Error>> {
+fn plan(
+    path: &Path,
+    overrides: &[Override],
+    products: &Products,
+    args: &Args,
+) -> Vec<Result<Plan, Error>> {
     match Experiment::load_with(path, overrides) {
         Ok(experiment) => experiment
-            .with(|own| own.consumer(Products::default()).consumer(Report))
+            .with(|own| own.consumer(products.clone()).consumer(Report))
             .verify(args.verify)
             .take_over(args.take_over)
             .sessions()

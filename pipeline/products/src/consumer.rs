@@ -34,14 +34,14 @@ pub enum Product {
     Auc,
 }
 
-/// Makes what `[products]` of a description asks for.
-#[derive(Debug, Default)]
+/// Makes what `[products]` of a description asks for. Sessions that are run together have clones of one, which share what may be held.
+#[derive(Clone, Debug, Default)]
 pub struct Products {
     only: Option<Product>,
     /// What is kept of sessions whose trials are processed here, by the place of their records.
-    sessions: Mutex<BTreeMap<String, Arc<Kept>>>,
+    sessions: Arc<Mutex<BTreeMap<String, Arc<Kept>>>>,
     /// Bytes that these hold.
-    held: Mutex<u64>,
+    held: Arc<Mutex<u64>>,
 }
 
 /// What is kept of a session while its trials are processed.
@@ -49,8 +49,26 @@ pub struct Products {
 struct Kept {
     sums: Sums,
     seen: Mutex<Seen>,
+    areas: Mutex<Option<Parsed>>,
     /// What the sums take.
     bytes: Mutex<u64>,
+}
+
+/// Areas of a file with this check sum, in frames of this size.
+type Parsed = (u32, (usize, usize), Arc<Areas>);
+
+impl Kept {
+    /// The areas of a file, which are many pixels and the same for all trials.
+    fn areas(&self, file: &AreaFile, size: (usize, usize)) -> Option<(u32, Arc<Areas>)> {
+        let crc = file.crc32c();
+        let kept = lock(&self.areas).clone();
+        if let Some((.., areas)) = kept.filter(|parsed| (parsed.0, parsed.1) == (crc, size)) {
+            return Some((crc, areas));
+        }
+        let areas = Arc::new(file.areas(size).ok()?);
+        *lock(&self.areas) = Some((crc, size, Arc::clone(&areas)));
+        Some((crc, areas))
+    }
 }
 
 fn lock<T>(one: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -137,7 +155,7 @@ impl Consumer for Products {
         }
         // What is wrong with the file is said once, when the session ends.
         let areas = AreaFile::read(config).ok().flatten();
-        let areas = areas.and_then(|file| Some((file.crc32c(), file.areas(size).ok()?)));
+        let areas = areas.and_then(|file| kept.areas(&file, size));
         let means = areas.map(|(crc, areas)| {
             let means = Array2::zeros((trial.clip.frames, areas.len()));
             (crc, areas, means)
@@ -240,7 +258,7 @@ struct Follow {
     file: String,
     group: Option<(Group, Adding)>,
     /// What the areas are, and their means so far, `(t, area)`.
-    means: Option<(u32, Areas, Array2<f64>)>,
+    means: Option<(u32, Arc<Areas>, Array2<f64>)>,
 }
 
 impl Observer for Follow {

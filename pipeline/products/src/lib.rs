@@ -3,7 +3,8 @@
 //!
 //! [`Products`] is a consumer of trials, as any program could write one: put into a session it makes what `[products]` of the
 //! description asks for. What costs little while a movie is in memory is taken then, everything else from the files of dF/F; the
-//! numbers are the same, but for the order in which trials are summed, which moves a mean by less than the f32 it is written as.
+//! numbers are the same, but for the order in which trials are summed, which moves a mean by less than the f32 it is written as,
+//! and for what files of F / F0 (`output.dff_scale`) have lost of a small dF/F, up to 6e-8.
 //!
 //! ```
 //! use widefield_pipeline::config::Config;
