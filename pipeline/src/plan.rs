@@ -218,6 +218,9 @@ pub struct TrialPlan {
     /// What an earlier run made of this trial and no change has a say in: stays as it is.
     #[serde(default)]
     pub kept: Vec<Output>,
+    /// Which movie they are moved to, if to any.
+    #[serde(default)]
+    pub(crate) moved_to: Option<u32>,
     /// Names of those that no trial will write any more: removed when the new ones are safe.
     #[serde(default)]
     pub stale: Vec<String>,
@@ -564,6 +567,7 @@ fn trial_plan(
         checks: labelled.map_or_else(Vec::new, |labels| labels.checks_of(config, movie, number)),
         stem,
         decided: None,
+        moved_to: None,
         mask: None,
         earlier: Vec::new(),
         kept: Vec::new(),

@@ -422,13 +422,8 @@ impl Run<'_> {
                         && plan.trials[i].decided == same
                     {
                         known.to_do.retain(|&other| other != i);
-                        let mask = plan.trials[i].mask.clone();
-                        self.ended(
-                            session,
-                            i,
-                            kept(&plan.config, &plan.trials[i], record),
-                            mask,
-                        );
+                        let record = kept(&plan.config, &plan.trials[i], record);
+                        self.ended(session, i, record, plan.trials[i].mask.clone());
                     }
                 }
             }

@@ -151,6 +151,14 @@ fn process(
     }
     let records = Some(worker.config.output.records.as_str());
     worker.owned(records)?;
+    // What was moved to another movie than the others now are does not stay.
+    let elsewhere = !trial.kept.is_empty() && trial.moved_to != session.moved_to();
+    let whole = elsewhere.then(|| TrialPlan {
+        earlier: [&trial.earlier[..], &trial.kept].concat(),
+        kept: Vec::new(),
+        ..trial.clone()
+    });
+    let trial = whole.as_ref().unwrap_or(trial);
     let manifest = Manifest::new(worker.config, &worker.own.placed(), trial, session);
     // From now on old outputs may be replaced one by one: should this be killed, nobody may trust them together.
     if !trial.earlier.is_empty() {

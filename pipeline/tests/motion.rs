@@ -487,3 +487,35 @@ fn a_movie_without_structure_is_no_reference() {
     );
     assert_eq!(motion(&record.trials[1]).reference, record.trials[1].file);
 }
+
+#[test]
+fn what_was_moved_to_another_movie_does_not_stay() {
+    let [dir, apart] = [(); 2].map(|()| tempfile::tempdir().expect("folder"));
+    let experiment = moving(3).write(dir.path(), |_| {}).expect("session");
+    let first = run(&experiment, &[RIGID]);
+    let [reference, other] = [0, 1].map(|i| first.trials[i].file.clone());
+    assert_eq!(motion(&first.trials[2]).reference, reference);
+    // The first movie cannot be read any more, which is not seen until it is opened.
+    let path = dir.path().join(&reference);
+    let about = std::fs::metadata(&path).expect("the movie");
+    let garbage = vec![7; usize::try_from(about.len()).expect("small")];
+    std::fs::write(&path, garbage).expect("write");
+    let file = std::fs::File::options().append(true).open(&path);
+    let touched = file.and_then(|file| file.set_modified(about.modified()?));
+    touched.expect("touched");
+    // A baseline has no say in `mov_out`.
+    let baseline = "analysis.baseline.frames=[2,9]";
+    let again = run(&experiment, &[RIGID, baseline]);
+    let output = format!("output.url={}", apart.path().display());
+    let fresh = run(&experiment, &[RIGID, baseline, &output]);
+    for again in &again.trials[1..] {
+        let fresh = fresh.trials.iter().find(|trial| trial.file == again.file);
+        let fresh = fresh.expect("the same movie");
+        assert_eq!((again.status, fresh.status), (Status::Ok, Status::Ok));
+        assert_eq!(motion(again).reference, other);
+        assert_eq!(again.outputs.len(), fresh.outputs.len());
+        for (again, fresh) in again.outputs.iter().zip(&fresh.outputs) {
+            assert_eq!(again, fresh);
+        }
+    }
+}

@@ -129,6 +129,7 @@ impl Earlier {
                         let unaffected = unaffected(&manifest.config, &parameters, &trial.outputs);
                         let stays = |o: &Output| unaffected.contains(&o.path.as_str());
                         trial.kept = record.outputs.into_iter().filter(stays).collect();
+                        trial.moved_to = origin;
                     }
                 }
                 self.compare(output, &standing, all, trials)?;

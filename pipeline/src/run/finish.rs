@@ -52,11 +52,8 @@ impl Plan {
         let reporting = Instant::now();
         let labels = self.labels.as_ref();
         let behaviour = labels.map(Labels::record);
-        let said: BTreeMap<&str, &Said> = self
-            .trials
-            .iter()
-            .map(|t| (t.file.as_str(), &t.said))
-            .collect();
+        let plans = self.trials.iter();
+        let said: BTreeMap<&str, &Said> = plans.map(|t| (t.file.as_str(), &t.said)).collect();
         let said = trials
             .iter()
             .map(|record| said.get(record.file.as_str()).copied());
@@ -114,8 +111,8 @@ impl Plan {
         trials: &[TrialRecord],
     ) -> Result<Vec<Output>, String> {
         let mut written = Vec::new();
+        let wrong = |error: widefield_storage::Error| with_causes(&error);
         if let Some(labels) = &self.labels {
-            let wrong = |error: widefield_storage::Error| with_causes(&error);
             for (name, bytes) in labels.files(&self.config).map_err(wrong)? {
                 written.push(self.output.put(&name, bytes).map_err(wrong)?.into());
             }
@@ -126,23 +123,17 @@ impl Plan {
             && let Some(trial) = self.trials.iter().find(first_good)
         {
             let name = format!("{}/{}", out.mat, results::REFERENCE);
-            let wrong = |cause: String| format!("{name}: {cause}");
-            let mean = worker
-                .raw_mean(trial, &self.trials)
-                .map_err(|e| wrong(with_causes(&e)))?;
-            let image =
-                widefield::reference::image(mean.view()).map_err(|e| wrong(e.to_string()))?;
+            let of = |cause: String| format!("{name}: {cause}");
+            let mean = worker.raw_mean(trial, &self.trials);
+            let mean = mean.map_err(|e| of(with_causes(&e)))?;
+            let image = widefield::reference::image(mean.view());
+            let image = image.map_err(|e| of(e.to_string()))?;
             let bytes = mat::MatFile::new()
                 .matrix("refImg", image.view(), out.orientation.into())
                 .verify(out.verify)
                 .encode(out.compression)
-                .map_err(|e| wrong(with_causes(&e)))?;
-            written.push(
-                self.output
-                    .put(&name, bytes)
-                    .map_err(|e| with_causes(&e))?
-                    .into(),
-            );
+                .map_err(|e| of(with_causes(&e)))?;
+            written.push(self.output.put(&name, bytes).map_err(wrong)?.into());
         }
         Ok(written)
     }
