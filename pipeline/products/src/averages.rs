@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use widefield::Average;
-use widefield_pipeline::config::{Config, Scale};
+use widefield_pipeline::config::{Config, Output as Wanted, Scale};
 use widefield_pipeline::consumer::Session;
 use widefield_storage::mat::MatFile;
 use widefield_storage::{
@@ -34,6 +34,7 @@ pub(crate) fn make(
         return Err(Error::NoTrial { left_out });
     }
     let kinds: Vec<&str> = conditions.iter().map(|(name, of)| kind(name, of)).collect();
+    let mut first = Ok(());
     for ((condition, of), own) in conditions.into_iter().zip(&kinds) {
         // Two conditions of stimuli that end alike would have one file.
         let alone = kinds.iter().filter(|kind| *kind == own).count() == 1;
@@ -41,11 +42,20 @@ pub(crate) fn make(
         match Condition::new(session, condition, kind, of, &left_out).make(sums, files) {
             Err(Error::Interrupted) => return Err(Error::Interrupted),
             // One that does not go leaves the others alone.
-            Err(error) => session.failed(&error),
+            Err(error) if first.is_err() => session.failed(&error),
+            Err(error) => first = Err(error),
             Ok(()) => {}
         }
     }
-    Ok(())
+    first
+}
+
+/// Whether a file is called as those made here are.
+pub(crate) fn is_named(output: &Wanted, name: &str) -> bool {
+    let (folder, file) = name.rsplit_once('/').unwrap_or_default();
+    let mat =
+        file.starts_with("cond_") && (file.ends_with("_ave.mat") || file.ends_with("_average.mat"));
+    folder == output.beside(FOLDER) || folder == output.mat && mat
 }
 
 /// What a condition is called in names of averages of the notebooks: what follows the last blank of the stimulus.

@@ -208,7 +208,8 @@ impl Products {
                 }
             };
         make(Product::Averages, products.averages, &mut |files| {
-            averages::make(session, &trials, &kept.sums, files)
+            averages::make(session, &trials, &kept.sums, files)?;
+            files.remove_others(|name| averages::is_named(&config.output, name))
         });
         match areas {
             Err(error) => session.failed(&error),
@@ -218,7 +219,8 @@ impl Products {
                     traces::make(session, &trials, &areas, &lock(&kept.seen), files)
                 });
                 make(Product::Seeds, !products.seeds.is_empty(), &mut |files| {
-                    seeds::make(session, &trials, &areas, files)
+                    seeds::make(session, &trials, &areas, files)?;
+                    files.remove_others(|name| seeds::is_named(config, name))
                 });
             }
         }

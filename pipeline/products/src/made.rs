@@ -82,6 +82,26 @@ impl<'a> Files<'a> {
         self.now.push(Made { output, of, stamp });
     }
 
+    /// Removes what was made under names that are `of` a product, and which this one, now that it is made whole, has no use of: an
+    /// average of an outcome that no trial has any more, say.
+    pub(crate) fn remove_others(&mut self, of: impl Fn(&str) -> bool) -> Result<(), Error> {
+        let now = |name: &str| self.now.iter().any(|made| made.output.path == name);
+        let others = self.before.iter();
+        let others = others.filter(|(name, _)| of(name) && !now(name));
+        let others: Vec<Made> = others.map(|(_, made)| made.clone()).collect();
+        for made in others {
+            self.may_write()?;
+            let name = &made.output.path;
+            // What another has put there since is not ours.
+            if stamp(self.place(), name).as_ref() == Some(&made.stamp) {
+                self.place().remove(name)?;
+            }
+            self.before.remove(name);
+            self.written = true;
+        }
+        Ok(())
+    }
+
     /// Writes the list; the files.
     pub(crate) fn finish(self) -> Result<Vec<Output>, Error> {
         // Others that were made before and still stand, though nobody asks for them now.

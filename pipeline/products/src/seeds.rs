@@ -20,6 +20,13 @@ pub(crate) fn folder(seed: &str) -> String {
     format!("corr_{seed}")
 }
 
+/// Whether a file is called as one of the seeds that are asked for.
+pub(crate) fn is_named(config: &Config, name: &str) -> bool {
+    let at = name.rsplit_once('/').unwrap_or_default().0;
+    let mut seeds = config.products.seeds.iter();
+    seeds.any(|seed| config.output.beside(&folder(seed)) == at)
+}
+
 /// Makes those of every trial, and their mean over trials.
 pub(crate) fn make(
     session: &Session<'_>,

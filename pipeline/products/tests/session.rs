@@ -504,3 +504,49 @@ fn frames_of_another_size_spoil_no_trial() {
         assert!(failed.is_empty(), "{failed:?}");
     }
 }
+
+#[test]
+fn averages_of_what_no_trial_is_any_more_go() {
+    for replaced in [false, true] {
+        let dir = tempfile::tempdir().expect("folder");
+        let session = Session {
+            trials: 8,
+            size: 48,
+            frames: 90,
+            kind: Kind::Csv,
+            ..Session::default()
+        };
+        let experiment = session.write(dir.path(), |_| {}).expect("session");
+        let set = ["products.averages=true"];
+        let record = run(&experiment, &set);
+        let mut groups = std::collections::BTreeMap::<_, Vec<_>>::new();
+        for trial in &record.trials {
+            let [condition, outcome] = [&trial.condition, &trial.outcome].map(|o| o.clone());
+            let outcome = outcome.expect("known").replace(' ', "_");
+            let name = format!("dff_{}_{outcome}.h5", condition.expect("known"));
+            groups.entry(name).or_default().push(trial.trial);
+        }
+        let alone = groups.iter().find(|(_, trials)| trials.len() == 1);
+        let (gone, trials) = alone.expect("an outcome of one trial");
+        let file = |name: &str| dir.path().join("h5_avg").join(name);
+        assert!(groups.keys().all(|name| file(name).exists()));
+        if replaced {
+            std::fs::write(file(gone), "theirs").expect("write");
+        }
+        let table = dir.path().join("trials.csv");
+        let text = std::fs::read_to_string(&table).expect("table");
+        let excluded = trials[0].expect("a number").to_string();
+        let rows = text.lines().enumerate().map(|(i, row)| match i {
+            0 => format!("{row},exclude\n"),
+            _ => format!("{row},{}\n", row.split(',').next() == Some(&excluded)),
+        });
+        std::fs::write(&table, rows.collect::<String>()).expect("table");
+        run(&experiment, &set);
+        // What somebody else has put there is not ours.
+        for name in groups.keys() {
+            assert_eq!(file(name).exists(), name != gone || replaced, "{name}");
+        }
+        let list = std::fs::read_to_string(dir.path().join("products.json")).expect("list");
+        assert!(!list.contains(gone.as_str()));
+    }
+}
