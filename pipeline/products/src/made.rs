@@ -83,8 +83,11 @@ impl<'a> Files<'a> {
     }
 
     /// Removes what was made under names that are `of` a product, and which this one, now that it is made whole, has no use of: an
-    /// average of an outcome that no trial has any more, say.
+    /// average of an outcome that no trial has any more, say. Where trials failed nothing goes: they may be of use yet.
     pub(crate) fn remove_others(&mut self, of: impl Fn(&str) -> bool) -> Result<(), Error> {
+        if self.session.record.totals.failed > 0 {
+            return Ok(());
+        }
         let now = |name: &str| self.now.iter().any(|made| made.output.path == name);
         let others = self.before.iter();
         let others = others.filter(|(name, _)| of(name) && !now(name));
