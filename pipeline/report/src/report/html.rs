@@ -122,3 +122,21 @@ pub(super) fn bytes(n: u64) -> String {
         n => format!("{:.1} kB", n / 1e3),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_text_may_stand_in_pages_and_figures() {
+        assert_eq!(
+            escape("<a & \"b\"> 'c'"),
+            "&lt;a &amp; &quot;b&quot;&gt; &#39;c&#39;"
+        );
+        assert_eq!(
+            escape("V1\u{1}\u{0}\u{1f}\u{ffff} é"),
+            "V1\u{fffd}\u{fffd}\u{fffd}\u{fffd} é"
+        );
+        assert_eq!(escape("a\tb\nc\r "), "a\tb\nc\r ");
+    }
+}
