@@ -122,8 +122,8 @@ fn measure(worker: &Worker<'_>, trial: &TrialPlan, session: &Decided) -> Outcome
             let steps = worker.own.placed();
             let measurement = Measurement::new(worker.config, &steps, trial, session, level);
             let records = Some(worker.config.output.records.as_str());
-            let put = || measurement.put(worker.output, mean.view());
-            match worker.owned(records).and_then(|()| put()) {
+            let ours = worker.owned(records);
+            match ours.and_then(|()| measurement.put(worker.output, mean.view())) {
                 Ok(()) => Outcome::Measured { level },
                 Err(error) => Outcome::failed(trial, &error),
             }

@@ -33,8 +33,9 @@ impl Paired {
     }
 
     fn bytes((height, width): (usize, usize)) -> u64 {
-        let frame = (height as u64).saturating_mul(width as u64);
-        Average::bytes(1, (height, width)).saturating_add(frame.saturating_mul(4))
+        let pixels = (height as u64).saturating_mul(width as u64);
+        let frame = pixels.saturating_mul(size_of::<f32>() as u64);
+        Average::bytes(1, (height, width)).saturating_add(frame)
     }
 
     fn add(&mut self, frame: ArrayView3<'_, f32>) -> Result<(), widefield::Error> {

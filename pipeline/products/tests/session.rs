@@ -10,10 +10,15 @@ use widefield_products::Products;
 use widefield_storage::{Orientation, Place};
 
 fn session(dir: &Path, trials: u32) -> PathBuf {
+    written(dir, trials, 48, Kind::Trials)
+}
+
+fn written(dir: &Path, trials: u32, size: usize, kind: Kind) -> PathBuf {
     let session = Session {
         trials,
-        size: 48,
+        size,
         frames: 90,
+        kind,
         ..Session::default()
     };
     session.write(dir, |_| {}).expect("session")
@@ -431,14 +436,7 @@ fn an_interruption_leaves_what_was_made() {
 #[test]
 fn one_wrong_cell_lengthens_no_average() {
     let dir = tempfile::tempdir().expect("folder");
-    let session = Session {
-        trials: 4,
-        size: 48,
-        frames: 90,
-        kind: Kind::Csv,
-        ..Session::default()
-    };
-    let experiment = session.write(dir.path(), |_| {}).expect("session");
+    let experiment = written(dir.path(), 4, 48, Kind::Csv);
     let table = dir.path().join("trials.csv");
     let text = std::fs::read_to_string(&table).expect("table");
     let mut rows: Vec<Vec<&str>> = text.lines().map(|row| row.split(',').collect()).collect();
@@ -476,13 +474,7 @@ fn one_wrong_cell_lengthens_no_average() {
 fn frames_of_another_size_spoil_no_trial() {
     let [dir, small] = [(); 2].map(|()| tempfile::tempdir().expect("folder"));
     let experiment = session(dir.path(), 6);
-    let other = Session {
-        trials: 6,
-        size: 32,
-        frames: 90,
-        ..Session::default()
-    };
-    other.write(small.path(), |_| {}).expect("session");
+    written(small.path(), 6, 32, Kind::Trials);
     let movies = |dir: &Path| {
         let entries = std::fs::read_dir(dir).expect("folder");
         let movies = entries.map(|entry| entry.expect("entry").path());
@@ -509,14 +501,7 @@ fn frames_of_another_size_spoil_no_trial() {
 fn averages_of_what_no_trial_is_any_more_go() {
     for replaced in [false, true] {
         let dir = tempfile::tempdir().expect("folder");
-        let session = Session {
-            trials: 8,
-            size: 48,
-            frames: 90,
-            kind: Kind::Csv,
-            ..Session::default()
-        };
-        let experiment = session.write(dir.path(), |_| {}).expect("session");
+        let experiment = written(dir.path(), 8, 48, Kind::Csv);
         let set = ["products.averages=true"];
         let record = run(&experiment, &set);
         let mut groups = std::collections::BTreeMap::<_, Vec<_>>::new();
